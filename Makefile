@@ -1,0 +1,129 @@
+# heapwatch: "make run" and "make test" are all a newcomer needs.
+# Everything is built below $(BUILD); SANITIZE=address,undefined builds a
+# second tree beside it.
+
+MAKEFLAGS += --no-builtin-rules
+.DELETE_ON_ERROR:
+.SUFFIXES:
+.DEFAULT_GOAL := all
+
+VERSION  := 0.1.0
+PREFIX   ?= /usr/local
+DESTDIR  ?=
+SANITIZE ?=
+WERROR   ?=
+V        ?=
+
+comma := ,
+BUILD ?= build$(if $(SANITIZE),-$(subst $(comma),-,$(SANITIZE)))
+
+CC       := $(if $(filter default,$(origin CC)),gcc,$(CC))
+CLANG    ?= clang
+BPFTOOL  ?= $(firstword $(shell command -v bpftool) /usr/sbin/bpftool)
+MULTIARCH := $(shell $(CC) -print-multiarch)
+BPF_ARCH := $(subst aarch64,arm64,$(subst x86_64,x86,$(shell uname -m)))
+
+# The build's date tells a gateway without a clock battery that its clock is
+# wrong. The newest commit's, so that two builds of one tree are equal.
+SOURCE_DATE_EPOCH ?= $(or $(shell git log -1 --format=%ct 2>/dev/null),0)
+
+LIBRARIES := libbpf libelf zlib libmicrohttpd jansson sqlite3 liblz4 yaml-0.1 libpcre2-8
+LIBRARY_CFLAGS = $(shell pkg-config --cflags $(LIBRARIES))
+LIBRARY_LIBS   = $(shell pkg-config --libs $(LIBRARIES))
+
+WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+	    -Wpointer-arith -Wvla -Wformat=2 $(if $(WERROR),-Werror)
+OPTIMISE := $(if $(SANITIZE),-O1 -g -fsanitize=$(SANITIZE) -fno-sanitize-recover=undefined -fno-omit-frame-pointer,-O2 -g -D_FORTIFY_SOURCE=2)
+CFLAGS   ?=
+ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -I. -I$(BUILD) $(WARNINGS) $(OPTIMISE) \
+	     -fstack-protector-strong -fPIE -pthread $(LIBRARY_CFLAGS) $(CFLAGS)
+LDFLAGS  ?=
+ALL_LDFLAGS = -pie -pthread -Wl,-z,relro,-z,now \
+	      $(if $(SANITIZE),-fsanitize=$(SANITIZE)) $(LDFLAGS)
+
+msg = $(if $(V),,@printf '  %-7s %s\n' $(1) $(2);)
+
+# ---- the program ----
+
+main_source := server/main.c
+sources  := $(filter-out $(main_source),$(wildcard common/*.c collector/*.c \
+	    collector/*/*.c server/*.c server/*/*.c))
+bpf      := $(wildcard bpf/*.bpf.c)
+pages    := $(wildcard server/http/page/*)
+skeletons := $(bpf:%.bpf.c=$(BUILD)/%.skel.h)
+objects  := $(sources:%.c=$(BUILD)/%.o)
+
+.PHONY: all
+all: $(BUILD)/heapwatch
+
+$(BUILD)/heapwatch: $(BUILD)/server/main.o $(BUILD)/libheapwatch.a
+	$(call msg,LD,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBRARY_LIBS) -lm
+
+$(BUILD)/libheapwatch.a: $(objects)
+	$(call msg,AR,$@)rm -f $@ && ar rcs $@ $^
+
+$(BUILD)/%.o: %.c | $(skeletons)
+	@mkdir -p $(@D)
+	$(call msg,CC,$<)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/common/version.o $(BUILD)/common/clock.o: ALL_CFLAGS += \
+	-DHEAPWATCH_VERSION='"$(VERSION)"' -DHEAPWATCH_BUILD_TIME=$(SOURCE_DATE_EPOCH)
+
+# BPF programs are loaded by hand-written kernel structs (bpf/kernel.h), so
+# they need no BTF of the machine that builds them.
+.SECONDARY:
+$(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h)
+	@mkdir -p $(@D)
+	$(call msg,BPF,$<)$(CLANG) -O2 -g -Wall -Wextra -target bpf -mcpu=v3 \
+		-D__TARGET_ARCH_$(BPF_ARCH) -I. -I/usr/include/$(MULTIARCH) -c -o $@ $<
+
+$(BUILD)/bpf/%.skel.h: $(BUILD)/bpf/%.bpf.o
+	$(call msg,SKEL,$@)$(BPFTOOL) gen skeleton $< name $(subst .,_,$*)_bpf > $@
+
+# ---- run ----
+
+.PHONY: run deps deps-test
+deps:
+	@packaging/deps build
+
+deps-test:
+	@packaging/deps build test
+
+run: deps
+	@$(MAKE) --no-print-directory all
+	@mkdir -p var
+	@exec $(BUILD)/heapwatch serve --db var/heapwatch.db $(ARGS)
+
+# ---- tests ----
+
+unit_tests := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/test_*.c))
+
+$(BUILD)/tests/test_%: tests/test_%.c tests/test.h $(BUILD)/libheapwatch.a
+	@mkdir -p $(@D)
+	$(call msg,CC,$<)$(CC) $(ALL_CFLAGS) -I tests -MMD -MP -o $@ $< \
+		$(ALL_LDFLAGS) $(BUILD)/libheapwatch.a $(LIBRARY_LIBS) \
+		$(shell pkg-config --libs check) -lm
+
+.PHONY: check
+check: $(unit_tests)
+	@tests/run-units $(unit_tests)
+
+# ---- order ----
+
+.PHONY: layers
+layers:
+	@tests/layers
+
+.PHONY: install
+install: all
+	install -D -m 755 $(BUILD)/heapwatch $(DESTDIR)$(PREFIX)/bin/heapwatch
+
+.PHONY: clean
+clean:
+	rm -rf build build-*
+
+.PHONY: format
+format:
+	clang-format-14 -i $(shell git ls-files '*.c' '*.h')
+
+-include $(objects:.o=.d) $(BUILD)/server/main.d $(unit_tests:=.d)

@@ -1,0 +1,47 @@
+#pragma once
+/*
+ * events.h - the records that kernel programs put on the ring buffer.
+ *
+ * The only header both sides share. Fixed widths, widest first, no padding;
+ * every record begins with struct event_header.
+ */
+#ifndef __bpf__
+#include <linux/types.h>
+#endif
+
+enum event_type {
+	EVENT_TYPE_EXEC = 1, /* struct event_process */
+	EVENT_TYPE_EXIT = 2, /* struct event_process */
+	EVENT_TYPE_GO_GC_START = 3, /* struct event_go_gc */
+	EVENT_TYPE_GO_GC_END = 4,   /* struct event_go_gc */
+};
+
+struct event_header {
+	__u64 time_ns; /* CLOCK_BOOTTIME */
+	__u32 type;    /* enum event_type */
+	__u32 tgid;    /* process id as the initial pid namespace sees it */
+};
+_Static_assert(sizeof(struct event_header) == 16, "header has no padding");
+
+struct event_process {
+	struct event_header header;
+};
+_Static_assert(sizeof(struct event_process) == 16, "process has no padding");
+
+/* gcStart may run without starting a cycle; gcMarkTermination ends one. */
+struct event_go_gc {
+	struct event_header header;
+};
+_Static_assert(sizeof(struct event_go_gc) == 16, "go_gc has no padding");
+
+/* Keys of the per-CPU map that counts hits: one slot a program and process. */
+struct hit_key {
+	__u32 tgid;
+	__u32 probe; /* enum probe */
+};
+
+enum probe {
+	PROBE_GO_GC_START,
+	PROBE_GO_GC_END,
+	PROBE_COUNT
+};

@@ -1,0 +1,55 @@
+#pragma once
+/*
+ * binary.h - what is known of one executable file.
+ *
+ * Binaries, not processes, carry knowledge: layouts and probe sites are found
+ * once per file, on the job thread, and shared by all its processes. The key
+ * is device, inode, size and change time of the open file.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+#include "common/map.h"
+#include "common/own.h"
+
+struct source;
+struct link_set; /* probes.h */
+
+enum binary_stage {
+	BINARY_NEW,
+	BINARY_QUEUED,   /* the job thread has it; hands off */
+	BINARY_READY,    /* knowledge is there */
+	BINARY_FAILED,   /* why tells; not tried again for this file */
+};
+
+struct binary {
+	unsigned references;
+	int exe_fd; /* owned; the file itself */
+	dev_t device;
+	ino_t inode;
+	int64_t size;
+	int64_t change_ns;
+	char build_id[48]; /* GNU build id as hex, or Go's if there is none */
+	char version[64];  /* runtime's, "go1.26.8"; "" if not told by file */
+
+	const struct source *source; /* NULL: no runtime we know */
+	enum binary_stage stage;
+	void *knowledge; /* owned; the source's; freed by source->forget */
+	char why[160];   /* why the stage is BINARY_FAILED */
+
+	struct link_set *links; /* owned; probes of all its processes, or NULL */
+};
+
+/* All binaries in use; collector thread only. */
+struct binaries {
+	struct map by_key; /* of struct binary */
+};
+
+/*
+ * The binary of a file, made if new; one reference is the caller's. Takes
+ * the fd. -errno of fstat, or -ENOMEM.
+ */
+int binaries_get(struct binaries *all, struct binary **out, int exe_fd);
+void binaries_unref(struct binaries *all, struct binary *b);
+void binaries_fini(struct binaries *all);

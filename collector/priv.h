@@ -1,0 +1,64 @@
+#pragma once
+/*
+ * priv.h - the only code that needs rights.
+ *
+ * Each call opens something that an ordinary user may be refused and returns
+ * a file descriptor (or -errno), so that everything else can run with no
+ * rights at all: a /proc/PID/mem opened here still reads after they are
+ * dropped. Nothing here writes into a target, stops it, or follows a path
+ * of a container outside its own root. All descriptors are close-on-exec.
+ *
+ * Callable from the collector and the job thread.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct bpf_object;
+struct bpf_program;
+
+/* Simulate the lack of rights or kernel features, for tests: a comma list of
+ * btf, caps, bpf, uprobe_multi, proc. -EINVAL for another word. */
+int priv_set_without(const char *list);
+
+/* /proc/PID/mem, read only. -EACCES: needs CAP_SYS_PTRACE or the same user. */
+int priv_open_mem(pid_t pid);
+
+/* /proc/PID/exe: the executable itself, even deleted or in a container. */
+int priv_open_exe(pid_t pid);
+
+/* /proc/PID/NAME, read only; NAME is one of status, maps, limits, ... */
+int priv_open_proc(pid_t pid, const char *name);
+
+/* The directory /proc/PID/NAME (fd, root, cwd), O_PATH or readable. */
+int priv_open_proc_dir(pid_t pid, const char *name);
+
+/*
+ * A file as the process itself would see it: the path is resolved inside its
+ * root (openat2 RESOLVE_IN_ROOT), so no link of a container leads outside.
+ */
+int priv_open_in_root(pid_t pid, const char *path);
+
+/* A file below a cgroup root: root is given, so that tests bring a tree. */
+int priv_open_cgroup(const char *root, const char *path, const char *file);
+
+/* bpf_object__load with a clear error. -EPERM: CAP_BPF and CAP_PERFMON. */
+int priv_bpf_load(struct bpf_object *object);
+
+/* A raw tracepoint; no tracefs needed. Returns a link fd. */
+int priv_attach_raw_tracepoint(int program_fd, const char *name);
+
+/* Probes at file offsets of one executable in every process that runs it. */
+struct uprobe_site {
+	uint64_t file_offset;
+	uint64_t cookie; /* bpf_get_attach_cookie() in the program */
+};
+
+/*
+ * One uprobe_multi link (Linux 6.6 and later) on the file that exe_fd is
+ * open on. Returns a link fd; closing it takes 25 ms, so the job thread does
+ * that. -EOPNOTSUPP: the kernel has none.
+ */
+int priv_attach_uprobes(int program_fd, int exe_fd,
+			const struct uprobe_site *sites, size_t count);

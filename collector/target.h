@@ -1,0 +1,72 @@
+#pragma once
+/*
+ * target.h - one watched process: its entity, its reader, its last numbers.
+ *
+ * Owned by the collector thread alone. A source reads the process and says
+ * target_put() or target_miss() for each of its columns, every tick; the
+ * target turns changes of reason into gaps of the batch.
+ */
+#include "common/batch.h"
+#include "common/census.h"
+#include "common/sli.h"
+
+#include "binary.h"
+#include "process.h"
+
+struct source;
+
+enum target_stage {
+	TARGET_WAITING,  /* for the analysis of its binary */
+	TARGET_WATCHED,
+	TARGET_REFUSED,  /* cannot be watched; why tells; may be tried again */
+};
+
+/* What the heap formulas need that is remembered from tick to tick. */
+struct heap_memory {
+	double floor_bytes[30]; /* lowest after-collection value, per minute */
+	int64_t floor_minute[30];
+};
+
+struct target {
+	struct entity entity;
+	struct process *process; /* owned */
+	struct binary *binary;   /* one reference is ours */
+	const struct source *source;
+	void *state;             /* owned; the source's */
+	int mem_fd;              /* /proc/PID/mem; -1: none */
+	int pid_fd;              /* readable once it exited; -1: none */
+
+	enum target_stage stage;
+	char why[160];           /* in words, while not watched */
+	int64_t retry_boot_ns;   /* when a refused one is tried again */
+	int64_t found_boot_ns;
+
+	struct bounds bounds;    /* filled by collector/system each tick */
+	enum bound bound;        /* the tightest, as last told */
+	struct heap_memory heap;
+
+	int64_t last_read_boot_ns;
+	int64_t read_cpu_ns;
+	uint64_t reads, failed_reads;
+	uint64_t probe_hits[2];  /* by enum probe, events.h */
+
+	uint8_t gaps[COL_COUNT]; /* enum gap now */
+	bool told[COL_COUNT];    /* put or missed in this tick */
+	double last[COL_COUNT];  /* value of the last put; valid if no gap */
+	bool attributes_changed; /* tell the store in this tick */
+	struct batch *batch;     /* the tick's, while a source reads */
+};
+
+/* A number; a value that is not finite becomes GAP_IMPLAUSIBLE. */
+void target_put(struct target *t, enum column c, double value);
+
+/* No number, and why. */
+void target_miss(struct target *t, enum column c, enum gap why);
+
+/* Set an attribute (version, build_id, ...); told to the store on change. */
+void target_set_attribute(struct target *t, const char *name,
+			  const char *value);
+
+/* Words for people: why it cannot be watched. */
+void target_explain(struct target *t, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));

@@ -1,0 +1,53 @@
+#include "clock.h"
+
+#include <stddef.h>
+#include <time.h>
+
+#ifndef HEAPWATCH_BUILD_TIME
+#define HEAPWATCH_BUILD_TIME 0
+#endif
+
+static struct now (*test_source)(void);
+
+static int64_t read_ns(clockid_t id)
+{
+	struct timespec t;
+
+	clock_gettime(id, &t);
+	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+struct now clock_now(void)
+{
+	if (test_source)
+		return test_source();
+	return (struct now){
+		.boot_ns = read_ns(CLOCK_BOOTTIME),
+		.wall_ms = read_ns(CLOCK_REALTIME) / 1000000,
+	};
+}
+
+int64_t clock_monotonic_ns(void)
+{
+	return read_ns(CLOCK_MONOTONIC);
+}
+
+int64_t clock_thread_cpu_ns(void)
+{
+	return read_ns(CLOCK_THREAD_CPUTIME_ID);
+}
+
+int64_t clock_process_cpu_ns(void)
+{
+	return read_ns(CLOCK_PROCESS_CPUTIME_ID);
+}
+
+int64_t clock_build_ms(void)
+{
+	return (int64_t)HEAPWATCH_BUILD_TIME * 1000;
+}
+
+void clock_set_source(struct now (*source)(void))
+{
+	test_source = source;
+}

@@ -1,0 +1,16 @@
+#include "event.h"
+
+static const char *const words[EVENT_KIND_COUNT] = {
+	[EVENT_HEAPWATCH_STARTED] = "heapwatch_started",
+	[EVENT_HEAPWATCH_STOPPED] = "heapwatch_stopped",
+	[EVENT_TARGET_STARTED] = "target_started",
+	[EVENT_TARGET_EXITED] = "target_exited",
+	[EVENT_TARGET_RESTARTED] = "target_restarted",
+	[EVENT_PROBE_ATTACHED] = "probe_attached",
+	[EVENT_PROBE_DETACHED] = "probe_detached",
+};
+
+const char *event_word(enum event_kind kind)
+{
+	return words[kind];
+}

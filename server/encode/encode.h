@@ -1,0 +1,32 @@
+#pragma once
+/*
+ * encode.h - frames as bytes, one encoder a file, one line each in a table.
+ *
+ * Every encoder reads the same frames, appends to a buffer, and knows
+ * neither the query nor HTTP.
+ */
+#include "common/buf.h"
+#include "common/frame.h"
+
+struct encoder {
+	const char *name;         /* "json-classic" */
+	const char *content_type;
+	/* Append all frames; errors are the buffer's. */
+	void (*encode)(struct buf *out, struct frame *const *frames,
+		       size_t count);
+};
+
+/* By name; NULL when there is none. */
+const struct encoder *encoder_find(const char *name);
+
+/* Grafana's JSON datasource protocol: datapoints and columns/rows shapes. */
+void encode_json_classic(struct buf *out, struct frame *const *frames,
+			 size_t count);
+/* Grafana's wire data frames: [{"schema":...,"data":...}]. */
+void encode_json_frames(struct buf *out, struct frame *const *frames,
+			size_t count);
+/* Prometheus text exposition 0.0.4 of the last row of each frame. */
+void encode_prometheus(struct buf *out, struct frame *const *frames,
+		       size_t count);
+/* A table as CSV with a header line (RFC 4180). */
+void encode_csv(struct buf *out, struct frame *const *frames, size_t count);

@@ -1,0 +1,34 @@
+#pragma once
+/*
+ * http.h - the server's door: libmicrohttpd, limits, endpoints from a table.
+ *
+ * Handlers run on the pool's threads; each opens a view of the store or takes
+ * a census, answers, and keeps nothing.
+ */
+#include "common/census.h"
+#include "common/order.h"
+#include "common/problem.h"
+#include "common/queue.h"
+#include "server/query/query.h"
+#include "server/store/store.h"
+
+struct http_options {
+	const char *listen;      /* "127.0.0.1:9817", "[::1]:9817"; port 0: any */
+	int threads;             /* of the pool */
+	int connections_max;
+	int64_t body_max;        /* bytes of a request */
+	struct query_limits limits;
+	const char *node;
+};
+
+struct http;
+
+/*
+ * Refuses an address that is not loopback. On success *url_out (if not NULL)
+ * is the real address, "http://127.0.0.1:9817"; the caller's.
+ */
+int http_start(struct http **out, const struct http_options *o,
+	       struct store *store, struct census_board *board,
+	       struct queue *queue, char **url_out, struct problem *p);
+void http_stop(struct http *h);
+OWN_DEFINE(struct http *, http_stop)

@@ -1,0 +1,24 @@
+#pragma once
+/*
+ * plant.h - the plant's own labels (site, area, line, ...), joined when a
+ * query is answered, so that editing them never splits history.
+ */
+#include "common/labels.h"
+#include "common/pattern.h"
+
+/* Labels for whatever matches; NULL patterns match everything. */
+struct plant_rule {
+	struct pattern *node, *service; /* owned */
+	struct labels labels;           /* owned */
+};
+
+struct plant {
+	struct plant_rule *rules; /* owned; all that match apply, in order */
+	size_t count;
+};
+
+void plant_free(struct plant *p);
+
+/* Add the labels of all rules that match the node and service in l. A label
+ * of the entity itself is never replaced. -ENOMEM. */
+int plant_join(const struct plant *p, struct labels *l);
