@@ -25,6 +25,7 @@ enum binary_stage {
 
 struct binary {
 	unsigned references;
+	char key[96];
 	int exe_fd; /* owned; the file itself */
 	dev_t device;
 	ino_t inode;

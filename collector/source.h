@@ -8,6 +8,7 @@
  */
 #include "bpf/events.h"
 
+#include "probes.h"
 #include "target.h"
 
 struct source {
@@ -28,6 +29,11 @@ struct source {
 	int (*analyse)(struct binary *b, void **knowledge, char *why,
 		       size_t why_len);
 	void (*forget)(void *knowledge);
+
+	/* Where probes go in this binary, borrowed from its knowledge; their
+	 * number. NULL: this runtime needs none. Collector thread. */
+	size_t (*probe_sites)(const struct binary *b,
+			      const struct probe_site **out);
 
 	/*
 	 * Begin to watch one process. -EAGAIN: its runtime has not started
