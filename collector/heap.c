@@ -81,6 +81,7 @@ static void put_live(struct target *t, struct now now,
 static void put_frag(struct target *t, const struct heap_reading *r, double max)
 {
 	double free_regions = r->free_regions, total = r->total_regions;
+	double free_bytes = max - r->used_bytes;
 
 	if (!isnan(r->pages_in_use) && !isnan(max)) {
 		uint64_t free_pages, total_pages;
@@ -98,8 +99,11 @@ static void put_frag(struct target *t, const struct heap_reading *r, double max)
 		return;
 	}
 	target_miss(t, COL_FRAG_RATIO, GAP_OTHER_BASIS);
-	put_or(t, COL_FRAG_RATIO_BYTES,
-	       sli_frag(fmax(0, max - r->used_bytes), max), GAP_UNREADABLE);
+	/* More used than the bound allows is none free; NAN stays NAN. */
+	if (free_bytes < 0)
+		free_bytes = 0;
+	put_or(t, COL_FRAG_RATIO_BYTES, sli_frag(free_bytes, max),
+	       GAP_UNREADABLE);
 }
 
 void heap_put(struct target *t, struct now now, const struct heap_reading *r)

@@ -14,6 +14,8 @@
 struct source {
 	const char *name;  /* the label runtime: "go", "jvm" */
 	unsigned runtime;  /* enum metric_runtime */
+	bool per_binary;   /* match() answers the same for all its processes */
+	bool needs_memory; /* nothing can be read without t->mem_fd */
 
 	/*
 	 * Is this process ours? Cheap: some reads of /proc or of the file's
