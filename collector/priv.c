@@ -153,6 +153,22 @@ int priv_open_exe(pid_t pid)
 	return open_guarded(pid, "exe", O_RDONLY);
 }
 
+int priv_read_exe_link(pid_t pid, char *out, size_t cap)
+{
+	own(fd_closep) int dir_fd = open_process(pid);
+	ssize_t len;
+
+	if (dir_fd < 0)
+		return dir_fd;
+	if (lacks & LACK_CAPS)
+		return -EACCES;
+	len = readlinkat(dir_fd, "exe", out, cap - 1);
+	if (len < 0)
+		return -errno;
+	out[len] = '\0';
+	return (int)len;
+}
+
 int priv_open_proc(pid_t pid, const char *name)
 {
 	if (name[0] == '/' || !path_stays_below(name))
