@@ -14,31 +14,32 @@ struct {
 } watched SEC(".maps");
 
 /*
+ * One program and one link for all probes of a file: each link costs its own
+ * detaching. The cookie of the site tells which probe it is.
+ *
  * Nobody is woken: the wake-up is an interrupt to this CPU, dear in a virtual
  * machine, and the collector comes by once a second anyway.
  */
-static __always_inline int hit(__u32 probe, __u32 type)
+SEC("kprobe")
+int go_gc(void *ctx)
 {
+	__u64 probe = bpf_get_attach_cookie(ctx);
 	__u32 tgid = current_tgid();
-	struct watched *w = bpf_map_lookup_elem(&watched, &tgid);
+	struct watched *w;
 
+	if (probe >= PROBE_COUNT)
+		return 0;
+	w = bpf_map_lookup_elem(&watched, &tgid);
 	if (!w)
 		return 0;
 	__sync_fetch_and_add(&w->hits[probe], 1);
-	emit(type, tgid, BPF_RB_NO_WAKEUP);
+	emit(EVENT_TYPE_GO_GC_START + probe, tgid, BPF_RB_NO_WAKEUP);
 	return 0;
 }
 
-SEC("kprobe")
-int go_gc_start(void)
-{
-	return hit(PROBE_GO_GC_START, EVENT_TYPE_GO_GC_START);
-}
-
-SEC("kprobe")
-int go_gc_end(void)
-{
-	return hit(PROBE_GO_GC_END, EVENT_TYPE_GO_GC_END);
-}
+_Static_assert(PROBE_GO_GC_START == 0 &&
+		       EVENT_TYPE_GO_GC_END ==
+			       EVENT_TYPE_GO_GC_START + PROBE_GO_GC_END,
+	       "types of records stand in the order of the probes");
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

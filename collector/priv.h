@@ -26,10 +26,14 @@ struct bpf_program;
  */
 int priv_set_without(const char *list);
 
-/* /proc/PID/mem, read only. -EACCES: needs CAP_SYS_PTRACE or the same user. */
+/*
+ * /proc/PID/mem, read only. -EACCES: needs the same user, or CAP_SYS_PTRACE
+ * and, since the file is its owner's alone, CAP_DAC_READ_SEARCH.
+ */
 int priv_open_mem(pid_t pid);
 
-/* /proc/PID/exe: the executable itself, even deleted or in a container. */
+/* /proc/PID/exe: the executable itself, even deleted or in a container.
+ * -EACCES: needs the same user or CAP_SYS_PTRACE. */
 int priv_open_exe(pid_t pid);
 
 /*
@@ -42,7 +46,8 @@ int priv_read_exe_link(pid_t pid, char *out, size_t cap);
 /* /proc/PID/NAME, read only; NAME is one of status, maps, limits, ... */
 int priv_open_proc(pid_t pid, const char *name);
 
-/* The directory /proc/PID/NAME (fd, root, cwd), O_PATH or readable. */
+/* The directory /proc/PID/NAME: fd, fdinfo and task can be listed, others
+ * (root, cwd) are O_PATH. -EACCES: root as exe, fd as mem. */
 int priv_open_proc_dir(pid_t pid, const char *name);
 
 /*

@@ -41,7 +41,7 @@ OWN_DEFINE(struct process_bpf *, process_bpf__destroy)
 OWN_DEFINE(struct go_bpf *, go_bpf__destroy)
 
 struct link_set {
-	int fds[PROBE_COUNT]; /* owned; -1: none */
+	int fd; /* owned; the uprobe_multi link */
 };
 
 static int log_libbpf(enum libbpf_print_level level, const char *format,
@@ -60,21 +60,21 @@ static int log_libbpf(enum libbpf_print_level level, const char *format,
 
 static const char NEEDS_CAPS[] = "CAP_BPF and CAP_PERFMON";
 static const char NEEDS_EBPF[] = "Linux 5.8 or later with eBPF";
-static const char NEEDS_UPROBE_MULTI[] = "Linux 6.6 or later";
+static const char NEEDS_UPROBE_MULTI[] = "Linux 6.6 or later with eBPF";
 
 static const char LOSES_PROCESSES[] = "exec and exit events";
 static const char LOSES_COLLECTIONS[] = "exact begin and end of collections";
 
-static void lose(struct probes *p, const char *what, int r, const char *step)
+/* step failed with r; kernel is the version that could do it. */
+static void lose(struct probes *p, const char *what, int r, const char *step,
+		 const char *kernel)
 {
 	struct census_lack *l = &p->lacks[p->lack_count++];
 	bool refused = r == -EPERM || r == -EACCES;
 	char text[64];
 
 	l->what = what;
-	l->needs = refused	     ? NEEDS_CAPS :
-		   r == -EOPNOTSUPP ? NEEDS_UPROBE_MULTI :
-				      NEEDS_EBPF;
+	l->needs = refused ? NEEDS_CAPS : kernel;
 	snprintf(l->reason, sizeof(l->reason), "%s: %s", step,
 		 strerror_r(-r, text, sizeof(text)));
 	log_debug("no %s: %s", what, l->reason);
@@ -177,41 +177,26 @@ void probes_hits(const struct probes *p, pid_t tgid, uint64_t hits[PROBE_COUNT])
 
 /* ---- links ---- */
 
-static struct bpf_program *program_of(const struct probes *p,
-					    enum probe probe)
+/* The cookie tells the program which probe was hit. */
+static int attach_sites(const struct probes *p, int exe_fd,
+			const struct probe_site *sites, size_t count)
 {
-	struct bpf_program *const programs[PROBE_COUNT] = {
-		[PROBE_GO_GC_START] = p->go->progs.go_gc_start,
-		[PROBE_GO_GC_END] = p->go->progs.go_gc_end,
-	};
+	own(freep) struct uprobe_site *cooked = calloc(count, sizeof(*cooked));
 
-	return programs[probe];
-}
-
-static int attach_one(const struct probes *p, enum probe probe, int exe_fd,
-		      const struct probe_site *sites, size_t count)
-{
-	own(freep) struct uprobe_site *found = calloc(count + 1, sizeof(*found));
-	size_t n = 0;
-
-	if (!found)
+	if (!cooked)
 		return -ENOMEM;
-	for (size_t i = 0; i < count; i++) {
-		if (sites[i].probe == probe)
-			found[n++].file_offset = sites[i].file_offset;
-	}
-	if (n == 0)
-		return -ENOENT;
-	return priv_attach_uprobes(bpf_program__fd(program_of(p, probe)),
-				   exe_fd, found, n);
+	for (size_t i = 0; i < count; i++)
+		cooked[i] = (struct uprobe_site){ sites[i].file_offset,
+						  sites[i].probe };
+	return priv_attach_uprobes(bpf_program__fd(p->go->progs.go_gc), exe_fd,
+				   cooked, count);
 }
 
 void link_set_detach(struct link_set *l)
 {
 	if (!l)
 		return;
-	for (int i = 0; i < PROBE_COUNT; i++)
-		fd_closep(&l->fds[i]);
+	fd_closep(&l->fd);
 	free(l);
 }
 OWN_DEFINE(struct link_set *, link_set_detach)
@@ -223,18 +208,14 @@ int link_set_attach(struct link_set **out, struct probes *p, int exe_fd,
 
 	if (!p->has_uprobes)
 		return -EOPNOTSUPP;
+	if (count == 0)
+		return -EINVAL;
 	l = malloc(sizeof(*l));
 	if (!l)
 		return -ENOMEM;
-	for (int i = 0; i < PROBE_COUNT; i++)
-		l->fds[i] = -1;
-	for (int i = 0; i < PROBE_COUNT; i++) {
-		int r = attach_one(p, (enum probe)i, exe_fd, sites, count);
-
-		if (r < 0 && r != -ENOENT)
-			return r;
-		l->fds[i] = r < 0 ? -1 : r;
-	}
+	l->fd = attach_sites(p, exe_fd, sites, count);
+	if (l->fd < 0)
+		return l->fd;
 	*out = take(l);
 	return 0;
 }
@@ -300,7 +281,7 @@ static double cpu_ns_of_call(void)
 static int calibrate(struct probes *p)
 {
 	own(fd_closep) int exe_fd = priv_open_exe(getpid());
-	struct uprobe_site site = { 0 };
+	struct uprobe_site site = { .cookie = PROBE_GO_GC_START };
 	double bare_ns = cpu_ns_of_call();
 	uint64_t hits[PROBE_COUNT];
 	int link_fd, r;
@@ -312,7 +293,7 @@ static int calibrate(struct probes *p)
 	if (r)
 		return r;
 	link_fd = priv_attach_uprobes(
-		bpf_program__fd(p->go->progs.go_gc_start), exe_fd, &site, 1);
+		bpf_program__fd(p->go->progs.go_gc), exe_fd, &site, 1);
 	if (link_fd >= 0) {
 		double hit_ns = cpu_ns_of_call() - bare_ns;
 
@@ -419,19 +400,24 @@ static void open_all(struct probes *p)
 
 	r = open_process_events(p);
 	if (r) {
-		lose(p, LOSES_PROCESSES, r, "cannot load eBPF programs");
-		lose(p, LOSES_COLLECTIONS, r, "cannot load eBPF programs");
+		lose(p, LOSES_PROCESSES, r, "cannot load eBPF programs",
+		     NEEDS_EBPF);
+		lose(p, LOSES_COLLECTIONS, r, "cannot load eBPF programs",
+		     NEEDS_UPROBE_MULTI);
 		return;
 	}
 	r = open_uprobes(p);
 	if (r)
-		lose(p, LOSES_COLLECTIONS, r, "cannot load eBPF programs");
+		lose(p, LOSES_COLLECTIONS, r, "cannot load eBPF programs",
+		     NEEDS_UPROBE_MULTI);
 	else if ((r = calibrate(p)))
-		lose(p, LOSES_COLLECTIONS, r, "cannot attach uprobe_multi");
+		lose(p, LOSES_COLLECTIONS, r, "cannot attach uprobe_multi",
+		     NEEDS_UPROBE_MULTI);
 	p->has_uprobes = r == 0;
 	r = attach_process_events(p);
 	if (r)
-		lose(p, LOSES_PROCESSES, r, "cannot attach raw tracepoints");
+		lose(p, LOSES_PROCESSES, r, "cannot attach raw tracepoints",
+		     NEEDS_EBPF);
 }
 
 int probes_open(struct probes **out)

@@ -60,7 +60,7 @@ struct probe_site {
 	uint64_t file_offset;
 };
 
-/* All probes of one binary: one link per program. */
+/* All probes of one binary: one link. */
 struct link_set;
 
 /* Attach them for every process of the file. Slow (10 ms): job thread. */
