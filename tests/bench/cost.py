@@ -21,7 +21,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "e2e"))
 from heapwatch import Server, Victim, until  # noqa: E402
 
-OPERATIONS = 12000  # about half a second of CPU
+OPERATIONS = 40000  # about half a second of CPU
 
 
 def build(folder):
