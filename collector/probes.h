@@ -44,6 +44,9 @@ void probes_unwatch(struct probes *p, pid_t tgid);
 void probes_hits(const struct probes *p, pid_t tgid,
 		 uint64_t hits[PROBE_COUNT]);
 
+/* What one hit costs on this machine, measured at open; 0: not known. */
+double probes_hit_cost_ns(const struct probes *p);
+
 /* Where one probe sits: file offset of an instruction. */
 struct probe_site {
 	enum probe probe;

@@ -6,6 +6,7 @@
  * target_put() or target_miss() for each of its columns, every tick; the
  * target turns changes of reason into gaps of the batch.
  */
+#include "bpf/events.h"
 #include "common/batch.h"
 #include "common/census.h"
 #include "common/sli.h"
@@ -48,7 +49,7 @@ struct target {
 	int64_t last_read_boot_ns;
 	int64_t read_cpu_ns;
 	uint64_t reads, failed_reads;
-	uint64_t probe_hits[2];  /* by enum probe, events.h */
+	uint64_t probe_hits[PROBE_COUNT];
 
 	uint8_t gaps[COL_COUNT]; /* enum gap now */
 	bool told[COL_COUNT];    /* put or missed in this tick */
