@@ -154,6 +154,12 @@ ci:
 	@tests/run-part clang    $(MAKE) --no-print-directory -j2 CC=clang BUILD=build-clang all
 	@tests/run-part tsan     $(MAKE) --no-print-directory -j2 SANITIZE=thread check
 
+# ---- speed and weight: ratios, never asserted ----
+
+.PHONY: bench
+bench: all
+	@tests/bench/cost.py $(PAIRS)
+
 # ---- order ----
 
 .PHONY: layers

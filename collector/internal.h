@@ -4,7 +4,8 @@
  * includes it.
  *
  * collector.c  thread, epoll, orders       discovery.c  which processes
- * watch.c      life of one target          tick.c       read all, one batch
+ * watch.c      life of one target          rules.c      include and exclude
+ * analysis.c   one executable, slow work   tick.c       read all, one batch
  * report.c     the census
  */
 #include <pthread.h>
@@ -98,15 +99,30 @@ void watch_open(struct collector *c, struct process *p, struct binary *b,
 /* Go on where it waits: analysis done, attach due, refused ones to retry. */
 void watch_advance(struct collector *c, struct target *t, struct now now);
 
-/* Drop a reference of a binary; with the last one its probes go too. */
-void watch_release(struct collector *c, struct binary *b);
-
 /* End: closes its series with the reason and frees it. */
 void watch_close(struct collector *c, struct target *t, struct now now,
 		 const char *reason);
 
 /* Free all targets without closing their series: heapwatch itself stops. */
 void watch_fini(struct collector *c);
+
+/* rules.c */
+
+/* The first rule that matches decides; 0 when the process may be watched,
+ * else the number of the rule that excludes it, from 1. */
+size_t rules_exclude(const struct collector *c, const struct process *p,
+		     const char *service);
+
+/* analysis.c */
+
+/* Learn the target's binary; watch_advance() follows. -ENOMEM. */
+int analysis_submit(struct collector *c, struct target *t);
+
+/* Let its process through the kernel's filter; probes for its binary. */
+void analysis_want_probes(struct collector *c, struct target *t);
+
+/* Drop a reference of a binary; with the last one its probes go too. */
+void analysis_release(struct collector *c, struct binary *b);
 
 /* tick.c */
 void tick_run(struct collector *c, struct now now);

@@ -14,163 +14,6 @@
 #define REFUSED_RETRY_NS (60 * 1000000000ll)
 #define RESTART_NS       (600 * 1000000000ll) /* sooner it is a restart */
 
-/* ---- rules ---- */
-
-static bool rule_matches(const struct watch_rule *r, const struct process *p,
-			 const char *service)
-{
-	return (!r->exe || pattern_matches(r->exe, p->exe)) &&
-	       (!r->service || pattern_matches(r->service, service)) &&
-	       (!r->user || pattern_matches(r->user, p->user));
-}
-
-/* The first rule that matches decides; 0 when the process may be watched,
- * else the number of the rule that excludes it, from 1. */
-static size_t excluded_by(const struct collector *c, const struct process *p,
-			  const char *service)
-{
-	for (size_t i = 0; i < c->options.rule_count; i++) {
-		const struct watch_rule *r = &c->options.rules[i];
-
-		if (rule_matches(r, p, service))
-			return r->include ? 0 : i + 1;
-	}
-	return 0;
-}
-
-/* ---- jobs: they hold a reference of the binary while under way ---- */
-
-struct binary_job {
-	struct job job;
-	struct collector *collector;
-	struct binary *binary;
-	void *knowledge;
-	char why[160];
-	struct link_set *links;
-	const struct probe_site *sites;
-	size_t site_count;
-	int result;
-};
-
-static int submit(struct collector *c, struct binary *b,
-		  struct binary_job job)
-{
-	struct binary_job *j = malloc(sizeof(*j));
-
-	if (!j)
-		return -ENOMEM;
-	*j = job;
-	j->collector = c;
-	j->binary = b;
-	j->result = -ECANCELED; /* unless it gets to run */
-	b->references++;
-	jobs_submit(c->jobs, &j->job);
-	return 0;
-}
-
-static void advance_all(struct collector *c, struct binary *b)
-{
-	struct now now = clock_now();
-	struct target *t;
-	size_t i = 0;
-
-	while ((t = map_next(&c->targets, &i))) {
-		if (t->binary == b)
-			watch_advance(c, t, now);
-	}
-}
-
-static void analyse_run(struct job *job)
-{
-	struct binary_job *j = (struct binary_job *)job;
-
-	j->result = j->binary->source->analyse(j->binary, &j->knowledge,
-					       j->why, sizeof(j->why));
-}
-
-static void analyse_done(struct job *job)
-{
-	struct binary_job *j = (struct binary_job *)job;
-	struct binary *b = j->binary;
-
-	b->knowledge = j->knowledge;
-	b->stage = j->result ? BINARY_FAILED : BINARY_READY;
-	snprintf(b->why, sizeof(b->why), "%s", j->why);
-	if (j->result != -ECANCELED)
-		advance_all(j->collector, b);
-	watch_release(j->collector, b);
-	free(j);
-}
-
-static void links_run(struct job *job)
-{
-	struct binary_job *j = (struct binary_job *)job;
-
-	j->result = link_set_attach(&j->links, j->collector->probes,
-				    j->binary->exe_fd, j->sites, j->site_count);
-}
-
-static void links_done(struct job *job)
-{
-	struct binary_job *j = (struct binary_job *)job;
-	struct collector *c = j->collector;
-
-	j->binary->links = j->links;
-	if (j->result && j->result != -ECANCELED)
-		log_warn("cannot attach probes version=%s error=\"%s\"",
-			 j->binary->version, strerror(-j->result));
-	else if (j->result == 0)
-		batch_add_event(c->batch, EVENT_PROBE_ATTACHED, 0,
-				clock_now().boot_ns,
-				"%zu probes attached to a %s binary",
-				j->site_count, j->binary->version);
-	watch_release(c, j->binary);
-	free(j);
-}
-
-struct detach_job {
-	struct job job;
-	struct link_set *links;
-};
-
-static void detach_run(struct job *job)
-{
-	struct detach_job *j = (struct detach_job *)job;
-
-	link_set_detach(take(j->links));
-}
-
-static void detach_done(struct job *job)
-{
-	/* It never ran when heapwatch stops. */
-	if (((struct detach_job *)job)->links)
-		detach_run(job);
-	free(job);
-}
-
-/* The last user of a binary is gone: its probes go, slowly, elsewhere. */
-static void drop_links(struct collector *c, struct binary *b)
-{
-	struct detach_job *j = malloc(sizeof(*j));
-
-	if (!j) {
-		link_set_detach(take(b->links));
-		return;
-	}
-	*j = (struct detach_job){
-		.job = { .run = detach_run, .done = detach_done },
-		.links = take(b->links),
-	};
-	jobs_submit(c->jobs, &j->job);
-}
-
-void watch_release(struct collector *c, struct binary *b)
-{
-	if (b->references == 1 && b->links)
-		drop_links(c, b);
-	binaries_unref(&c->binaries, b);
-}
-
 /* ---- attach ---- */
 
 static void refuse(struct target *t, struct now now)
@@ -182,28 +25,6 @@ static void refuse(struct target *t, struct now now)
 	if (first)
 		log_warn("cannot watch pid=%d runtime=%s reason=\"%s\"",
 			 t->process->pid, t->source->name, t->why);
-}
-
-static void want_probes(struct collector *c, struct target *t)
-{
-	struct binary *b = t->binary;
-	const struct probe_site *sites;
-	size_t count;
-
-	if (!t->source->probe_sites || !probes_has_uprobes(c->probes))
-		return;
-	if (probes_watch(c->probes, t->process->pid))
-		return;
-	if (b->links_asked)
-		return;
-	count = t->source->probe_sites(b, &sites);
-	b->links_asked = true;
-	if (count > 0)
-		submit(c, b, (struct binary_job){
-			.job = { .run = links_run, .done = links_done },
-			.sites = sites,
-			.site_count = count,
-		});
 }
 
 /* A process that took the place of one that went not long ago. */
@@ -237,7 +58,7 @@ static void attached(struct collector *c, struct target *t, struct now now)
 	t->attributes_changed = false;
 	batch_add_entity(c->batch, &t->entity);
 	tell_start(c, t, now);
-	want_probes(c, t);
+	analysis_want_probes(c, t);
 }
 
 static void attach(struct collector *c, struct target *t, struct now now)
@@ -265,20 +86,6 @@ static void attach(struct collector *c, struct target *t, struct now now)
 	}
 }
 
-static void analyse(struct collector *c, struct target *t, struct now now)
-{
-	struct binary *b = t->binary;
-
-	b->stage = BINARY_QUEUED;
-	b->source = t->source;
-	if (submit(c, b, (struct binary_job){
-			.job = { .run = analyse_run, .done = analyse_done },
-		})) {
-		b->stage = BINARY_NEW;
-		t->retry_boot_ns = now.boot_ns + REFUSED_RETRY_NS;
-	}
-}
-
 void watch_advance(struct collector *c, struct target *t, struct now now)
 {
 	struct binary *b = t->binary;
@@ -291,7 +98,8 @@ void watch_advance(struct collector *c, struct target *t, struct now now)
 	}
 	switch (b->stage) {
 	case BINARY_NEW:
-		analyse(c, t, now);
+		if (analysis_submit(c, t))
+			t->retry_boot_ns = now.boot_ns + REFUSED_RETRY_NS;
 		break;
 	case BINARY_QUEUED:
 		break;
@@ -396,7 +204,7 @@ static void target_free(struct collector *c, struct target *t)
 		close(t->pid_fd);
 	if (t->mem_fd >= 0)
 		close(t->mem_fd);
-	watch_release(c, t->binary);
+	analysis_release(c, t->binary);
 	process_free(t->process);
 	entity_fini(&t->entity);
 	free(t);
@@ -427,7 +235,7 @@ void watch_open(struct collector *c, struct process *p, struct binary *b,
 
 	if (!t) {
 		process_free(p);
-		watch_release(c, b);
+		analysis_release(c, b);
 		return;
 	}
 	set_key(c, &t->entity, p);
@@ -439,7 +247,7 @@ void watch_open(struct collector *c, struct process *p, struct binary *b,
 	}
 	set_attributes(t);
 	watch_exit(c, t);
-	rule = excluded_by(c, p, service);
+	rule = rules_exclude(c, p, service);
 	if (rule) {
 		target_explain(t, "excluded by watch rule %zu", rule);
 		t->stage = TARGET_REFUSED;
