@@ -3,7 +3,9 @@
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "collector/remote.h"
 #include "common/own.h"
 
 #define HEAP_BYTES_MAX (1ull << 44) /* Z's largest, 16 TiB */
@@ -145,17 +147,17 @@ static int read_ahead(const struct walk *w, struct ahead *a, uint64_t address,
 	    a->len - (address - a->at) < sizeof(*out)) {
 		a->at = address;
 		a->len = AHEAD_BYTES;
-		r = vm_read(w->mem_fd, address, a->bytes, a->len);
+		r = remote_read(w->mem_fd, address, a->bytes, a->len);
 		if (r == -EFAULT) { /* the mapping ends before */
 			a->len = sizeof(*out);
-			r = vm_read(w->mem_fd, address, a->bytes, a->len);
+			r = remote_read(w->mem_fd, address, a->bytes, a->len);
 		}
 		if (r) {
 			a->len = 0;
 			return r;
 		}
 	}
-	__builtin_memcpy(out, a->bytes + (address - a->at), sizeof(*out));
+	memcpy(out, a->bytes + (address - a->at), sizeof(*out));
 	return 0;
 }
 
@@ -182,7 +184,7 @@ static int count_free(const struct walk *w, const struct regions *g,
 	a = calloc(1, sizeof(*a));
 	if (!pointers || !a)
 		return -ENOMEM;
-	r = vm_read(w->mem_fd, g->table, pointers,
+	r = remote_read(w->mem_fd, g->table, pointers,
 		    g->count * sizeof(*pointers));
 	for (uint64_t i = 0; !r && i < g->count; i++) {
 		if (!pointers[i]) {

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "collector/priv.h"
+#include "collector/remote.h"
 #include "common/own.h"
 
 #define MAPS_BYTES_MAX (8u << 20)
@@ -96,26 +97,12 @@ struct pages {
 	uint8_t bytes[PAGES][PAGE_BYTES];
 };
 
-int vm_read(int mem_fd, uint64_t address, void *out, size_t len)
-{
-	ssize_t n;
-
-	if (address == 0 || address > INT64_MAX - len)
-		return -EFAULT;
-	n = pread(mem_fd, out, len, (off_t)address);
-	if (n < 0)
-		return errno == EIO ? -EFAULT : -errno;
-	if (n == 0)
-		return -ESRCH;
-	return (size_t)n == len ? 0 : -EFAULT;
-}
-
 int vm_read_word(const struct vm_layout *l, int mem_fd, uint64_t object,
 		 enum vm_field f, uint64_t *out)
 {
 	if (!l->field[f].known)
 		return -ENOENT;
-	return vm_read(mem_fd, object + l->field[f].at, out, sizeof(*out));
+	return remote_read(mem_fd, object + l->field[f].at, out, sizeof(*out));
 }
 
 static const uint8_t *page_of(struct pages *p, uint64_t address)
@@ -125,7 +112,7 @@ static const uint8_t *page_of(struct pages *p, uint64_t address)
 
 	if (p->number[slot] != number + 1) {
 		p->number[slot] = 0;
-		if (vm_read(p->mem_fd, number * PAGE_BYTES, p->bytes[slot],
+		if (remote_read(p->mem_fd, number * PAGE_BYTES, p->bytes[slot],
 			    PAGE_BYTES))
 			return NULL;
 		p->number[slot] = number + 1;
@@ -212,7 +199,7 @@ static int read_dynamic(struct library *l, int mem_fd, uint64_t address,
 	for (int i = 0; i < DYNAMIC_MAX; i++) {
 		uint64_t *to = NULL;
 
-		r = vm_read(mem_fd, address + (uint64_t)i * sizeof(d), &d,
+		r = remote_read(mem_fd, address + (uint64_t)i * sizeof(d), &d,
 			    sizeof(d));
 		if (r)
 			return r;
@@ -239,7 +226,7 @@ static int open_library(struct library *l, int mem_fd, uint64_t base)
 	bool loaded = false;
 	int r;
 
-	r = vm_read(mem_fd, base, &e, sizeof(e));
+	r = remote_read(mem_fd, base, &e, sizeof(e));
 	if (r)
 		return r;
 	if (memcmp(e.e_ident, ELFMAG, SELFMAG) != 0 ||
@@ -247,7 +234,7 @@ static int open_library(struct library *l, int mem_fd, uint64_t base)
 	    e.e_phentsize != sizeof(p) || e.e_phnum > PROGRAM_HEADERS_MAX)
 		return -ENOENT;
 	for (int i = 0; i < e.e_phnum; i++) {
-		r = vm_read(mem_fd, base + e.e_phoff + (uint64_t)i * sizeof(p),
+		r = remote_read(mem_fd, base + e.e_phoff + (uint64_t)i * sizeof(p),
 			    &p, sizeof(p));
 		if (r)
 			return r;
@@ -279,7 +266,7 @@ static bool symbol_is(const struct library *l, struct pages *p, uint32_t i,
 	char found[NAME_MAX_LEN];
 	Elf64_Sym s;
 
-	if (vm_read(p->mem_fd, l->symbols + (uint64_t)i * sizeof(s), &s,
+	if (remote_read(p->mem_fd, l->symbols + (uint64_t)i * sizeof(s), &s,
 		    sizeof(s)) ||
 	    !s.st_shndx || !read_name(p, l->strings + s.st_name, found) ||
 	    strcmp(found, name) != 0)
@@ -299,19 +286,19 @@ static int find_symbol(const struct library *l, struct pages *p,
 	uint64_t buckets, chains;
 	int r;
 
-	r = vm_read(p->mem_fd, l->hash, &head, sizeof(head));
+	r = remote_read(p->mem_fd, l->hash, &head, sizeof(head));
 	if (r)
 		return r;
 	if (head.buckets == 0)
 		return -ENOENT;
 	buckets = l->hash + sizeof(head) + (uint64_t)head.bloom_words * 8;
 	chains = buckets + (uint64_t)head.buckets * 4;
-	r = vm_read(p->mem_fd, buckets + (uint64_t)(hash % head.buckets) * 4,
+	r = remote_read(p->mem_fd, buckets + (uint64_t)(hash % head.buckets) * 4,
 		    &i, sizeof(i));
 	if (r)
 		return r;
 	for (int n = 0; i >= head.first && n < CHAIN_MAX; n++, i++) {
-		r = vm_read(p->mem_fd, chains + (uint64_t)(i - head.first) * 4,
+		r = remote_read(p->mem_fd, chains + (uint64_t)(i - head.first) * 4,
 			    &chained, sizeof(chained));
 		if (r)
 			return r;
@@ -329,7 +316,7 @@ static int symbol_word(const struct library *l, struct pages *p,
 	uint64_t address;
 	int r = find_symbol(l, p, name, &address);
 
-	return r ? r : vm_read(p->mem_fd, address, out, sizeof(*out));
+	return r ? r : remote_read(p->mem_fd, address, out, sizeof(*out));
 }
 
 /* ---- the tables ---- */
@@ -427,7 +414,7 @@ static int read_fields(struct vm_layout *out, const struct library *l,
 
 	r = find_table(&t, l, p, &names);
 	for (uint64_t i = 0; !r && i < ENTRIES_MAX; i++) {
-		r = vm_read(p->mem_fd, t.at + i * t.stride, entry, t.stride);
+		r = remote_read(p->mem_fd, t.at + i * t.stride, entry, t.stride);
 		if (r || !word_at(entry, t.part[TYPE_NAME]))
 			break;
 		note_field(out, p, &t, entry);
@@ -453,7 +440,7 @@ static int read_constants(struct vm_layout *out, const struct library *l,
 	for (uint64_t i = 0; !r && i < ENTRIES_MAX; i++) {
 		uint64_t at;
 
-		r = vm_read(p->mem_fd, t.at + i * t.stride, entry, t.stride);
+		r = remote_read(p->mem_fd, t.at + i * t.stride, entry, t.stride);
 		at = r ? 0 : word_at(entry, t.part[CONSTANT_NAME]);
 		if (!at)
 			break;

@@ -98,9 +98,6 @@ int vmstructs_find_library(pid_t pid, uint64_t *out);
  */
 int vmstructs_read(struct vm_layout *out, int mem_fd, uint64_t library);
 
-/* Exactly len bytes of the process: 0, -ESRCH (gone), -EFAULT, ... */
-int vm_read(int mem_fd, uint64_t address, void *out, size_t len);
-
 /* A size_t or pointer field of the object at an address. -ENOENT: this JVM
  * has no such field. For a static one the address does not matter. */
 int vm_read_word(const struct vm_layout *l, int mem_fd, uint64_t object,
