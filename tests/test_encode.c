@@ -18,7 +18,7 @@
 /* Beside the build folder that this program lies in. */
 static const char *golden(void)
 {
-	static char path[PATH_MAX];
+	static char path[PATH_MAX / 2 + 64];
 	char self[PATH_MAX / 2] = "";
 
 	ck_assert_int_gt(readlink("/proc/self/exe", self, sizeof(self) - 1),
