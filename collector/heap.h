@@ -14,11 +14,11 @@ struct heap_reading {
 	double after_gc_bytes; /* after the last collection of any kind */
 	enum gap after_gc_gap;
 
-	/* frag_ratio: regions where the runtime has them, else NAN and bytes
-	 * stand in. pages_in_use is Go's: regions follow from the bound. */
+	/* frag_ratio: regions where the runtime has them, else NAN, and bytes
+	 * of the bound stand in (basis="bytes": the part not used).
+	 * pages_in_use is Go's: its regions follow from the bound. */
 	double free_regions, total_regions;
 	double pages_in_use;
-	double free_bytes;     /* of the bound; used when there are no regions */
 };
 
 /*
