@@ -13,6 +13,7 @@
 
 #include "binary.h"
 #include "process.h"
+#include "system/state.h"
 
 struct source;
 
@@ -51,6 +52,7 @@ struct target {
 	uint64_t reads, failed_reads;
 	uint64_t probe_hits[PROBE_COUNT];
 
+	struct system_state system; /* collector/system's */
 	uint8_t gaps[COL_COUNT]; /* enum gap now */
 	bool told[COL_COUNT];    /* put or missed in this tick */
 	double last[COL_COUNT];  /* value of the last put; valid if no gap */
