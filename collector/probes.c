@@ -292,8 +292,8 @@ static int calibrate(struct probes *p)
 	r = probes_watch(p, getpid());
 	if (r)
 		return r;
-	link_fd = priv_attach_uprobes(
-		bpf_program__fd(p->go->progs.go_gc), exe_fd, &site, 1);
+	link_fd = priv_attach_uprobes(bpf_program__fd(p->go->progs.go_gc),
+				      exe_fd, &site, 1);
 	if (link_fd >= 0) {
 		double hit_ns = cpu_ns_of_call() - bare_ns;
 
@@ -320,8 +320,8 @@ static int open_process_events(struct probes *p)
 	r = priv_bpf_load(s->obj);
 	if (r)
 		return r;
-	p->ring = ring_buffer__new(bpf_map__fd(s->maps.ring), on_record, p,
-				   NULL);
+	p->ring =
+		ring_buffer__new(bpf_map__fd(s->maps.ring), on_record, p, NULL);
 	if (!p->ring)
 		return -errno;
 	p->process = take(s);
@@ -385,7 +385,8 @@ static int open_uprobes(struct probes *p)
 		return r;
 	bpf_object__for_each_program(program, s->obj)
 		bpf_program__set_expected_attach_type(
-			program, (enum bpf_attach_type)ATTACH_TYPE_UPROBE_MULTI);
+			program,
+			(enum bpf_attach_type)ATTACH_TYPE_UPROBE_MULTI);
 	r = priv_bpf_load(s->obj);
 	if (r)
 		return r;

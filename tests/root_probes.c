@@ -97,7 +97,8 @@ static struct link_set *attach(struct probes *p)
 	victim_sites(sites);
 	begin = clock_monotonic_ns();
 	ck_ok(link_set_attach(&links, p, exe_fd, sites, 2));
-	printf("attach: %.1f ms\n", (double)(clock_monotonic_ns() - begin) / 1e6);
+	printf("attach: %.1f ms\n",
+	       (double)(clock_monotonic_ns() - begin) / 1e6);
 	close(exe_fd);
 	return links;
 }
@@ -173,7 +174,8 @@ START_TEST(hits_are_the_calls_that_the_victim_made)
 	ck_assert_uint_eq(probes_lost(p), 0);
 	begin = clock_monotonic_ns();
 	link_set_detach(links);
-	printf("detach: %.1f ms\n", (double)(clock_monotonic_ns() - begin) / 1e6);
+	printf("detach: %.1f ms\n",
+	       (double)(clock_monotonic_ns() - begin) / 1e6);
 	victim_end(&v);
 	probes_close(p);
 }
@@ -371,6 +373,28 @@ START_TEST(ordinary_user_reads_memory_with_two_capabilities)
 }
 END_TEST
 
+START_TEST(what_was_opened_with_rights_goes_on_without)
+{
+	struct probes *p = open_probes();
+	struct link_set *links = attach(p);
+	struct victim v = victim_start("50");
+	struct seen s = { .pid = v.pid };
+	uint64_t hits[PROBE_COUNT];
+
+	become_nobody(0);
+	ck_ok(probes_watch(p, v.pid));
+	victim_go(&v);
+	probes_hits(p, v.pid, hits);
+	ck_assert_uint_eq(hits[PROBE_GO_GC_START], 50);
+	probes_consume(p, note, &s);
+	ck_assert_uint_eq(s.by_type[EVENT_TYPE_EXEC], 1);
+	ck_assert_uint_eq(s.by_type[EVENT_TYPE_GO_GC_END], 50);
+	victim_end(&v);
+	link_set_detach(links);
+	probes_close(p);
+}
+END_TEST
+
 START_TEST(without_rights_it_opens_and_says_what_is_missing)
 {
 	struct probes *p;
@@ -474,6 +498,7 @@ TEST_MAIN("probes", start_and_end_of_a_child_are_seen,
 	  site_outside_the_file_is_refused, cost_of_a_hit_is_measured,
 	  ordinary_user_with_three_capabilities_can_probe,
 	  ordinary_user_reads_memory_with_two_capabilities,
+	  what_was_opened_with_rights_goes_on_without,
 	  without_rights_it_opens_and_says_what_is_missing,
 	  one_of_two_capabilities_is_not_enough,
 	  simulated_lacks_are_told_like_real_ones,

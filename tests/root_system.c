@@ -45,7 +45,8 @@ static void make_groups(void)
 	snprintf(inner, sizeof(inner), "%s/inner", outer);
 	ck_assert_int_eq(mkdir(outer, 0755), 0);
 	if (tree.version == 2) {
-		snprintf(path, sizeof(path), "%s/cgroup.subtree_control", outer);
+		snprintf(path, sizeof(path), "%s/cgroup.subtree_control",
+			 outer);
 		fd = open(path, O_WRONLY | O_CLOEXEC);
 		ck_assert_int_eq(write(fd, "+memory", 7), 7);
 		close(fd);
@@ -193,5 +194,5 @@ START_TEST(tick_of_a_process_is_cheap)
 END_TEST
 
 TEST_MAIN("system on a real kernel", real_group_is_read,
-	  kill_for_want_of_memory_is_counted,
-	  process_that_is_moved_is_followed, tick_of_a_process_is_cheap)
+	  kill_for_want_of_memory_is_counted, process_that_is_moved_is_followed,
+	  tick_of_a_process_is_cheap)

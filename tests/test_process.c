@@ -26,8 +26,8 @@ static int parse_stat(struct process_stat *out, const char *comm,
 
 START_TEST(start_time_survives_any_name)
 {
-	static const char *const names[] = { "java", ") (", ") S 1 2 (x",
-					     "a b c", "", "((()))" };
+	static const char *const names[] = { "java",  ") (", ") S 1 2 (x",
+					     "a b c", "",    "((()))" };
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		struct process_stat stat;
@@ -53,8 +53,14 @@ END_TEST
 
 START_TEST(text_that_is_no_stat_is_refused)
 {
-	static const char *const texts[] = { "", "1", "1 (a", "1 a)", "1 (a)",
-					     "1 (a) S", "1 (a) S 1 2 3", ")(",
+	static const char *const texts[] = { "",
+					     "1",
+					     "1 (a",
+					     "1 a)",
+					     "1 (a)",
+					     "1 (a) S",
+					     "1 (a) S 1 2 3",
+					     ")(",
 					     "1 (a) S 1 1 1 0 -1 x 1 1" };
 	struct process_stat stat;
 
@@ -110,9 +116,11 @@ START_TEST(service_is_a_unit_and_a_session_is_none)
 		{ "/system.slice/system-a.slice/a@1.service", "a@1.service" },
 		{ "/user.slice/user-1000.slice/session-3.scope", "" },
 		{ "/user.slice/user-1000.slice/user@1000.service/app.slice/"
-		  "term.scope", "" },
+		  "term.scope",
+		  "" },
 		{ "/user.slice/user-1000.slice/user@1000.service/app.slice/"
-		  "own.service", "own.service" },
+		  "own.service",
+		  "own.service" },
 		{ "/system.slice/docker-" ID ".scope", "" },
 		{ "/strange/a.service", "" },
 		{ "/system.slice", "" },
@@ -137,12 +145,15 @@ START_TEST(container_is_told_by_its_id)
 		{ "/docker/" ID, ID },
 		{ "/docker/" ID "/inner", ID },
 		{ "/kubepods.slice/kubepods-pod1.slice/cri-containerd-" ID
-		  ".scope", ID },
+		  ".scope",
+		  ID },
 		{ "/kubepods/burstable/pod0a1b2c3d-0000/" ID, ID },
 		{ "/system.slice/containerd.service/kubepods-pod.slice:"
-		  "cri-containerd:" ID, ID },
+		  "cri-containerd:" ID,
+		  ID },
 		{ "/docker/ffffffffffffffffffffffffffffffffffffffffffffffffff"
-		  "ffffffffffffff/docker/" ID, ID },
+		  "ffffffffffffff/docker/" ID,
+		  ID },
 		{ "/docker/" ID "0", "" },
 		{ "/docker/g" ID, "" },
 		{ "/process_api/bf925f16fe0534a477ed4422a8ba84bf", "" },
@@ -215,7 +226,8 @@ START_TEST(process_that_ended_is_gone)
 	if (child == 0)
 		_exit(0);
 	/* still to be reaped: a zombie has no heap */
-	ck_assert_int_eq(waitid(P_PID, (id_t)child, &info, WEXITED | WNOWAIT), 0);
+	ck_assert_int_eq(waitid(P_PID, (id_t)child, &info, WEXITED | WNOWAIT),
+			 0);
 	ck_err(process_read(&p, child), ESRCH);
 	ck_assert_int_eq(waitpid(child, NULL, 0), child);
 	ck_err(process_read(&p, child), ESRCH);

@@ -38,8 +38,9 @@ static void free_target(struct target *t)
 
 START_TEST(number_is_found_only_behind_its_whole_key)
 {
-	const char *text = "oom 3\noom_kill 7\nxmax 9\nmax 11\nVmRSS:\t  12 kB\n"
-			   "word x\nbig 99999999999999999999999\nend";
+	const char *text =
+		"oom 3\noom_kill 7\nxmax 9\nmax 11\nVmRSS:\t  12 kB\n"
+		"word x\nbig 99999999999999999999999\nend";
 	uint64_t value;
 
 	ck_assert(text_number(text, "oom", &value));
@@ -71,8 +72,9 @@ END_TEST
 
 START_TEST(least_of_the_two_limits_binds)
 {
-	static const char head[] = "Limit                     Soft Limit"
-				   "           Hard Limit           Units     \n";
+	static const char head[] =
+		"Limit                     Soft Limit"
+		"           Hard Limit           Units     \n";
 	static const struct {
 		const char *data, *space;
 		uint64_t least;
@@ -89,7 +91,8 @@ START_TEST(least_of_the_two_limits_binds)
 
 		snprintf(text, sizeof(text),
 			 "%sMax data size             %s            unlimited "
-			 "           bytes     \nMax address space         %s     "
+			 "           bytes     \nMax address space         %s  "
+			 "   "
 			 "      unlimited            bytes     \n",
 			 head, cases[i].data, cases[i].space);
 		ck_assert_uint_eq(system_least_rlimit(text), cases[i].least);
@@ -100,16 +103,17 @@ END_TEST
 
 START_TEST(stalled_time_is_in_seconds)
 {
-	const char *text = "some avg10=0.00 avg60=0.00 avg300=0.00 total=2500000\n"
-			   "full avg10=0.00 avg60=0.00 avg300=0.00 total=1\n";
+	const char *text =
+		"some avg10=0.00 avg60=0.00 avg300=0.00 total=2500000\n"
+		"full avg10=0.00 avg60=0.00 avg300=0.00 total=1\n";
 
 	ck_assert_double_eq(system_pressure_seconds(text, "some "), 2.5);
 	ck_assert_double_eq(system_pressure_seconds(text, "full "), 1e-6);
 	ck_assert(isnan(system_pressure_seconds("", "some ")));
 	/* Older kernels have no line "full" for the CPU. */
 	ck_assert(isnan(system_pressure_seconds("some total=1\n", "full ")));
-	ck_assert(isnan(system_pressure_seconds("some x\nfull total=1\n",
-						"some ")));
+	ck_assert(isnan(
+		system_pressure_seconds("some x\nfull total=1\n", "some ")));
 }
 END_TEST
 
@@ -168,29 +172,70 @@ START_TEST(descriptors_are_counted_by_kind)
 }
 END_TEST
 
+/* A child that is ready for something; killed by end_child(). */
+static pid_t start_child(void (*prepare)(void))
+{
+	int ready[2];
+	pid_t child;
+	char byte;
+
+	ck_assert_int_eq(pipe(ready), 0);
+	child = fork();
+	if (child == 0) {
+		close(ready[0]);
+		prepare();
+		if (write(ready[1], "", 1) == 1)
+			pause();
+		_exit(0);
+	}
+	close(ready[1]);
+	ck_assert_int_eq(read(ready[0], &byte, 1), 1);
+	close(ready[0]);
+	return child;
+}
+
+static void end_child(pid_t child)
+{
+	kill(child, SIGKILL);
+	ck_assert_int_eq(waitpid(child, NULL, 0), child);
+}
+
+static void do_nothing(void)
+{
+}
+
+static void open_many(void)
+{
+	const rlim_t many = DESCRIPTORS_LOOKED_AT + 100;
+
+	setrlimit(RLIMIT_NOFILE, &(struct rlimit){ many, many });
+	for (int i = 0; i < DESCRIPTORS_LOOKED_AT + 10; i++)
+		dup(0);
+}
+
 START_TEST(too_many_descriptors_are_only_counted)
 {
-	struct rlimit many = { DESCRIPTORS_LOOKED_AT + 100,
-			       DESCRIPTORS_LOOKED_AT + 100 };
-	struct descriptors d;
+	pid_t child = start_child(open_many);
+	struct target *t = new_target(child);
 
-	/* Fails where the hard limit is lower: then it would prove nothing. */
-	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &many), 0);
-	for (int i = 0; i < DESCRIPTORS_LOOKED_AT + 10; i++)
-		ck_assert_int_ge(dup(0), 0);
-	ck_ok(descriptors_read(&d, getpid()));
-	ck_assert(!d.has_kinds);
-	ck_assert_uint_gt(d.total, DESCRIPTORS_LOOKED_AT);
+	ck_ok(system_read_target(t, &no_groups, (struct now){ 1, 1 }));
+	end_child(child);
+	ck_assert_double_gt(t->last[COL_OPEN_FDS], DESCRIPTORS_LOOKED_AT);
+	ck_assert_int_eq(t->gaps[COL_OPEN_FDS], GAP_NONE);
+	ck_assert_int_eq(t->gaps[COL_OPEN_FDS_FILE], GAP_UNREADABLE);
+	free_target(t);
 }
 END_TEST
 
 START_TEST(own_process_has_all_its_numbers)
 {
 	static const enum column wanted[] = {
-		COL_THREADS, COL_RESIDENT_BYTES, COL_RESIDENT_ANON,
-		COL_RESIDENT_FILE, COL_RESIDENT_SHMEM, COL_SWAP_BYTES,
-		COL_VIRTUAL_BYTES, COL_OPEN_FDS, COL_OPEN_FDS_FILE,
-		COL_OPEN_FDS_OTHER, COL_MAX_FDS, COL_CPU_SECONDS_TOTAL,
+		COL_THREADS,	       COL_RESIDENT_BYTES,
+		COL_RESIDENT_ANON,     COL_RESIDENT_FILE,
+		COL_RESIDENT_SHMEM,    COL_SWAP_BYTES,
+		COL_VIRTUAL_BYTES,     COL_OPEN_FDS,
+		COL_OPEN_FDS_FILE,     COL_OPEN_FDS_OTHER,
+		COL_MAX_FDS,	       COL_CPU_SECONDS_TOTAL,
 		COL_START_TIME_SECONDS
 	};
 	struct target *t = new_target(getpid());
@@ -243,19 +288,22 @@ END_TEST
 
 START_TEST(limit_of_the_process_becomes_a_bound)
 {
+	pid_t child = start_child(do_nothing);
+	struct target *t = new_target(child);
 	struct rlimit limit = { 12ull << 30, RLIM_INFINITY };
-	struct target *t = new_target(getpid());
 
-	ck_assert_int_eq(setrlimit(RLIMIT_DATA, &limit), 0);
+	ck_assert_int_eq(prlimit(child, RLIMIT_DATA, &limit, NULL), 0);
 	ck_ok(system_read_target(t, &no_groups, (struct now){ 1, 1 }));
 	ck_assert_uint_eq(t->bounds.bytes[BOUND_RLIMIT], 12ull << 30);
 	/* Looked at again after 10 s, not before. */
 	limit.rlim_cur = 11ull << 30;
-	ck_assert_int_eq(setrlimit(RLIMIT_DATA, &limit), 0);
+	ck_assert_int_eq(prlimit(child, RLIMIT_DATA, &limit, NULL), 0);
 	ck_ok(system_read_target(t, &no_groups, (struct now){ 9000000000, 1 }));
 	ck_assert_uint_eq(t->bounds.bytes[BOUND_RLIMIT], 12ull << 30);
-	ck_ok(system_read_target(t, &no_groups, (struct now){ 10000000001, 1 }));
+	ck_ok(system_read_target(t, &no_groups,
+				 (struct now){ 10000000001, 1 }));
 	ck_assert_uint_eq(t->bounds.bytes[BOUND_RLIMIT], 11ull << 30);
+	end_child(child);
 	free_target(t);
 }
 END_TEST
@@ -263,14 +311,9 @@ END_TEST
 START_TEST(process_that_ended_is_gone)
 {
 	siginfo_t info;
-	pid_t child = fork();
-	struct target *t;
+	pid_t child = start_child(do_nothing);
+	struct target *t = new_target(child);
 
-	if (child == 0) {
-		pause();
-		_exit(0);
-	}
-	t = new_target(child);
 	ck_ok(system_read_target(t, &no_groups, (struct now){ 1, 1 }));
 	kill(child, SIGKILL);
 	waitid(P_PID, (id_t)child, &info, WEXITED | WNOWAIT);
