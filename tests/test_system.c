@@ -209,8 +209,10 @@ static void open_many(void)
 	const rlim_t many = DESCRIPTORS_LOOKED_AT + 100;
 
 	setrlimit(RLIMIT_NOFILE, &(struct rlimit){ many, many });
-	for (int i = 0; i < DESCRIPTORS_LOOKED_AT + 10; i++)
-		dup(0);
+	for (int i = 0; i < DESCRIPTORS_LOOKED_AT + 10; i++) {
+		if (dup(0) < 0)
+			_exit(1);
+	}
 }
 
 START_TEST(too_many_descriptors_are_only_counted)
