@@ -61,8 +61,8 @@ static bool read_target(struct collector *c, struct target *t, struct now now)
 		t->failed_reads++;
 	}
 	t->read_cpu_ns += clock_thread_cpu_ns() - cpu_ns;
-	mark_unread(t);
 	put_costs(c, t, now, r);
+	mark_unread(t);
 	if (t->attributes_changed)
 		batch_add_entity(c->batch, &t->entity);
 	t->attributes_changed = false;

@@ -22,12 +22,12 @@ static void open_scope(struct json *j, char open, char close)
 	j->comma = false;
 }
 
-void json_object(struct json *j)
+void json_begin_object(struct json *j)
 {
 	open_scope(j, '{', '}');
 }
 
-void json_array(struct json *j)
+void json_begin_array(struct json *j)
 {
 	open_scope(j, '[', ']');
 }
@@ -105,7 +105,7 @@ void json_string_len(struct json *j, const char *text, size_t len)
 	buf_putc(j->out, '"');
 }
 
-void json_string(struct json *j, const char *text)
+void json_add_string(struct json *j, const char *text)
 {
 	if (text)
 		json_string_len(j, text, strlen(text));
@@ -152,7 +152,7 @@ void json_bool(struct json *j, bool value)
 	buf_puts(j->out, value ? "true" : "false");
 }
 
-void json_null(struct json *j)
+void json_add_null(struct json *j)
 {
 	separate(j);
 	buf_puts(j->out, "null");

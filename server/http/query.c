@@ -1,0 +1,70 @@
+#include <errno.h>
+
+#include "common/clock.h"
+#include "server/encode/encode.h"
+
+#include "request_parse.h"
+#include "route.h"
+
+/* All frames of one answer. */
+struct frames {
+	struct frame **items; /* owned */
+	size_t count;
+};
+
+static void frames_fini(struct frames *f)
+{
+	for (size_t i = 0; i < f->count; i++)
+		frame_free(f->items[i]);
+	free(f->items);
+}
+
+/*
+ * The first question that fails is the answer: Grafana's data source shows
+ * errors of whole requests only, and a panel that silently lacks one of its
+ * series misleads.
+ */
+static int run_all(struct frames *out, const struct query_request *request,
+		   const struct site *s, struct problem *p)
+{
+	own(view_closep) struct view *view = NULL;
+	int r = site_view(&view, s, p);
+
+	if (r)
+		return r;
+	out->items = calloc(request->count + 1, sizeof(*out->items));
+	if (!out->items)
+		return -ENOMEM;
+	for (size_t i = 0; i < request->count; i++) {
+		const struct query *q = &request->queries[i];
+
+		r = query_run(&out->items[out->count], q, view,
+			      &s->options.limits, p);
+		if (r) {
+			if (p->code != PROBLEM_NONE)
+				problem_of_query(p, q->ref_id,
+						 metric_info(q->metric)->name);
+			return r;
+		}
+		out->count++;
+	}
+	return 0;
+}
+
+int handle_query(const struct request *q, struct reply *a, struct problem *p)
+{
+	own(json_decrefp) json_t *body = NULL;
+	own(query_request_fini) struct query_request request = { 0 };
+	own(frames_fini) struct frames frames = { 0 };
+	int r;
+
+	if ((r = body_parse(&body, q->body, q->body_len, p)) ||
+	    (r = query_request_parse(&request, body, clock_now().wall_ms, p)) ||
+	    (r = run_all(&frames, &request, q->site, p)))
+		return r;
+	if (request.frames)
+		encode_json_frames(&a->body, frames.items, frames.count);
+	else
+		encode_json_classic(&a->body, frames.items, frames.count);
+	return 0;
+}
