@@ -1,6 +1,7 @@
 /* Needs root, Linux 6.6 and "make victims": really loads, attaches, is hit. */
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <sched.h>
 #include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -419,6 +420,27 @@ START_TEST(one_of_two_capabilities_is_not_enough)
 }
 END_TEST
 
+START_TEST(container_with_its_own_pids_is_told_to_share_the_hosts)
+{
+	int status;
+	pid_t child;
+
+	ck_assert_int_eq(unshare(CLONE_NEWPID), 0);
+	child = fork();
+	if (child == 0) {
+		struct probes *p;
+
+		ck_ok(probes_open(&p));
+		assert_offers_nothing(p);
+		assert_lacks(p, 2, "pid namespace of the host");
+		probes_close(p);
+		_exit(0);
+	}
+	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	ck_assert_int_eq(status, 0);
+}
+END_TEST
+
 START_TEST(simulated_lacks_are_told_like_real_ones)
 {
 	static const struct {
@@ -501,6 +523,7 @@ TEST_MAIN("probes", start_and_end_of_a_child_are_seen,
 	  what_was_opened_with_rights_goes_on_without,
 	  without_rights_it_opens_and_says_what_is_missing,
 	  one_of_two_capabilities_is_not_enough,
+	  container_with_its_own_pids_is_told_to_share_the_hosts,
 	  simulated_lacks_are_told_like_real_ones,
 	  kernel_without_uprobe_multi_still_tells_of_processes,
 	  kernel_without_btf_loses_nothing,
