@@ -342,6 +342,28 @@ START_TEST(agg_keeps_the_labels_of_by)
 }
 END_TEST
 
+START_TEST(only_what_matches_is_counted)
+{
+	struct view v = { 0 };
+	struct query q = question(METRIC_HEAP_USED_BYTES);
+	struct matcher m;
+	struct problem p = { 0 };
+	struct frame *f;
+
+	plant(&v);
+	ck_ok(matcher_init(&m, "service", MATCH_REGEX, "sc.*", &p));
+	q.matchers = &m;
+	q.matcher_count = 1;
+	q.to_ms = T0 + 30000;
+	q.agg = AGG_SUM;
+	f = answer(&q, &v);
+	CELLS(f, 1, "1 7 8");
+	frame_free(f);
+	matcher_fini(&m);
+	fake_view_fini(&v);
+}
+END_TEST
+
 START_TEST(quantile_lies_between_the_two_nearest_ranks)
 {
 	expect_agg(AGG_P50, NULL, "5.5 5 5", NULL);
@@ -981,6 +1003,7 @@ TEST_MAIN("query", value_at_t_stands_for_the_window_open_on_the_left,
 	  steps_finer_than_the_resolution_repeat_its_value,
 	  gap_longer_than_the_resolution_stays_a_gap,
 	  agg_makes_one_value_of_several_series, agg_keeps_the_labels_of_by,
+	  only_what_matches_is_counted,
 	  quantile_lies_between_the_two_nearest_ranks,
 	  group_shows_the_labels_it_was_made_by,
 	  series_shows_who_it_is_and_what_differs,
