@@ -83,6 +83,15 @@ static size_t put_decimal(char *out, uint64_t n, int places)
 	return (size_t)(p + len - whole - out);
 }
 
+/* How many digits at least to try, of what decimal() refused. */
+static int fewest_digits(double value)
+{
+	if (value < DBL_MIN) /* subnormal: fewer bits, fewer digits */
+		return 1;
+	/* any 15 digits survive; in this range they were tried */
+	return value >= PLAIN_MIN && value < 1e15 ? 16 : 15;
+}
+
 size_t number_format(char out[NUMBER_TEXT_MAX], double value)
 {
 	size_t sign = 0;
@@ -97,9 +106,7 @@ size_t number_format(char out[NUMBER_TEXT_MAX], double value)
 		out[len] = '\0';
 		return len;
 	}
-	/* 15 digits survive any double but a subnormal one, which has fewer */
-	for (int digits = fabs(value) < DBL_MIN ? 1 : 15; digits <= 17;
-	     digits++) {
+	for (int digits = fewest_digits(fabs(value)); digits <= 17; digits++) {
 		snprintf(out, NUMBER_TEXT_MAX, "%.*g", digits, value);
 		if (strtod(out, NULL) == value)
 			break;

@@ -127,6 +127,18 @@ START_TEST(no_column_was_forgotten)
 }
 END_TEST
 
+START_TEST(column_is_for_some_of_those_who_have_the_metric)
+{
+	for (int c = 0; c < COL_COUNT; c++) {
+		const struct column_info *info = column_info((enum column)c);
+		const struct metric_info *m = metric_info(info->metric);
+
+		ck_assert_msg((info->runtimes & ~m->runtimes) == 0,
+			      "column %d of %s", c, m->name);
+	}
+}
+END_TEST
+
 /* Labels of entities would be overwritten by a dimension of that name. */
 START_TEST(dimensions_are_no_labels_of_entities)
 {
@@ -158,4 +170,5 @@ TEST_MAIN("metric", names_are_unique_and_found, names_keep_the_conventions,
 	  units_are_base_units_and_agree_with_the_name,
 	  help_is_one_sentence_without_full_stop, every_metric_has_a_column,
 	  every_column_is_found_by_its_name, no_column_was_forgotten,
+	  column_is_for_some_of_those_who_have_the_metric,
 	  dimensions_are_no_labels_of_entities, words_are_told)

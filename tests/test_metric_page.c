@@ -56,6 +56,14 @@ static void put_cell(struct buf *out, const char *text)
 	}
 }
 
+/* For whom a value exists, where not for all that have the metric. */
+static const char *only_for(unsigned runtimes)
+{
+	if (runtimes == RUNTIME_GO)
+		return " (Go)";
+	return runtimes == RUNTIME_JVM ? " (JVM)" : "";
+}
+
 static void put_dimension(struct buf *out, enum metric m)
 {
 	const char *between = "";
@@ -71,7 +79,8 @@ static void put_dimension(struct buf *out, enum metric m)
 			continue;
 		if (!dim)
 			buf_printf(out, "`%s`: ", info->dim);
-		buf_printf(out, "%s%s", between, info->value);
+		buf_printf(out, "%s%s%s", between, info->value,
+			   only_for(info->runtimes));
 		between = ", ";
 		dim = true;
 	}

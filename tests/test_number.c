@@ -28,6 +28,14 @@ static double random_double(void)
 	}
 }
 
+/* An assertion of check writes a mark each time, passed or not: too slow for
+ * a million. */
+#define CHEAP(condition, ...)                                                  \
+	do {                                                                   \
+		if (!(condition))                                              \
+			ck_abort_msg(__VA_ARGS__);                             \
+	} while (0)
+
 /* Significant digits of a text. */
 static size_t digits_in(const char *text)
 {
@@ -51,15 +59,13 @@ static void check_shortest(double value)
 	size_t len = number_format(text, value);
 	size_t digits;
 
-	ck_assert_uint_eq(len, strlen(text));
-	ck_assert_msg(strtod(text, NULL) == value, "%s is not %.17g", text,
-		      value);
+	CHEAP(len == strlen(text), "%s is not %zu long", text, len);
+	CHEAP(strtod(text, NULL) == value, "%s is not %.17g", text, value);
 	digits = digits_in(text);
-	if (digits < 2 || digits < 15)
+	if (digits < 15)
 		return;
 	snprintf(less, sizeof(less), "%.*e", (int)digits - 2, value);
-	ck_assert_msg(strtod(less, NULL) != value, "%s is longer than %s",
-		      text, less);
+	CHEAP(strtod(less, NULL) != value, "%s is longer than %s", text, less);
 }
 
 START_TEST(any_double_reads_back_the_same)
@@ -81,9 +87,9 @@ START_TEST(decimals_read_back_and_have_no_noise)
 			 (unsigned long long)n, places);
 		value = strtod(want, NULL);
 		number_format(text, value);
-		ck_assert_msg(strtod(text, NULL) == value, "%s", text);
+		CHEAP(strtod(text, NULL) == value, "%s", text);
 		/* nine digits went in, no more come out */
-		ck_assert_msg(digits_in(text) <= 9, "%s for %s", text, want);
+		CHEAP(digits_in(text) <= 9, "%s for %s", text, want);
 	}
 }
 END_TEST
@@ -156,10 +162,9 @@ START_TEST(rounding_is_that_of_the_exact_decimal)
 		int digits = 1 + (int)(next_random() % 12);
 		double got = number_round(value, digits);
 
-		ck_assert_msg(got == by_text(value, digits),
-			      "%.17g to %d digits: %.17g", value, digits, got);
-		got = number_round(-value, digits);
-		ck_assert_double_eq(got, by_text(-value, digits));
+		CHEAP(got == by_text(value, digits),
+		      "%.17g to %d digits: %.17g", value, digits, got);
+		CHEAP(number_round(-value, digits) == -got, "-%.17g", value);
 	}
 }
 END_TEST
