@@ -16,6 +16,11 @@ static void put_or(struct target *t, enum column c, double value, enum gap why)
 		target_put(t, c, value);
 }
 
+static enum gap why_no_used(const struct heap_reading *r)
+{
+	return r->used_gap ? r->used_gap : GAP_UNREADABLE;
+}
+
 /*
  * The tightest bound. What it is may change while the process runs (somebody
  * sets another limit), so the attribute follows.
@@ -103,18 +108,18 @@ static void put_frag(struct target *t, const struct heap_reading *r, double max)
 	if (free_bytes < 0)
 		free_bytes = 0;
 	put_or(t, COL_FRAG_RATIO_BYTES, sli_frag(free_bytes, max),
-	       GAP_UNREADABLE);
+	       why_no_used(r));
 }
 
 void heap_put(struct target *t, struct now now, const struct heap_reading *r)
 {
 	double max = tightest(t, r);
 
-	put_or(t, COL_HEAP_USED_BYTES, r->used_bytes, GAP_UNREADABLE);
+	put_or(t, COL_HEAP_USED_BYTES, r->used_bytes, why_no_used(r));
 	put_or(t, COL_HEAP_MAX_BYTES, max, GAP_UNREADABLE);
 	put_or(t, COL_HEAP_LIMIT_BYTES, r->limit_bytes, GAP_UNLIMITED);
 	put_or(t, COL_HEAP_UTIL_RATE, sli_util(r->used_bytes, max),
-	       GAP_UNREADABLE);
+	       why_no_used(r));
 	put_live(t, now, r, max);
 	put_frag(t, r, max);
 }

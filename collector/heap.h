@@ -7,6 +7,7 @@
 /* What a source read of one heap. Absent values are NAN. */
 struct heap_reading {
 	double used_bytes;
+	enum gap used_gap;     /* why not; GAP_NONE stands for unreadable */
 	double limit_bytes;    /* runtime's own limit; NAN: none */
 	enum bound limit_kind; /* BOUND_RUNTIME_GO or BOUND_RUNTIME_JVM */
 	double live_bytes;     /* after the last whole-heap collection */

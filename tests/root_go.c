@@ -477,6 +477,7 @@ START_TEST(every_executable_has_both_probe_sites)
 		victim_path(path, versions[i / 3], suffixes[i % 3]);
 		b.exe_fd = open(path, O_RDONLY | O_CLOEXEC);
 		ck_assert(source_go.match(NULL, &b));
+		ck_assert_uint_gt(strlen(b.build_id), 20);
 		ck_ok(source_go.analyse(&b, &b.knowledge, why, sizeof(why)));
 		ck_assert_uint_eq(source_go.probe_sites(&b, &sites), 2);
 		for (int k = 0; k < 2; k++) {

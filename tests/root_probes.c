@@ -1,6 +1,7 @@
 /* Needs root, Linux 6.6 and "make victims": really loads, attaches, is hit. */
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <sched.h>
 #include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -97,7 +98,8 @@ static struct link_set *attach(struct probes *p)
 	victim_sites(sites);
 	begin = clock_monotonic_ns();
 	ck_ok(link_set_attach(&links, p, exe_fd, sites, 2));
-	printf("attach: %.1f ms\n", (double)(clock_monotonic_ns() - begin) / 1e6);
+	printf("attach: %.1f ms\n",
+	       (double)(clock_monotonic_ns() - begin) / 1e6);
 	close(exe_fd);
 	return links;
 }
@@ -173,7 +175,8 @@ START_TEST(hits_are_the_calls_that_the_victim_made)
 	ck_assert_uint_eq(probes_lost(p), 0);
 	begin = clock_monotonic_ns();
 	link_set_detach(links);
-	printf("detach: %.1f ms\n", (double)(clock_monotonic_ns() - begin) / 1e6);
+	printf("detach: %.1f ms\n",
+	       (double)(clock_monotonic_ns() - begin) / 1e6);
 	victim_end(&v);
 	probes_close(p);
 }
@@ -371,6 +374,28 @@ START_TEST(ordinary_user_reads_memory_with_two_capabilities)
 }
 END_TEST
 
+START_TEST(what_was_opened_with_rights_goes_on_without)
+{
+	struct probes *p = open_probes();
+	struct link_set *links = attach(p);
+	struct victim v = victim_start("50");
+	struct seen s = { .pid = v.pid };
+	uint64_t hits[PROBE_COUNT];
+
+	become_nobody(0);
+	ck_ok(probes_watch(p, v.pid));
+	victim_go(&v);
+	probes_hits(p, v.pid, hits);
+	ck_assert_uint_eq(hits[PROBE_GO_GC_START], 50);
+	probes_consume(p, note, &s);
+	ck_assert_uint_eq(s.by_type[EVENT_TYPE_EXEC], 1);
+	ck_assert_uint_eq(s.by_type[EVENT_TYPE_GO_GC_END], 50);
+	victim_end(&v);
+	link_set_detach(links);
+	probes_close(p);
+}
+END_TEST
+
 START_TEST(without_rights_it_opens_and_says_what_is_missing)
 {
 	struct probes *p;
@@ -392,6 +417,27 @@ START_TEST(one_of_two_capabilities_is_not_enough)
 	assert_offers_nothing(p);
 	assert_lacks(p, 2, "CAP_BPF and CAP_PERFMON");
 	probes_close(p);
+}
+END_TEST
+
+START_TEST(container_with_its_own_pids_is_told_to_share_the_hosts)
+{
+	int status;
+	pid_t child;
+
+	ck_assert_int_eq(unshare(CLONE_NEWPID), 0);
+	child = fork();
+	if (child == 0) {
+		struct probes *p;
+
+		ck_ok(probes_open(&p));
+		assert_offers_nothing(p);
+		assert_lacks(p, 2, "pid namespace of the host");
+		probes_close(p);
+		_exit(0);
+	}
+	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	ck_assert_int_eq(status, 0);
 }
 END_TEST
 
@@ -474,8 +520,10 @@ TEST_MAIN("probes", start_and_end_of_a_child_are_seen,
 	  site_outside_the_file_is_refused, cost_of_a_hit_is_measured,
 	  ordinary_user_with_three_capabilities_can_probe,
 	  ordinary_user_reads_memory_with_two_capabilities,
+	  what_was_opened_with_rights_goes_on_without,
 	  without_rights_it_opens_and_says_what_is_missing,
 	  one_of_two_capabilities_is_not_enough,
+	  container_with_its_own_pids_is_told_to_share_the_hosts,
 	  simulated_lacks_are_told_like_real_ones,
 	  kernel_without_uprobe_multi_still_tells_of_processes,
 	  kernel_without_btf_loses_nothing,
