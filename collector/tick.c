@@ -10,10 +10,8 @@
 static void mark_unread(struct target *t)
 {
 	for (int i = 0; i < COL_COUNT; i++) {
-		const struct metric_info *m =
-			metric_info(column_info((enum column)i)->metric);
-
-		if ((m->runtimes & t->source->runtime) && !t->told[i])
+		if (!t->told[i] &&
+		    (column_runtimes((enum column)i) & t->source->runtime))
 			target_miss(t, (enum column)i, GAP_UNREADABLE);
 	}
 }
