@@ -329,11 +329,19 @@ static uint64_t align4(uint64_t n)
 	return (n + 3) & ~3ull;
 }
 
+/* Some producers count the padding of the owner's name (Go: "Go\0\0"). */
+static bool is_owner(const Elf64_Nhdr *h, const char *name, const char *owner)
+{
+	size_t size = strlen(owner) + 1;
+
+	return (h->n_namesz == size || h->n_namesz == align4(size)) &&
+	       memcmp(name, owner, size) == 0;
+}
+
 /* One after the other until the wanted one; the buffer is the segment. */
 static ssize_t scan_notes(const char *data, size_t len, const char *owner,
 			  uint32_t type, void *out, size_t cap)
 {
-	size_t owner_size = strlen(owner) + 1;
 	uint64_t at = 0;
 
 	while (len - at >= sizeof(Elf64_Nhdr)) {
@@ -346,8 +354,7 @@ static ssize_t scan_notes(const char *data, size_t len, const char *owner,
 		next = desc + align4(h.n_descsz);
 		if (desc > len || h.n_descsz > len - desc)
 			return -ENOENT;
-		if (h.n_type == type && h.n_namesz == owner_size &&
-		    memcmp(data + name, owner, owner_size) == 0) {
+		if (h.n_type == type && is_owner(&h, data + name, owner)) {
 			size_t n = h.n_descsz < cap ? h.n_descsz : cap;
 
 			memcpy(out, data + desc, n);

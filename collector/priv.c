@@ -32,7 +32,7 @@ struct link_create_uprobe_multi {
 	uint64_t cookies;
 	uint32_t count;
 	uint32_t uprobe_flags;
-	uint32_t pid; /* 0: every process; the kernel's filter errs in 6.6-6.9 */
+	uint32_t pid; /* 0: every process; its filter errs in 6.6 to 6.9 */
 	uint32_t padding;
 };
 _Static_assert(sizeof(struct link_create_uprobe_multi) == 64,
@@ -263,8 +263,9 @@ int priv_attach_uprobes(int program_fd, int exe_fd,
 			const struct uprobe_site *sites, size_t count)
 {
 	own(freep) uint64_t *offsets = calloc(count * 2, sizeof(*offsets));
-	struct link_create_uprobe_multi attr = { .attach_type =
-						 ATTACH_TYPE_UPROBE_MULTI };
+	struct link_create_uprobe_multi attr = {
+		.attach_type = ATTACH_TYPE_UPROBE_MULTI
+	};
 	char path[32];
 	int r;
 

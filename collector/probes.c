@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
@@ -44,8 +45,8 @@ struct link_set {
 	int fd; /* owned; the uprobe_multi link */
 };
 
-static int log_libbpf(enum libbpf_print_level level, const char *format,
-		      va_list args)
+__attribute__((format(printf, 2, 0))) static int
+log_libbpf(enum libbpf_print_level level, const char *format, va_list args)
 {
 	char line[1024];
 
@@ -62,21 +63,24 @@ static const char NEEDS_CAPS[] = "CAP_BPF and CAP_PERFMON";
 static const char NEEDS_EBPF[] = "Linux 5.8 or later with eBPF";
 static const char NEEDS_UPROBE_MULTI[] = "Linux 6.6 or later with eBPF";
 
+static const char NEEDS_HOST_PIDS[] = "the pid namespace of the host";
+
 static const char LOSES_PROCESSES[] = "exec and exit events";
 static const char LOSES_COLLECTIONS[] = "exact begin and end of collections";
 
-/* step failed with r; kernel is the version that could do it. */
+/* step failed with r, or by itself where r is 0; needs is what would help if
+ * it was not a right that is missing. */
 static void lose(struct probes *p, const char *what, int r, const char *step,
-		 const char *kernel)
+		 const char *needs)
 {
 	struct census_lack *l = &p->lacks[p->lack_count++];
 	bool refused = r == -EPERM || r == -EACCES;
 	char text[64];
 
 	l->what = what;
-	l->needs = refused ? NEEDS_CAPS : kernel;
-	snprintf(l->reason, sizeof(l->reason), "%s: %s", step,
-		 strerror_r(-r, text, sizeof(text)));
+	l->needs = refused ? NEEDS_CAPS : needs;
+	snprintf(l->reason, sizeof(l->reason), "%s%s%s", step, r ? ": " : "",
+		 r ? strerror_r(-r, text, sizeof(text)) : "");
 	log_debug("no %s: %s", what, l->reason);
 }
 
@@ -292,8 +296,8 @@ static int calibrate(struct probes *p)
 	r = probes_watch(p, getpid());
 	if (r)
 		return r;
-	link_fd = priv_attach_uprobes(
-		bpf_program__fd(p->go->progs.go_gc), exe_fd, &site, 1);
+	link_fd = priv_attach_uprobes(bpf_program__fd(p->go->progs.go_gc),
+				      exe_fd, &site, 1);
 	if (link_fd >= 0) {
 		double hit_ns = cpu_ns_of_call() - bare_ns;
 
@@ -320,8 +324,8 @@ static int open_process_events(struct probes *p)
 	r = priv_bpf_load(s->obj);
 	if (r)
 		return r;
-	p->ring = ring_buffer__new(bpf_map__fd(s->maps.ring), on_record, p,
-				   NULL);
+	p->ring =
+		ring_buffer__new(bpf_map__fd(s->maps.ring), on_record, p, NULL);
 	if (!p->ring)
 		return -errno;
 	p->process = take(s);
@@ -385,7 +389,8 @@ static int open_uprobes(struct probes *p)
 		return r;
 	bpf_object__for_each_program(program, s->obj)
 		bpf_program__set_expected_attach_type(
-			program, (enum bpf_attach_type)ATTACH_TYPE_UPROBE_MULTI);
+			program,
+			(enum bpf_attach_type)ATTACH_TYPE_UPROBE_MULTI);
 	r = priv_bpf_load(s->obj);
 	if (r)
 		return r;
@@ -393,11 +398,30 @@ static int open_uprobes(struct probes *p)
 	return 0;
 }
 
+#define INITIAL_PID_NAMESPACE 0xEFFFFFFC /* PROC_PID_INIT_INO, proc_ns.h */
+
+/* Programs tell pids as the initial namespace counts them; elsewhere they
+ * would name the wrong processes. */
+static bool counts_as_host(void)
+{
+	struct stat st;
+
+	return stat("/proc/self/ns/pid", &st) ||
+	       st.st_ino == INITIAL_PID_NAMESPACE;
+}
+
 /* Uprobes before process events: calibrating needs the ring for itself. */
 static void open_all(struct probes *p)
 {
 	int r;
 
+	if (!counts_as_host()) {
+		lose(p, LOSES_PROCESSES, 0, "pids here are those of a container",
+		     NEEDS_HOST_PIDS);
+		lose(p, LOSES_COLLECTIONS, 0, "pids here are those of a container",
+		     NEEDS_HOST_PIDS);
+		return;
+	}
 	r = open_process_events(p);
 	if (r) {
 		lose(p, LOSES_PROCESSES, r, "cannot load eBPF programs",

@@ -53,7 +53,9 @@ int process_parse_stat(struct process_stat *out, const char *text)
 	const char *flags = find_field(text, FIELD_FLAGS);
 	const char *start = find_field(text, FIELD_START_TICKS);
 
-	if (!flags || !start || !strchr(text, '('))
+	const char *open = strchr(text, '(');
+
+	if (!flags || !start || !open || open > strrchr(text, ')'))
 		return -EBADMSG;
 	copy_comm(out->comm, text);
 	out->kernel_thread = strtoul(flags, NULL, 10) & KERNEL_THREAD;
@@ -158,23 +160,35 @@ static bool lists(const char *controllers, size_t len, const char *word)
 	return false;
 }
 
-/* The path in the line "ID:CONTROLLERS:PATH"; "" stands for version 2. */
+/* The path of one line "ID:CONTROLLERS:PATH" that ends at end, if it is the
+ * controller's; "" stands for version 2, whose list is empty. */
+static const char *path_in_line(const char *line, const char *end,
+				const char *controller)
+{
+	const char *list = memchr(line, ':', (size_t)(end - line));
+	const char *path;
+
+	if (!list)
+		return NULL;
+	list++;
+	path = memchr(list, ':', (size_t)(end - list));
+	if (!path)
+		return NULL;
+	if (*controller ? lists(list, (size_t)(path - list), controller) :
+			  path == list)
+		return path + 1;
+	return NULL;
+}
+
 static char *path_of(const char *text, const char *controller)
 {
-	for (const char *line = text; *line;) {
-		size_t len = strcspn(line, "\n");
-		const char *list = memchr(line, ':', len);
-		const char *path =
-			list ? memchr(list + 1, ':',
-				      len - (size_t)(list + 1 - line)) : NULL;
-		size_t list_len = path ? (size_t)(path - list - 1) : 0;
+	while (*text) {
+		const char *end = text + strcspn(text, "\n");
+		const char *path = path_in_line(text, end, controller);
 
-		if (path && (*controller ? lists(list + 1, list_len, controller) :
-					   list_len == 0))
-			return strndup(path + 1,
-				       len - (size_t)(path + 1 - line));
-		line += len;
-		line += *line == '\n';
+		if (path)
+			return strndup(path, (size_t)(end - path));
+		text = end + (*end == '\n');
 	}
 	return NULL;
 }

@@ -27,10 +27,11 @@ static int copy_probes(struct census_target *out, const struct target *t,
 	return 0;
 }
 
-/* A reason that needs no explanation: the number stands elsewhere. */
+/* Not what this runtime never has, nor what is told on another basis. */
 static bool worth_telling(const struct target *t, int column)
 {
 	return t->gaps[column] != GAP_NONE &&
+	       (column_runtimes((enum column)column) & t->source->runtime) &&
 	       t->gaps[column] != GAP_OTHER_BASIS;
 }
 

@@ -10,10 +10,8 @@
 static void mark_unread(struct target *t)
 {
 	for (int i = 0; i < COL_COUNT; i++) {
-		const struct metric_info *m =
-			metric_info(column_info((enum column)i)->metric);
-
-		if ((m->runtimes & t->source->runtime) && !t->told[i])
+		if (!t->told[i] &&
+		    (column_runtimes((enum column)i) & t->source->runtime))
 			target_miss(t, (enum column)i, GAP_UNREADABLE);
 	}
 }
@@ -61,8 +59,8 @@ static bool read_target(struct collector *c, struct target *t, struct now now)
 		t->failed_reads++;
 	}
 	t->read_cpu_ns += clock_thread_cpu_ns() - cpu_ns;
-	mark_unread(t);
 	put_costs(c, t, now, r);
+	mark_unread(t);
 	if (t->attributes_changed)
 		batch_add_entity(c->batch, &t->entity);
 	t->attributes_changed = false;

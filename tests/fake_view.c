@@ -3,6 +3,7 @@
  *
  * Included by a test. It answers view_select, view_scan, view_last, view_gap
  * and view_epochs as store.h says; what a test does not ask is not here.
+ * Matchers are the real ones.
  */
 #include <errno.h>
 
@@ -203,22 +204,4 @@ uint32_t view_epochs(struct view *v, int64_t from_ms, int64_t to_ms)
 	(void)from_ms;
 	(void)to_ms;
 	return v->epochs ? v->epochs : 1;
-}
-
-/* Until the store's own are there. */
-__attribute__((weak)) void matcher_fini(struct matcher *m)
-{
-	free(m->name);
-}
-
-__attribute__((weak)) bool matchers_match(const struct matcher *m,
-					  size_t count, const struct labels *l)
-{
-	for (size_t i = 0; i < count; i++) {
-		const char *value = labels_get(l, m[i].name);
-
-		if (strcmp(value ? value : "", m[i].values[0]) != 0)
-			return false;
-	}
-	return true;
 }

@@ -1,6 +1,8 @@
 /* Needs root, Linux 6.6 and "make victims": really loads, attaches, is hit. */
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <poll.h>
+#include <sched.h>
 #include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -97,7 +99,8 @@ static struct link_set *attach(struct probes *p)
 	victim_sites(sites);
 	begin = clock_monotonic_ns();
 	ck_ok(link_set_attach(&links, p, exe_fd, sites, 2));
-	printf("attach: %.1f ms\n", (double)(clock_monotonic_ns() - begin) / 1e6);
+	printf("attach: %.1f ms\n",
+	       (double)(clock_monotonic_ns() - begin) / 1e6);
 	close(exe_fd);
 	return links;
 }
@@ -152,6 +155,24 @@ START_TEST(start_and_end_of_a_child_are_seen)
 }
 END_TEST
 
+START_TEST(end_of_a_program_wakes_at_once)
+{
+	struct probes *p = open_probes();
+	struct link_set *links = attach(p);
+	struct victim v = victim_start("100");
+	struct pollfd ring = { .fd = probes_ring_fd(p), .events = POLLIN };
+
+	/* Behind records that wake nobody and still wait. */
+	ck_ok(probes_watch(p, v.pid));
+	probes_consume(p, NULL, NULL);
+	victim_go(&v);
+	victim_end(&v);
+	ck_assert_int_eq(poll(&ring, 1, 2000), 1);
+	link_set_detach(links);
+	probes_close(p);
+}
+END_TEST
+
 START_TEST(hits_are_the_calls_that_the_victim_made)
 {
 	struct probes *p = open_probes();
@@ -173,7 +194,8 @@ START_TEST(hits_are_the_calls_that_the_victim_made)
 	ck_assert_uint_eq(probes_lost(p), 0);
 	begin = clock_monotonic_ns();
 	link_set_detach(links);
-	printf("detach: %.1f ms\n", (double)(clock_monotonic_ns() - begin) / 1e6);
+	printf("detach: %.1f ms\n",
+	       (double)(clock_monotonic_ns() - begin) / 1e6);
 	victim_end(&v);
 	probes_close(p);
 }
@@ -371,6 +393,28 @@ START_TEST(ordinary_user_reads_memory_with_two_capabilities)
 }
 END_TEST
 
+START_TEST(what_was_opened_with_rights_goes_on_without)
+{
+	struct probes *p = open_probes();
+	struct link_set *links = attach(p);
+	struct victim v = victim_start("50");
+	struct seen s = { .pid = v.pid };
+	uint64_t hits[PROBE_COUNT];
+
+	become_nobody(0);
+	ck_ok(probes_watch(p, v.pid));
+	victim_go(&v);
+	probes_hits(p, v.pid, hits);
+	ck_assert_uint_eq(hits[PROBE_GO_GC_START], 50);
+	probes_consume(p, note, &s);
+	ck_assert_uint_eq(s.by_type[EVENT_TYPE_EXEC], 1);
+	ck_assert_uint_eq(s.by_type[EVENT_TYPE_GO_GC_END], 50);
+	victim_end(&v);
+	link_set_detach(links);
+	probes_close(p);
+}
+END_TEST
+
 START_TEST(without_rights_it_opens_and_says_what_is_missing)
 {
 	struct probes *p;
@@ -392,6 +436,37 @@ START_TEST(one_of_two_capabilities_is_not_enough)
 	assert_offers_nothing(p);
 	assert_lacks(p, 2, "CAP_BPF and CAP_PERFMON");
 	probes_close(p);
+}
+END_TEST
+
+static int wait_for(pid_t child)
+{
+	int status;
+
+	return waitpid(child, &status, 0) == child ? status : -1;
+}
+
+START_TEST(container_with_its_own_pids_is_told_to_share_the_hosts)
+{
+	pid_t child = fork(), inner;
+
+	if (child == 0) {
+		/* Of the next child on; this one never gets there itself. */
+		ck_assert_int_eq(unshare(CLONE_NEWPID), 0);
+		inner = fork();
+		if (inner == 0) {
+			struct probes *p;
+
+			ck_ok(probes_open(&p));
+			assert_offers_nothing(p);
+			assert_lacks(p, 2, "pid namespace of the host");
+			fflush(stdout);
+			probes_close(p);
+			_exit(0);
+		}
+		_exit(wait_for(inner) ? 1 : 0);
+	}
+	ck_assert_int_eq(wait_for(child), 0);
 }
 END_TEST
 
@@ -468,14 +543,17 @@ START_TEST(memory_opened_with_rights_still_reads_without)
 END_TEST
 
 TEST_MAIN("probes", start_and_end_of_a_child_are_seen,
+	  end_of_a_program_wakes_at_once,
 	  hits_are_the_calls_that_the_victim_made, detached_victim_is_not_hit,
 	  process_that_is_not_watched_passes_unseen,
 	  record_that_finds_the_ring_full_is_counted,
 	  site_outside_the_file_is_refused, cost_of_a_hit_is_measured,
 	  ordinary_user_with_three_capabilities_can_probe,
 	  ordinary_user_reads_memory_with_two_capabilities,
+	  what_was_opened_with_rights_goes_on_without,
 	  without_rights_it_opens_and_says_what_is_missing,
 	  one_of_two_capabilities_is_not_enough,
+	  container_with_its_own_pids_is_told_to_share_the_hosts,
 	  simulated_lacks_are_told_like_real_ones,
 	  kernel_without_uprobe_multi_still_tells_of_processes,
 	  kernel_without_btf_loses_nothing,

@@ -342,6 +342,28 @@ START_TEST(agg_keeps_the_labels_of_by)
 }
 END_TEST
 
+START_TEST(only_what_matches_is_counted)
+{
+	struct view v = { 0 };
+	struct query q = question(METRIC_HEAP_USED_BYTES);
+	struct matcher m;
+	struct problem p = { 0 };
+	struct frame *f;
+
+	plant(&v);
+	ck_ok(matcher_init(&m, "service", MATCH_REGEX, "sc.*", &p));
+	q.matchers = &m;
+	q.matcher_count = 1;
+	q.to_ms = T0 + 30000;
+	q.agg = AGG_SUM;
+	f = answer(&q, &v);
+	CELLS(f, 1, "1 7 8");
+	frame_free(f);
+	matcher_fini(&m);
+	fake_view_fini(&v);
+}
+END_TEST
+
 START_TEST(quantile_lies_between_the_two_nearest_ranks)
 {
 	expect_agg(AGG_P50, NULL, "5.5 5 5", NULL);
@@ -597,6 +619,11 @@ START_TEST(latest_rate_is_that_of_the_last_minute)
 }
 END_TEST
 
+static struct now noon(void)
+{
+	return (struct now){ 0, T0 + 60000 };
+}
+
 START_TEST(absent_value_tells_its_reason)
 {
 	struct view v = { 0 };
@@ -606,7 +633,9 @@ START_TEST(absent_value_tells_its_reason)
 	struct frame *f;
 
 	s->gap = GAP_WINDOW_FILLING;
+	clock_set_source(noon);
 	f = answer(&q, &v);
+	clock_set_source(NULL);
 	ck_assert_uint_eq(f->field_count, 1);
 	ck_assert_uint_eq(frame_rows(f), 0);
 	ck_assert_uint_eq(f->notice_count, 1);
@@ -623,6 +652,26 @@ START_TEST(absent_value_tells_its_reason)
 }
 END_TEST
 
+START_TEST(reason_of_today_is_not_told_about_yesterday)
+{
+	struct view v = { 0 };
+	struct query q = question(METRIC_GC_PRESSURE);
+	struct frame *f;
+
+	fake_add(&v, COL_GC_PRESSURE, "node=a")->gap = GAP_UNREADABLE;
+	f = answer(&q, &v); /* the clock stands years after T0 */
+	ck_assert_uint_eq(f->notice_count, 0);
+	frame_free(f);
+	clock_set_source(noon);
+	q.shift_ms = 3600000;
+	f = answer(&q, &v);
+	ck_assert_uint_eq(f->notice_count, 0);
+	frame_free(f);
+	clock_set_source(NULL);
+	fake_view_fini(&v);
+}
+END_TEST
+
 START_TEST(many_reasons_are_summed_up)
 {
 	struct view v = { 0 };
@@ -635,7 +684,9 @@ START_TEST(many_reasons_are_summed_up)
 		snprintf(labels, sizeof(labels), "service=s,instance=%d", i);
 		fake_add(&v, COL_GC_PRESSURE, labels)->gap = GAP_NOT_SHARED;
 	}
+	clock_set_source(noon);
 	f = answer(&q, &v);
+	clock_set_source(NULL);
 	ck_assert_uint_eq(f->notice_count, 6);
 	ck_assert_str_eq(f->notices[5].text,
 			 "gc_pressure: 3 more without a value");
@@ -653,7 +704,9 @@ START_TEST(reason_is_not_told_where_there_are_values)
 
 	fake_point(s, T0 + 55000, 1, 1);
 	s->gap = GAP_UNREADABLE; /* since a moment ago, after the range */
+	clock_set_source(noon);
 	f = answer(&q, &v);
+	clock_set_source(NULL);
 	ck_assert_uint_eq(f->notice_count, 0);
 	frame_free(f);
 	fake_view_fini(&v);
@@ -676,7 +729,7 @@ START_TEST(clock_that_stepped_back_folds_into_the_same_steps)
 	ck_assert_uint_eq(f->notice_count, 1);
 	ck_assert_int_eq(f->notices[0].severity, NOTICE_WARNING);
 	ck_assert_ptr_nonnull(strstr(f->notices[0].text,
-				     "stepped back 1 times"));
+				     "stepped back (1)"));
 	frame_free(f);
 	q.agg = AGG_COUNT; /* one series, however often it brings a step */
 	f = answer(&q, &v);
@@ -761,6 +814,28 @@ START_TEST(huge_range_is_refused_before_any_work)
 }
 END_TEST
 
+START_TEST(long_lists_and_legends_are_refused)
+{
+	struct view v = { 0 };
+	struct query q = question(METRIC_HEAP_USED_BYTES);
+	struct problem p = { 0 };
+	struct frame *f = NULL;
+	char *by[LABELS_MAX + 1] = { 0 };
+	char legend[300];
+
+	q.by = by;
+	q.by_count = LABELS_MAX + 1;
+	ck_err(query_run(&f, &q, &v, &generous, &p), EINVAL);
+	ck_assert_str_eq(p.text, "by: 25 labels, there may be 24");
+	q.by_count = 0;
+	memset(legend, 'x', sizeof(legend));
+	legend[sizeof(legend) - 1] = '\0';
+	q.legend = legend;
+	ck_err(query_run(&f, &q, &v, &generous, &p), EINVAL);
+	ck_assert_str_eq(p.text, "legend: longer than 256 bytes");
+}
+END_TEST
+
 START_TEST(store_that_cannot_be_read_is_told)
 {
 	struct view v = { .error = -EIO };
@@ -794,11 +869,6 @@ START_TEST(nothing_matches_is_an_answer)
 	}
 }
 END_TEST
-
-static struct now noon(void)
-{
-	return (struct now){ 0, T0 + 60000 };
-}
 
 START_TEST(latest_of_everything_is_one_frame_per_metric)
 {
@@ -933,6 +1003,7 @@ TEST_MAIN("query", value_at_t_stands_for_the_window_open_on_the_left,
 	  steps_finer_than_the_resolution_repeat_its_value,
 	  gap_longer_than_the_resolution_stays_a_gap,
 	  agg_makes_one_value_of_several_series, agg_keeps_the_labels_of_by,
+	  only_what_matches_is_counted,
 	  quantile_lies_between_the_two_nearest_ranks,
 	  group_shows_the_labels_it_was_made_by,
 	  series_shows_who_it_is_and_what_differs,
@@ -946,11 +1017,13 @@ TEST_MAIN("query", value_at_t_stands_for_the_window_open_on_the_left,
 	  latest_is_the_newest_value_of_open_series,
 	  latest_rate_is_that_of_the_last_minute,
 	  absent_value_tells_its_reason, many_reasons_are_summed_up,
+	  reason_of_today_is_not_told_about_yesterday,
 	  reason_is_not_told_where_there_are_values,
 	  clock_that_stepped_back_folds_into_the_same_steps,
 	  no_rate_spans_a_step_of_the_clock,
 	  limit_names_itself_the_figure_and_what_to_change,
 	  huge_range_is_refused_before_any_work,
+	  long_lists_and_legends_are_refused,
 	  store_that_cannot_be_read_is_told, nothing_matches_is_an_answer,
 	  latest_of_everything_is_one_frame_per_metric,
 	  step_is_a_width_that_people_read, words_are_read_and_written,

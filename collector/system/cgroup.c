@@ -169,8 +169,8 @@ static int read_v1(struct cgroup_memory *out, const struct cgroup_tree *tree,
 	 * namespace hides. */
 	out->limit_bytes = number_in(text, "hierarchical_memory_limit");
 	if (!strstr(text, "hierarchical_memory_limit"))
-		out->limit_bytes = least_limit(tree, path,
-					       "memory.limit_in_bytes");
+		out->limit_bytes =
+			least_limit(tree, path, "memory.limit_in_bytes");
 	/* usage covers the groups below, and so does total_ */
 	out->reclaimable_bytes = number_in(text, "total_inactive_file");
 	out->max_events = read_number(tree, path, "memory.failcnt");

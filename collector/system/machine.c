@@ -103,8 +103,7 @@ void system_read_machine(struct batch *b, uint32_t entity)
 	read_pressure(b, entity);
 	text_read_path("/proc/vmstat", text, sizeof(text));
 	if (text_number(text, "oom_kill", &kills))
-		batch_add_sample(b, entity, COL_OOM_KILLS_TOTAL,
-				 (double)kills);
+		batch_add_sample(b, entity, COL_OOM_KILLS_TOTAL, (double)kills);
 	else
 		miss(b, entity, COL_OOM_KILLS_TOTAL);
 	gaps_told_of = entity;

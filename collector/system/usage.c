@@ -39,8 +39,8 @@ static const struct {
 	const char *key;
 	enum column column;
 } status_bytes[] = {
-	{ "VmSize:", COL_VIRTUAL_BYTES }, { "VmRSS:", COL_RESIDENT_BYTES },
-	{ "RssAnon:", COL_RESIDENT_ANON }, { "RssFile:", COL_RESIDENT_FILE },
+	{ "VmSize:", COL_VIRTUAL_BYTES },    { "VmRSS:", COL_RESIDENT_BYTES },
+	{ "RssAnon:", COL_RESIDENT_ANON },   { "RssFile:", COL_RESIDENT_FILE },
 	{ "RssShmem:", COL_RESIDENT_SHMEM }, { "VmSwap:", COL_SWAP_BYTES },
 };
 
@@ -147,13 +147,14 @@ static void read_slow(struct target *t, struct now now)
 {
 	struct system_state *s = &t->system;
 
-	if (s->slow_read_boot_ns && now.boot_ns - s->slow_read_boot_ns < SLOW_NS)
+	if (s->slow_read_boot_ns &&
+	    now.boot_ns - s->slow_read_boot_ns < SLOW_NS)
 		return;
 	s->slow_read_boot_ns = now.boot_ns;
 	read_limits(t);
 	read_cgroup_path(t);
-	s->descriptors_error = descriptors_read(&s->descriptors,
-						t->process->pid);
+	s->descriptors_error =
+		descriptors_read(&s->descriptors, t->process->pid);
 }
 
 /* ---- descriptors ---- */
@@ -228,8 +229,8 @@ static void read_group(struct target *t, const struct cgroup_tree *tree)
 	int r = cgroup_memory_read(&m, tree, t->process->cgroup);
 
 	put_group(t, &m, r < 0 ? gap_of(r) : GAP_NONE);
-	t->bounds.bytes[BOUND_CGROUP] = m.limit_bytes > 0 ?
-						(uint64_t)m.limit_bytes : 0;
+	t->bounds.bytes[BOUND_CGROUP] =
+		m.limit_bytes > 0 ? (uint64_t)m.limit_bytes : 0;
 }
 
 int system_read_target(struct target *t, const struct cgroup_tree *tree,

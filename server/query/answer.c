@@ -7,6 +7,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "common/clock.h"
+
 #define GAP_NOTICES_MAX 5
 
 /* Grafana's unit of a value per second, or of the number of series. */
@@ -226,6 +228,14 @@ static int tell_left_out(struct frame *f, struct run *r)
 			    r->kept);
 }
 
+/* Why there is no value now tells nothing about another time. */
+static bool about_now(const struct query *q)
+{
+	return q->format == QUERY_LATEST ||
+	       (q->shift_ms == 0 &&
+		q->to_ms > clock_now().wall_ms - RECENT_MS);
+}
+
 int answer_notices(struct frame *f, struct run *r)
 {
 	const char *metric = metric_info(r->q->metric)->name;
@@ -239,12 +249,11 @@ int answer_notices(struct frame *f, struct run *r)
 		err = tell_left_out(f, r);
 	if (err == 0 && r->epochs > 1)
 		err = frame_notice(f, NOTICE_WARNING,
-				   "the wall clock stepped back %u times in "
-				   "this range: times that occur twice are "
-				   "folded into one step",
+				   "times occur more than once in this range, "
+				   "since the wall clock stepped back (%u); "
+				   "they are folded into one step",
 				   r->epochs - 1);
-	/* Why there is no value now tells nothing about another time. */
-	if (err == 0 && r->q->shift_ms == 0)
+	if (err == 0 && about_now(r->q))
 		err = tell_gaps(f, r);
 	return err;
 }

@@ -100,7 +100,7 @@ static int group_by_names(struct run *r)
 	return 0;
 }
 
-/* Whether any two series show the same labels. */
+/* 1 when any two series show the same labels, else 0; -ENOMEM. */
 static int ambiguous(struct run *r)
 {
 	own(freep) uint32_t *order = sorted(r);
@@ -194,8 +194,9 @@ static int choose(struct run *r, const struct names *all)
 	if (err)
 		return err;
 	err = ambiguous(r);
-	return err == 1 && names_has(all, "pid") ?
-		       names_add(&r->names, "pid") : err < 0 ? err : 0;
+	if (err == 1 && names_has(all, "pid"))
+		return names_add(&r->names, "pid");
+	return err < 0 ? err : 0;
 }
 
 /* Rows in the order of what they show, so that a new pid moves nothing. */

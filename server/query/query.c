@@ -9,6 +9,7 @@
 #include "parts.h"
 
 #define LATEST_STEP_MS 60000
+#define LEGEND_MAX     256 /* bytes; each row gets its own expansion */
 
 void query_fini(struct query *q)
 {
@@ -42,6 +43,19 @@ static bool wants_last(const struct query *q)
 	       (q->fn == FN_FOLD || q->fn == FN_LAST);
 }
 
+/* What costs time or memory per row is short. */
+static int check_lengths(const struct query *q, struct problem *p)
+{
+	if (q->by_count > LABELS_MAX)
+		return problem_set(p, PROBLEM_BAD_REQUEST,
+				   "by: %zu labels, there may be %d",
+				   q->by_count, LABELS_MAX);
+	if (q->legend && strlen(q->legend) > LEGEND_MAX)
+		return problem_set(p, PROBLEM_BAD_REQUEST,
+				   "legend: longer than %d bytes", LEGEND_MAX);
+	return 0;
+}
+
 static int check(const struct query *q, struct problem *p)
 {
 	const struct metric_info *m;
@@ -64,7 +78,7 @@ static int check(const struct query *q, struct problem *p)
 		return problem_set(p, PROBLEM_BAD_REQUEST,
 				   "range: times are Unix milliseconds, steps "
 				   "and shifts milliseconds");
-	return 0;
+	return check_lengths(q, p);
 }
 
 static int64_t floor_to(int64_t ms, int64_t step)

@@ -22,13 +22,27 @@
 
 struct store;
 
+/*
+ * Resolution: steps end at multiples of resolution_ms, and a stored point at
+ * t is the metric's fold of the samples in (t - resolution, t]. A step that
+ * is cut short - the store is flushed by hand or closed, or the wall clock
+ * steps back - is stored at the time of its last sample instead, so that the
+ * rest of it may follow under a later time.
+ *
+ * Written as soon as the oldest finished step began flush_ms ago: kill -9
+ * loses the step at hand and at most flush_ms (or one step, if longer).
+ */
 struct store_options {
 	const char *path;         /* of the database file */
 	int64_t resolution_ms;    /* of stored points; 1000 or more */
 	int64_t flush_ms;         /* most time that kill -9 may lose */
 	int64_t memory_ms;        /* full resolution kept in memory */
 	int64_t retention_ms;     /* older rows are dropped; 0: never */
-	int64_t retention_bytes;  /* most bytes of all database files */
+	int64_t retention_bytes;  /* most bytes of all database files; 0: any */
+
+	/* A wall clock that stands before this is wrong, and data waits in
+	 * memory until it is right; clock_build_ms(). 0: any time is right. */
+	int64_t clock_floor_ms;
 };
 
 /*
@@ -78,6 +92,8 @@ struct store_stats {
 	int64_t file_bytes;             /* database, WAL and shared memory */
 	int64_t oldest_ms;              /* of the stored points; 0: none */
 	uint64_t series, entities;      /* known */
+	uint64_t memory_bytes;          /* the newest minutes take */
+	uint64_t held_batches;          /* wait for a right clock */
 	char last_error[160];           /* "" when all is well */
 };
 

@@ -3,6 +3,7 @@ import ctypes
 import os
 import pathlib
 import signal
+import tempfile
 import time
 import unittest
 
@@ -86,19 +87,15 @@ class Discovery(unittest.TestCase):
             self.assertEqual(instances, {"0", "1"})
 
     def test_instances_survive_a_restart_of_heapwatch(self):
-        with Victim([go_victim()]) as a:
-            with Server() as server:
-                server.wait_target(a.pid)
-                folder = server.folder
-                with Victim([go_victim()]) as b:
-                    self.assertEqual(server.wait_target(b.pid)["labels"]["instance"], "1")
-                    a.stop(signal.SIGKILL)
-                    until(lambda: server.target(a.pid) is None, 5, "the end of the first")
-                    server.keep = True
-                    server.stop()
-                    with Server(folder=folder) as again:
-                        self.assertEqual(again.wait_target(b.pid)["labels"]["instance"], "1")
-                        again.keep = False
+        with tempfile.TemporaryDirectory() as folder, Victim([go_victim()]) as first:
+            with Server(folder=folder) as server, Victim([go_victim()]) as second:
+                server.wait_target(first.pid)
+                self.assertEqual(server.wait_target(second.pid)["labels"]["instance"], "1")
+                first.stop(signal.SIGKILL)
+                until(lambda: server.target(first.pid) is None, 5, "the end of the first")
+                server.stop()
+                with Server(folder=folder) as again:
+                    self.assertEqual(again.wait_target(second.pid)["labels"]["instance"], "1")
 
     def test_reused_pid_is_another_process(self):
         with Server() as server:

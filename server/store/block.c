@@ -1,0 +1,677 @@
+#include "block.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/own.h"
+
+#define FLAG_CONTINUES 1
+#define FLAG_INDEX     2
+
+#define MODE_PLACES_MAX 9
+#define MODE_RAW        16
+#define MODE_SAME       64
+
+#define PAGE 4096
+#define INTEGER_MAX 9007199254740992.0 /* 2^53: integers are exact below */
+
+/* From so many ticks on it pays to say that a series did not change. */
+#define SAME_MIN 4
+
+static const double power[MODE_PLACES_MAX + 1] = { 1e0, 1e1, 1e2, 1e3, 1e4,
+						   1e5, 1e6, 1e7, 1e8, 1e9 };
+
+void block_state_reset(struct block_state *s)
+{
+	free(s->ids);
+	free(s->modes);
+	free(s->last);
+	free(s->wanted);
+	*s = (struct block_state){ 0 };
+}
+
+/* Room for count series, all fresh; what was known is forgotten. */
+static int state_room(struct block_state *s, size_t count)
+{
+	block_state_reset(s);
+	s->ids = malloc((count + 1) * sizeof(s->ids[0]));
+	s->modes = calloc(count + 1, sizeof(s->modes[0]));
+	s->last = calloc(count + 1, sizeof(s->last[0]));
+	s->wanted = calloc(count + 1, sizeof(s->wanted[0]));
+	if (!s->ids || !s->modes || !s->last || !s->wanted) {
+		block_state_reset(s);
+		return -ENOMEM;
+	}
+	s->count = count;
+	return 0;
+}
+
+/* ---- writing ---- */
+
+static uint64_t zigzag(int64_t v)
+{
+	return (uint64_t)v << 1 ^ (uint64_t)(v >> 63);
+}
+
+static void put_varint(struct buf *b, uint64_t v)
+{
+	char *room = buf_reserve(b, 10);
+	size_t len = 0;
+
+	if (!room)
+		return;
+	while (v >= 128) {
+		room[len++] = (char)(v | 128);
+		v >>= 7;
+	}
+	room[len++] = (char)v;
+	b->len += len;
+}
+
+static void put_delta(struct buf *b, int64_t delta)
+{
+	if (delta != 0 && delta % PAGE == 0)
+		put_varint(b, zigzag(delta / PAGE) << 1 | 1);
+	else
+		put_varint(b, zigzag(delta) << 1);
+}
+
+static void put_raw(struct buf *b, double value)
+{
+	uint64_t bits;
+	char *room = buf_reserve(b, 8);
+
+	if (!room)
+		return;
+	memcpy(&bits, &value, 8);
+	for (int i = 0; i < 8; i++)
+		room[i] = (char)(bits >> 8 * i);
+	b->len += 8;
+}
+
+/* Whether value x 10^places is an integer that gives the same bits back. */
+static bool scale(double value, int places, int64_t *out)
+{
+	double scaled = value * power[places], back;
+
+	if (!(fabs(scaled) < INTEGER_MAX))
+		return false;
+	*out = llrint(scaled);
+	back = (double)*out / power[places];
+	return memcmp(&back, &value, sizeof(back)) == 0;
+}
+
+static bool scale_all(const double *values, size_t n, int places, int64_t *out)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (!scale(values[i], places, &out[i]))
+			return false;
+	}
+	return true;
+}
+
+/* The mode for these values, that of the block before if it will do. */
+static int choose(const double *values, size_t n, int before, int64_t *out)
+{
+	if (before <= MODE_PLACES_MAX && scale_all(values, n, before, out))
+		return before;
+	for (int places = 0; places <= MODE_PLACES_MAX; places++) {
+		if (places != before && scale_all(values, n, places, out))
+			return places;
+	}
+	return MODE_RAW;
+}
+
+static bool all_same(const double *values, size_t n)
+{
+	for (size_t i = 1; i < n; i++) {
+		if (memcmp(&values[i], &values[0], sizeof(values[0])) != 0)
+			return false;
+	}
+	return true;
+}
+
+/* The parts of a block that grow side by side. */
+struct parts {
+	struct buf modes, partial, lens, values;
+	size_t mode_count, partial_count;
+	size_t mode_next, partial_next; /* first series not yet spoken of */
+};
+
+static void parts_fini(struct parts *p)
+{
+	buf_fini(&p->modes);
+	buf_fini(&p->partial);
+	buf_fini(&p->lens);
+	buf_fini(&p->values);
+}
+
+static void tell_mode(struct parts *p, size_t series, int mode)
+{
+	put_varint(&p->modes, series - p->mode_next);
+	buf_putc(&p->modes, (char)mode);
+	p->mode_next = series + 1;
+	p->mode_count++;
+}
+
+static void tell_partial(struct parts *p, size_t series, const uint8_t *bits,
+			 size_t n)
+{
+	put_varint(&p->partial, series - p->partial_next);
+	buf_add(&p->partial, bits, (n + 7) / 8);
+	p->partial_next = series + 1;
+	p->partial_count++;
+}
+
+static void put_values(struct buf *b, int mode, const double *values,
+		       const int64_t *scaled, size_t n, int64_t last)
+{
+	if (mode & MODE_SAME)
+		n = 1;
+	for (size_t i = 0; i < n; i++) {
+		if (mode & MODE_RAW) {
+			put_raw(b, values[i]);
+		} else {
+			put_delta(b, scaled[i] - last);
+			last = scaled[i];
+		}
+	}
+}
+
+static void put_series(struct parts *p, struct block_state *s, size_t i,
+		       const double *values, size_t n)
+{
+	int64_t scaled[BLOCK_TICKS_MAX];
+	int before = s->modes[i];
+	int mode = choose(values, n, before, scaled);
+	int64_t last = mode == before && mode != MODE_RAW ? s->last[i] : 0;
+	int told = mode;
+
+	if (n >= SAME_MIN && all_same(values, n))
+		told |= MODE_SAME;
+	if (told != before)
+		tell_mode(p, i, told);
+	put_values(&p->values, told, values, scaled, n, last);
+	s->modes[i] = (uint8_t)mode;
+	s->last[i] = mode == MODE_RAW ? 0 : scaled[n - 1];
+}
+
+/* Every series in turn: its values out of all ticks. */
+static void put_all(struct parts *p, struct block_state *s,
+		    struct tick *const *ticks, size_t n)
+{
+	size_t at[BLOCK_TICKS_MAX] = { 0 };
+	double values[BLOCK_TICKS_MAX];
+
+	for (size_t i = 0; i < s->count; i++) {
+		uint8_t bits[BLOCK_TICKS_MAX / 8] = { 0 };
+		size_t begin = p->values.len, found = 0;
+
+		for (size_t t = 0; t < n; t++) {
+			if (at[t] == ticks[t]->count ||
+			    ticks[t]->ids[at[t]] != s->ids[i])
+				continue;
+			bits[t / 8] |= (uint8_t)(1u << t % 8);
+			values[found++] = ticks[t]->values[at[t]++];
+		}
+		if (found < n)
+			tell_partial(p, i, bits, n);
+		if (found > 0)
+			put_series(p, s, i, values, found);
+		put_varint(&p->lens, p->values.len - begin);
+	}
+}
+
+/* It does when the chain knows every series of the tick. */
+bool block_continues(const struct block_state *s, const struct tick *t)
+{
+	size_t i = 0;
+
+	for (size_t k = 0; k < t->count; k++) {
+		while (i < s->count && s->ids[i] < t->ids[k])
+			i++;
+		if (i == s->count || s->ids[i] != t->ids[k])
+			return false;
+	}
+	return true;
+}
+
+static bool knows_all(const struct block_state *s, struct tick *const *ticks,
+		      size_t n)
+{
+	for (size_t t = 0; t < n; t++) {
+		if (!block_continues(s, ticks[t]))
+			return false;
+	}
+	return s->count > 0;
+}
+
+/* out = a united with b, all strictly rising; returns how many. */
+static size_t unite(uint32_t *out, const uint32_t *a, size_t a_count,
+		    const uint32_t *b, size_t b_count)
+{
+	size_t i = 0, k = 0, count = 0;
+
+	while (i < a_count || k < b_count) {
+		if (k == b_count || (i < a_count && a[i] < b[k])) {
+			out[count++] = a[i++];
+		} else {
+			if (i < a_count && a[i] == b[k])
+				i++;
+			out[count++] = b[k++];
+		}
+	}
+	return count;
+}
+
+/* A new chain of all series that are in the ticks. */
+static int begin_chain(struct block_state *s, struct tick *const *ticks,
+		       size_t n)
+{
+	uint32_t *ids = NULL, *grown;
+	size_t count = 0;
+	int r;
+
+	for (size_t t = 0; t < n; t++) {
+		if (count == ticks[t]->count &&
+		    memcmp(ids, ticks[t]->ids, count * sizeof(ids[0])) == 0)
+			continue;
+		grown = malloc((count + ticks[t]->count) * sizeof(ids[0]));
+		if (grown)
+			count = unite(grown, ids, count, ticks[t]->ids,
+				      ticks[t]->count);
+		free(ids);
+		ids = grown;
+		if (!ids)
+			return -ENOMEM;
+	}
+	r = state_room(s, count);
+	if (r == 0 && count > 0)
+		memcpy(s->ids, ids, count * sizeof(ids[0]));
+	free(ids);
+	return r;
+}
+
+static void put_times(struct buf *out, struct tick *const *ticks, size_t n)
+{
+	put_varint(out, n);
+	put_varint(out, zigzag(ticks[0]->time_ms));
+	for (size_t t = 1; t < n; t++)
+		put_varint(out, zigzag(ticks[t]->time_ms -
+				       ticks[t - 1]->time_ms));
+}
+
+static void put_ids(struct buf *out, const struct block_state *s)
+{
+	uint32_t before = 0;
+
+	put_varint(out, s->count);
+	for (size_t i = 0; i < s->count; i++) {
+		put_varint(out, s->ids[i] - before);
+		before = s->ids[i];
+	}
+}
+
+static void join_part(struct buf *out, const struct buf *part)
+{
+	if (part->error && !out->error)
+		out->error = part->error;
+	buf_add(out, part->data, part->len);
+}
+
+int block_encode(struct buf *out, struct block_state *s,
+		 struct tick *const *ticks, size_t n, bool index)
+{
+	own(parts_fini) struct parts p = { 0 };
+	bool continues;
+	int r = 0;
+
+	if (n == 0 || n > BLOCK_TICKS_MAX)
+		return -E2BIG;
+	continues = !index && knows_all(s, ticks, n);
+	if (!continues)
+		r = begin_chain(s, ticks, n);
+	if (r == 0 && s->count == 0)
+		r = -EINVAL;
+	if (r == 0 && s->count > BLOCK_POINTS_MAX / n)
+		r = -E2BIG;
+	if (r == 0) {
+		put_all(&p, s, ticks, n);
+		buf_putc(out, (char)((continues ? FLAG_CONTINUES : 0) |
+				     (index ? FLAG_INDEX : 0)));
+		put_times(out, ticks, n);
+		if (!continues)
+			put_ids(out, s);
+		put_varint(out, p.mode_count);
+		join_part(out, &p.modes);
+		put_varint(out, p.partial_count);
+		join_part(out, &p.partial);
+		if (index)
+			join_part(out, &p.lens);
+		join_part(out, &p.values);
+		r = buf_error(out);
+	}
+	if (r || index)
+		block_state_reset(s);
+	return r;
+}
+
+/* ---- reading ---- */
+
+struct cursor {
+	const uint8_t *at, *end;
+	bool bad;
+};
+
+static uint8_t get_byte(struct cursor *c)
+{
+	if (c->at == c->end) {
+		c->bad = true;
+		return 0;
+	}
+	return *c->at++;
+}
+
+static uint64_t get_varint(struct cursor *c)
+{
+	uint64_t v = 0;
+
+	for (unsigned shift = 0; shift < 64; shift += 7) {
+		uint8_t byte = get_byte(c);
+
+		v |= (uint64_t)(byte & 127) << shift;
+		if (byte < 128)
+			return v;
+	}
+	c->bad = true;
+	return 0;
+}
+
+static uint64_t unzigzag(uint64_t v)
+{
+	return v >> 1 ^ -(v & 1);
+}
+
+/* Unsigned, so that hostile sums wrap instead of being undefined. */
+static uint64_t get_delta(struct cursor *c)
+{
+	uint64_t v = get_varint(c);
+
+	return v & 1 ? unzigzag(v >> 1) * PAGE : unzigzag(v >> 1);
+}
+
+static double get_raw(struct cursor *c)
+{
+	uint64_t bits = 0;
+	double value;
+
+	for (int i = 0; i < 8; i++)
+		bits |= (uint64_t)get_byte(c) << 8 * i;
+	memcpy(&value, &bits, 8);
+	return value;
+}
+
+/* What a block says of its series, before the values. */
+struct told {
+	struct cursor modes, partial; /* each at its next entry */
+	uint64_t mode_left, partial_left;
+	uint64_t mode_at, partial_at; /* series the next entry is for */
+	int64_t times[BLOCK_TICKS_MAX];
+	size_t n;
+};
+
+static void get_times(struct cursor *c, struct told *told)
+{
+	uint64_t n = get_varint(c), time;
+
+	if (n == 0 || n > BLOCK_TICKS_MAX) {
+		c->bad = true;
+		return;
+	}
+	told->n = n;
+	time = unzigzag(get_varint(c));
+	told->times[0] = (int64_t)time;
+	for (size_t t = 1; t < n; t++) {
+		time += unzigzag(get_varint(c));
+		told->times[t] = (int64_t)time;
+	}
+}
+
+static void map_wanted(struct block_state *s, const struct block_reader *r)
+{
+	size_t k = 0;
+
+	for (size_t i = 0; i < s->count; i++) {
+		if (!r->want) {
+			s->wanted[i] = s->ids[i];
+			continue;
+		}
+		while (k < r->want_count && r->want[k] < s->ids[i])
+			k++;
+		s->wanted[i] = k < r->want_count && r->want[k] == s->ids[i] ?
+				       k + 1 :
+				       0;
+	}
+}
+
+/* Ids are above 0 and rise, so one of them takes a byte at least. */
+static int get_ids(struct cursor *c, struct block_state *s,
+		   const struct block_reader *reader)
+{
+	uint64_t count = get_varint(c), id = 0;
+	int r;
+
+	if (c->bad || count == 0 || count > (uint64_t)(c->end - c->at))
+		return -EBADMSG;
+	r = state_room(s, count);
+	if (r)
+		return r;
+	for (size_t i = 0; i < count; i++) {
+		uint64_t step = get_varint(c);
+
+		if (step == 0 || step > UINT32_MAX - id) {
+			c->bad = true;
+			break;
+		}
+		id += step;
+		s->ids[i] = (uint32_t)id;
+	}
+	if (!c->bad)
+		map_wanted(s, reader);
+	return c->bad ? -EBADMSG : 0;
+}
+
+/* The list of modes is read later, beside the values; step over it. */
+static void pass_modes(struct cursor *c, struct told *told)
+{
+	told->mode_left = get_varint(c);
+	told->modes = *c;
+	for (uint64_t i = 0; i < told->mode_left && !c->bad; i++) {
+		get_varint(c);
+		get_byte(c);
+	}
+	if (told->mode_left > 0)
+		told->mode_at = get_varint(&told->modes);
+}
+
+static void pass_partial(struct cursor *c, struct told *told)
+{
+	size_t len = (told->n + 7) / 8;
+
+	told->partial_left = get_varint(c);
+	told->partial = *c;
+	for (uint64_t i = 0; i < told->partial_left && !c->bad; i++) {
+		get_varint(c);
+		if ((size_t)(c->end - c->at) < len)
+			c->bad = true;
+		else
+			c->at += len;
+	}
+	if (told->partial_left > 0)
+		told->partial_at = get_varint(&told->partial);
+}
+
+/* The mode told for series i, or the one it had. */
+static int mode_of(struct told *told, size_t i, int before)
+{
+	int mode;
+
+	if (told->mode_left == 0 || told->mode_at != i)
+		return before;
+	mode = get_byte(&told->modes);
+	if (--told->mode_left > 0)
+		told->mode_at += 1 + get_varint(&told->modes);
+	return mode;
+}
+
+/* The bits of series i, or NULL when it is in every tick. */
+static const uint8_t *bits_of(struct told *told, size_t i)
+{
+	const uint8_t *bits = told->partial.at;
+
+	if (told->partial_left == 0 || told->partial_at != i)
+		return NULL;
+	told->partial.at += (told->n + 7) / 8;
+	if (--told->partial_left > 0)
+		told->partial_at += 1 + get_varint(&told->partial);
+	return bits;
+}
+
+static bool present(const uint8_t *bits, size_t t)
+{
+	return !bits || (bits[t / 8] >> t % 8 & 1);
+}
+
+static bool any_present(const uint8_t *bits, size_t n)
+{
+	for (size_t t = 0; t < n; t++) {
+		if (present(bits, t))
+			return true;
+	}
+	return false;
+}
+
+static bool mode_valid(int mode)
+{
+	mode &= ~MODE_SAME;
+	return mode <= MODE_PLACES_MAX || mode == MODE_RAW;
+}
+
+struct series_reader {
+	const struct block_reader *reader;
+	const struct told *told;
+	const uint8_t *bits;
+	size_t wanted; /* as in block_state */
+};
+
+/* The values of one series; 1 when the caller has enough. */
+static int get_series(struct cursor *c, const struct series_reader *sr,
+		      int mode, uint64_t *last)
+{
+	const struct block_reader *reader = sr->reader;
+	double value = 0;
+	bool first = true;
+
+	for (size_t t = 0; t < sr->told->n && !c->bad; t++) {
+		if (!present(sr->bits, t))
+			continue;
+		if (first || !(mode & MODE_SAME)) {
+			if (mode & MODE_RAW) {
+				value = get_raw(c);
+			} else {
+				*last += get_delta(c);
+				value = (double)(int64_t)*last /
+					power[mode & ~MODE_SAME];
+			}
+			first = false;
+		}
+		if (c->bad || !isfinite(value))
+			return -EBADMSG;
+		if (sr->wanted &&
+		    !reader->point(reader->arg,
+				   reader->want ? sr->wanted - 1 : sr->wanted,
+				   sr->told->times[t], value))
+			return 1;
+	}
+	return c->bad ? -EBADMSG : 0;
+}
+
+/* How many values follow each other is known only with an index. */
+static int get_values(struct cursor *c, struct block_state *s,
+		      struct told *told, struct cursor *lens,
+		      const struct block_reader *reader)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < s->count && r == 0; i++) {
+		int before = s->modes[i];
+		const uint8_t *bits = bits_of(told, i);
+		int mode = mode_of(told, i, before);
+		struct series_reader sr = { reader, told, bits, s->wanted[i] };
+		uint64_t last = mode == before || mode == (before | MODE_SAME) ?
+					(uint64_t)s->last[i] :
+					0;
+
+		if (!mode_valid(mode))
+			return -EBADMSG;
+		if (lens) {
+			uint64_t len = get_varint(lens);
+
+			if (len > (uint64_t)(c->end - c->at))
+				return -EBADMSG;
+			if (!sr.wanted) {
+				c->at += len;
+				continue;
+			}
+		}
+		if (bits && !any_present(bits, told->n))
+			continue;
+		r = get_series(c, &sr, mode, &last);
+		s->modes[i] = (uint8_t)(mode & ~MODE_SAME);
+		s->last[i] = mode & MODE_RAW ? 0 : (int64_t)last;
+	}
+	return r;
+}
+
+static int decode(struct block_state *s, struct cursor *c, struct told *told,
+		  const struct block_reader *reader)
+{
+	uint8_t flags = get_byte(c);
+	struct cursor lens;
+	int r = 0;
+
+	if (flags > FLAG_INDEX)
+		return -EBADMSG;
+	get_times(c, told);
+	if (c->bad || (flags == FLAG_CONTINUES && s->count == 0))
+		return -EBADMSG;
+	if (flags != FLAG_CONTINUES)
+		r = get_ids(c, s, reader);
+	if (r)
+		return r;
+	if (s->count > BLOCK_POINTS_MAX / told->n)
+		return -EBADMSG;
+	pass_modes(c, told);
+	pass_partial(c, told);
+	lens = *c;
+	for (size_t i = 0; flags == FLAG_INDEX && i < s->count && !c->bad; i++)
+		get_varint(c);
+	if (c->bad)
+		return -EBADMSG;
+	return get_values(c, s, told, flags == FLAG_INDEX ? &lens : NULL,
+			  reader);
+}
+
+int block_decode(struct block_state *s, const void *data, size_t len,
+		 const struct block_reader *reader)
+{
+	struct cursor c = { data, (const uint8_t *)data + len, false };
+	struct told told = { 0 };
+	int r = decode(s, &c, &told, reader);
+
+	if (r)
+		block_state_reset(s);
+	return r;
+}

@@ -1,0 +1,361 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+#include "common/log.h"
+
+#include "store_priv.h"
+
+#define PAGE_BYTES 4096
+#define SHM_BYTES  (64 << 10)
+
+/* ---- how much there is ---- */
+
+static int64_t size_of(const struct store *s, const char *suffix)
+{
+	char path[PATH_MAX];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "%s%s", s->path, suffix);
+	return stat(path, &st) == 0 ? st.st_size : 0;
+}
+
+int64_t retention_file_bytes(const struct store *s)
+{
+	return size_of(s, "") + size_of(s, "-wal") + size_of(s, "-shm") +
+	       size_of(s, "-ballast");
+}
+
+/* Pages the database itself may have under the cap; 0: any number. The WAL
+ * may hold as much as two checkpoints ask for, or what it has now. */
+static int64_t page_limit(const struct store *s)
+{
+	int64_t wal = 2ll * s->wal_pages * (PAGE_BYTES + 24) + SHM_BYTES;
+	int64_t now = size_of(s, "-wal") + size_of(s, "-shm");
+	int64_t left;
+
+	if (s->options.retention_bytes <= 0)
+		return 0;
+	left = s->options.retention_bytes - s->ballast -
+	       (now > wal ? now : wal);
+	return left > 64 * PAGE_BYTES ? left / PAGE_BYTES : 64;
+}
+
+static int live_pages(struct store *s, int64_t *out)
+{
+	int64_t pages = 0, spare = 0;
+	int r = db_int(s->db, "PRAGMA page_count", &pages);
+
+	if (r == 0)
+		r = db_int(s->db, "PRAGMA freelist_count", &spare);
+	if (r == 0)
+		*out = pages - spare;
+	return r;
+}
+
+/* What the next flush may take, generously. */
+static int64_t pages_wanted(const struct store *s)
+{
+	return 16 + (int64_t)s->pending_samples * 6 / PAGE_BYTES +
+	       (int64_t)s->event_count / 16 + (int64_t)s->gap_count / 32;
+}
+
+/* ---- dropping chains ---- */
+
+static int delete_chain(sqlite3 *db, const struct chain *c)
+{
+	own(stmt_finalp) sqlite3_stmt *rows = NULL, *chain = NULL;
+	int r = db_prepare(db, &rows,
+			   "DELETE FROM head WHERE id BETWEEN ?1 AND ?2");
+
+	if (r == 0)
+		r = db_prepare(db, &chain, "DELETE FROM chains WHERE first=?1");
+	if (r == 0)
+		r = db_bind(rows, "ii", c->first, c->last);
+	if (r == 0)
+		r = db_bind(chain, "i", c->first);
+	if (r == 0)
+		r = db_run(rows);
+	return r ? r : db_run(chain);
+}
+
+/* The earliest point there is left: memory and what is to be written count. */
+static int64_t cutoff(const struct store *s, const struct history *h)
+{
+	int64_t first = s->wall_ms - s->options.memory_ms;
+
+	for (size_t i = 0; i < h->chain_count; i++) {
+		if (h->chains[i].first_ms < first)
+			first = h->chains[i].first_ms;
+	}
+	for (size_t i = 0; i < s->pending_count; i++) {
+		if (s->pending[i]->time_ms < first)
+			first = s->pending[i]->time_ms;
+	}
+	return first - s->options.resolution_ms;
+}
+
+static int delete_epochs(sqlite3 *db, struct history *h)
+{
+	own(stmt_finalp) sqlite3_stmt *s = NULL;
+	uint32_t first = h->chain_count ? h->chains[0].epoch : UINT32_MAX;
+	size_t gone = 0;
+	int r;
+
+	/* The newest tells which number is next. */
+	while (gone + 1 < h->epoch_count && h->epochs[gone].id <= first)
+		gone++;
+	if (gone == 0)
+		return 0;
+	r = db_prepare(db, &s, "DELETE FROM epochs WHERE id < ?1");
+	if (r == 0)
+		r = db_bind(s, "i", (int64_t)h->epochs[gone].id);
+	if (r == 0)
+		r = db_run(s);
+	h->epoch_count -= gone;
+	memmove(h->epochs, h->epochs + gone,
+		h->epoch_count * sizeof(h->epochs[0]));
+	return r;
+}
+
+/* Leaves out of h the chains marked; counts their rows. */
+static int delete_marked(struct store *s, struct history *h, const bool *marked,
+			 uint64_t *rows)
+{
+	size_t kept = 0, count = h->chain_count;
+	int r = 0;
+
+	for (size_t i = 0; i < count && r == 0; i++) {
+		if (!marked[i]) {
+			h->chains[kept++] = h->chains[i];
+			continue;
+		}
+		*rows += (uint64_t)(h->chains[i].last - h->chains[i].first + 1);
+		r = delete_chain(s->db, &h->chains[i]);
+	}
+	h->chain_count = kept;
+	return r;
+}
+
+static void move_touched(struct step *step, const uint32_t *moved)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < step->touched_count; i++) {
+		uint32_t to = moved[step->touched[i]];
+
+		if (to != NO_LINE)
+			step->touched[kept++] = to;
+	}
+	step->touched_count = kept;
+}
+
+/* As the database has forgotten them, so does memory. */
+static int forget(struct store *s, int64_t cutoff_ms)
+{
+	own(freep) uint32_t *moved = malloc((s->registry.series_count + 1) *
+					    sizeof(moved[0]));
+	int r = moved ? 0 : -ENOMEM;
+
+	if (r)
+		return r;
+	pthread_mutex_lock(&s->lock);
+	r = registry_forget(&s->registry, cutoff_ms, moved);
+	if (r == 0)
+		move_touched(&s->step, moved);
+	s->stats.series = s->registry.series_count;
+	s->stats.entities = s->registry.entry_count;
+	pthread_mutex_unlock(&s->lock);
+	return r;
+}
+
+static int drop_marked(struct store *s, const bool *marked)
+{
+	own(history_unrefp) struct history *next = NULL;
+	int64_t cutoff_ms = 0;
+	uint64_t rows = 0;
+	bool newest = s->history->chain_count > 0 &&
+		      marked[s->history->chain_count - 1];
+	int r = history_copy(&next, s->history, 0, 0);
+
+	if (r)
+		return r;
+	r = db_exec(s->db, "BEGIN IMMEDIATE");
+	if (r == 0)
+		r = delete_marked(s, next, marked, &rows);
+	if (r == 0) {
+		cutoff_ms = cutoff(s, next);
+		r = persist_forget(s->db, &s->registry, cutoff_ms);
+	}
+	if (r == 0)
+		r = delete_epochs(s->db, next);
+	if (r == 0)
+		r = db_exec(s->db, "COMMIT");
+	if (r) {
+		if (!sqlite3_get_autocommit(s->db))
+			db_exec(s->db, "ROLLBACK");
+		return r;
+	}
+	if (newest)
+		block_state_reset(&s->chain);
+	flush_publish_history(s, take(next));
+	pthread_mutex_lock(&s->lock);
+	s->stats.dropped_rows += rows;
+	pthread_mutex_unlock(&s->lock);
+	return forget(s, cutoff_ms);
+}
+
+/* The oldest count chains go. */
+static int drop_oldest(struct store *s, size_t count)
+{
+	own(freep) bool *marked = calloc(s->history->chain_count + 1,
+					 sizeof(marked[0]));
+
+	if (!marked)
+		return -ENOMEM;
+	for (size_t i = 0; i < count && i < s->history->chain_count; i++)
+		marked[i] = true;
+	return drop_marked(s, marked);
+}
+
+/* ---- by age ---- */
+
+#define SLICE 64 /* chains of one transaction */
+
+static int drop_aged(struct store *s, size_t *dropped)
+{
+	int64_t oldest_ms = s->wall_ms - s->options.retention_ms;
+	const struct history *h = s->history;
+	own(freep) bool *marked = calloc(h->chain_count + 1,
+					 sizeof(marked[0]));
+
+	if (!marked)
+		return -ENOMEM;
+	*dropped = 0;
+	for (size_t i = 0; i < h->chain_count && *dropped < SLICE; i++) {
+		if (h->chains[i].last_ms <= oldest_ms) {
+			marked[i] = true;
+			++*dropped;
+		}
+	}
+	return *dropped ? drop_marked(s, marked) : 0;
+}
+
+static int by_age(struct store *s)
+{
+	size_t dropped = SLICE;
+	int r = 0;
+
+	if (s->options.retention_ms <= 0)
+		return 0;
+	while (r == 0 && dropped == SLICE)
+		r = drop_aged(s, &dropped);
+	return r;
+}
+
+/* ---- by bytes ---- */
+
+/* The file gives back what it has beyond the limit. */
+static int shorten(struct store *s, int64_t limit)
+{
+	int64_t pages = 0;
+	char sql[64];
+	int r = db_int(s->db, "PRAGMA page_count", &pages);
+
+	if (r || pages <= limit)
+		return r;
+	snprintf(sql, sizeof(sql), "PRAGMA incremental_vacuum(%lld)",
+		 (long long)(pages - limit));
+	r = db_exec(s->db, sql);
+	if (r == 0)
+		r = db_exec(s->db, "PRAGMA wal_checkpoint(TRUNCATE)");
+	return r;
+}
+
+static int by_bytes(struct store *s)
+{
+	int64_t limit = page_limit(s), live = 0;
+	int r = 0;
+
+	if (limit == 0)
+		return 0;
+	while ((r = live_pages(s, &live)) == 0 &&
+	       live + pages_wanted(s) > limit && s->history->chain_count > 0) {
+		size_t count = s->history->chain_count / 64 + 1;
+
+		r = drop_oldest(s, count < SLICE ? count : SLICE);
+		if (r)
+			return r;
+	}
+	return r ? r : shorten(s, limit);
+}
+
+int retention_run(struct store *s)
+{
+	int r = by_age(s);
+
+	return r ? r : by_bytes(s);
+}
+
+/* ---- a full disk ---- */
+
+static void ballast_path(const struct store *s, char out[PATH_MAX])
+{
+	snprintf(out, PATH_MAX, "%s-ballast", s->path);
+}
+
+/* Room that is given back when the disk is full, so that deleting, which
+ * needs room in the WAL, works. */
+static void make_ballast(struct store *s)
+{
+	own(fd_closep) int fd = -1;
+	char path[PATH_MAX];
+	struct statvfs fs;
+
+	ballast_path(s, path);
+	if (size_of(s, "-ballast") >= s->ballast || statvfs(path, &fs) == 0)
+		return;
+	if (statvfs(s->path, &fs) < 0 ||
+	    (int64_t)(fs.f_bavail * fs.f_frsize) < 4 * s->ballast)
+		return;
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+	if (fd >= 0 && posix_fallocate(fd, 0, s->ballast) != 0)
+		unlink(path);
+}
+
+void retention_prepare(struct store *s)
+{
+	int64_t limit = page_limit(s);
+	char sql[64];
+
+	make_ballast(s);
+	if (limit == 0)
+		return;
+	snprintf(sql, sizeof(sql), "PRAGMA max_page_count=%lld",
+		 (long long)limit);
+	db_exec(s->db, sql);
+}
+
+int retention_make_room(struct store *s)
+{
+	char path[PATH_MAX];
+	size_t count = s->history->chain_count;
+	int r;
+
+	ballast_path(s, path);
+	unlink(path);
+	db_exec(s->db, "PRAGMA wal_checkpoint(TRUNCATE)");
+	if (count == 0)
+		return 0;
+	count = count / 16 + 1;
+	r = drop_oldest(s, count < SLICE ? count : SLICE);
+	if (r == 0)
+		log_warn("no room on disk: the oldest rows are dropped path=%s",
+			 s->path);
+	db_exec(s->db, "PRAGMA wal_checkpoint(TRUNCATE)");
+	return r;
+}

@@ -1,0 +1,29 @@
+#pragma once
+/*
+ * schema.h - the database file: how it is opened, and what is in it.
+ *
+ * schema.c holds the tables with a comment on each. Everything that is a row
+ * of a const table in the program (metrics, kinds of events, reasons of
+ * gaps) is stored by name.
+ */
+#include <sqlite3.h>
+
+#include "common/problem.h"
+
+#define SCHEMA_APPLICATION 0x68776473 /* "hwds" */
+#define SCHEMA_VERSION     1
+
+/* Make the file when there is none; refuses what is no database of ours at
+ * first sight. */
+int schema_make(const char *path, struct problem *p);
+
+/*
+ * Open for the writer; makes the tables. wal_pages: checkpoint
+ * after so many. Fills the problem with what is wrong and what to do, and is
+ * -EINVAL then; -ENOMEM.
+ */
+int schema_open(sqlite3 **out, const char *path, int wal_pages,
+		struct problem *p);
+
+/* Open once more, for reading only. */
+int schema_open_reader(sqlite3 **out, const char *path);

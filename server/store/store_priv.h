@@ -1,0 +1,166 @@
+#pragma once
+/*
+ * store_priv.h - what the parts of the store share; for this folder only.
+ *
+ * store.c takes batches, flush.c writes them, retention.c drops, view.c,
+ * select.c and events.c answer.
+ */
+#include <pthread.h>
+
+#include "head.h"
+#include "memory.h"
+#include "persist.h"
+#include "store.h"
+
+#define READERS_MAX 8   /* views open at once */
+#define VIEW_WAIT_S 1   /* for one of them */
+
+/* The wal file may grow to a little more than this many pages. */
+#define WAL_PAGES_MAX 1000
+#define WAL_PAGES_MIN 16
+
+#define BALLAST_MAX (4 << 20)
+
+/* The step at hand: samples folded per series until it ends. */
+struct step {
+	bool open;
+	uint32_t epoch;
+	int64_t start_ms, end_ms; /* (start, end]; start: of what is not yet
+				     cut off */
+	int64_t last_ms;          /* of its newest sample */
+	int64_t start_boot_ns;
+	uint32_t stamp;           /* marks series that have a value in it */
+	uint32_t *touched;        /* owned; indices of those */
+	size_t touched_count, touched_cap;
+};
+
+/* The plant's labels with a reference count. */
+struct shared_plant {
+	atomic_uint references;
+	struct plant *plant; /* owned */
+};
+
+void shared_plant_unref(struct shared_plant *p);
+
+struct reader {
+	sqlite3 *db; /* NULL until first used */
+	bool busy;
+};
+
+struct store {
+	struct store_options options;
+	char *path; /* owned */
+	int lock_fd;
+
+	/* writer thread only: */
+	sqlite3 *db;
+	struct column_ids columns;
+	struct block_state chain; /* of the newest chain */
+	int64_t next_row;
+	int64_t retry_ns;        /* boot time; no flush before, after an error */
+	int64_t flush_ns_min;    /* unwritten data waits so long at most */
+	int64_t other_since_ns;  /* entities, events, gaps wait since; 0 none */
+	int64_t pending_since_ns;
+	int64_t machine;         /* id of the machine's entity, or 0 */
+	int64_t wall_ms;         /* of the newest batch; INT64_MIN before */
+	int64_t boot_ns;
+	struct batch **held;     /* owned; wait for a right clock */
+	size_t held_count, held_cap;
+	size_t held_samples;
+	int wal_pages;
+	int64_t ballast;         /* bytes of the ballast file */
+
+	/* written by the writer under lock, read by views under lock: */
+	struct registry registry;
+	struct memory memory;
+	struct step step;
+	struct tick **pending;   /* a reference each; stored ticks not yet
+				    written, oldest first */
+	size_t pending_count, pending_cap, pending_samples;
+	struct event_item **events; /* a reference each; not yet written */
+	size_t event_count, event_cap;
+	int64_t next_event;
+	struct gap_change *gaps; /* owned; not yet written */
+	size_t gap_count, gap_cap;
+	struct history *history; /* one reference */
+	uint32_t epoch;
+	struct shared_plant *plant; /* one reference, or NULL */
+	struct store_stats stats;
+	struct reader readers[READERS_MAX];
+
+	pthread_mutex_t lock;
+	pthread_cond_t reader_free;
+};
+
+struct view {
+	struct store *store;
+	struct reader *reader;
+	struct catalog *catalog;
+	struct lasts *lasts;
+	struct history *history;
+	struct shared_plant *plant; /* or NULL */
+	struct memory memory;
+	struct step step; /* without its array */
+	struct tick **pending;
+	size_t pending_count;
+	struct event_item **events;
+	size_t event_count;
+	int64_t event_end; /* ids in the database are below */
+	struct labels *joined; /* by member: with the plant's; owned */
+	bool *is_joined;
+};
+
+/* Two values of one step as one. */
+static inline double store_fold(enum metric m, double so_far, double value)
+{
+	switch (metric_info(m)->fold) {
+	case FOLD_MAX:
+		return value > so_far ? value : so_far;
+	case FOLD_MIN:
+		return value < so_far ? value : so_far;
+	case FOLD_SUM:
+		return so_far + value;
+	case FOLD_LAST:
+		break;
+	}
+	return value;
+}
+
+/* ---- store.c ---- */
+
+/* Room for one more item; -ENOMEM. */
+int store_room(void *array, size_t count, size_t *cap, size_t size);
+
+/* The step at hand ends here and joins the pending ticks. cut: before its
+ * time. Under lock. */
+int store_finish_step(struct store *s, bool cut);
+
+/* ---- flush.c ---- */
+
+/* Write all that is pending. Writer thread. */
+int flush_run(struct store *s);
+
+/* Put another history in place of the one. Takes it. */
+void flush_publish_history(struct store *s, struct history *h);
+
+/* ---- retention.c ---- */
+
+/* Drop what is too old or too much. */
+int retention_run(struct store *s);
+
+/* The disk is full: give up the ballast and the oldest rows. */
+int retention_make_room(struct store *s);
+
+/* Put the ballast back when there is room, and set SQLite's own limit. */
+void retention_prepare(struct store *s);
+
+/* Bytes of database, WAL, shared memory and ballast. */
+int64_t retention_file_bytes(const struct store *s);
+
+/* ---- view.c ---- */
+
+/* The view's connection. */
+int view_db(struct view *v, sqlite3 **out);
+
+/* Labels of the member with the plant's, the view's; NULL: no memory. */
+const struct labels *view_labels(struct view *v, uint32_t member);

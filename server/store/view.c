@@ -1,0 +1,470 @@
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "schema.h"
+#include "store_priv.h"
+
+/* ---- open and close ---- */
+
+/* A free connection, waiting a little for one. Under lock. */
+static struct reader *get_reader(struct store *s)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += VIEW_WAIT_S;
+	for (;;) {
+		for (size_t i = 0; i < READERS_MAX; i++) {
+			if (!s->readers[i].busy) {
+				s->readers[i].busy = true;
+				return &s->readers[i];
+			}
+		}
+		if (pthread_cond_timedwait(&s->reader_free, &s->lock, &until))
+			return NULL;
+	}
+}
+
+/* What is not yet in the database. Under lock. */
+static int copy_pending(struct view *v, const struct store *s)
+{
+	v->pending = malloc((s->pending_count + 1) * sizeof(v->pending[0]));
+	v->events = malloc((s->event_count + 1) * sizeof(v->events[0]));
+	if (!v->pending || !v->events)
+		return -ENOMEM;
+	for (size_t i = 0; i < s->pending_count; i++)
+		v->pending[v->pending_count++] = tick_ref(s->pending[i]);
+	for (size_t i = 0; i < s->event_count; i++)
+		v->events[v->event_count++] = event_item_ref(s->events[i]);
+	v->event_end = s->event_count ? s->events[0]->id : s->next_event;
+	return 0;
+}
+
+/* Under lock. */
+static int copy_moment(struct view *v, struct store *s)
+{
+	int r = registry_catalog(&s->registry, &v->catalog);
+
+	if (r == 0)
+		r = memory_copy(&v->memory, &s->memory);
+	if (r == 0)
+		r = copy_pending(v, s);
+	if (r)
+		return r;
+	v->lasts = lasts_ref(s->registry.lasts);
+	v->history = history_ref(s->history);
+	v->step = s->step;
+	v->step.touched = NULL;
+	if (s->plant) {
+		atomic_fetch_add(&s->plant->references, 1);
+		v->plant = s->plant;
+	}
+	return 0;
+}
+
+int view_open(struct view **out, struct store *s)
+{
+	own(view_closep) struct view *v = calloc(1, sizeof(*v));
+	int r;
+
+	if (!v)
+		return -ENOMEM;
+	v->store = s;
+	pthread_mutex_lock(&s->lock);
+	v->reader = get_reader(s);
+	r = v->reader ? copy_moment(v, s) : -EBUSY;
+	pthread_mutex_unlock(&s->lock);
+	if (r)
+		return r;
+	v->joined = calloc(v->catalog->member_count + 1, sizeof(v->joined[0]));
+	v->is_joined = calloc(v->catalog->member_count + 1, sizeof(bool));
+	if (!v->joined || !v->is_joined)
+		return -ENOMEM;
+	*out = take(v);
+	return 0;
+}
+
+static void give_back(struct store *s, struct reader *reader)
+{
+	if (!reader)
+		return;
+	pthread_mutex_lock(&s->lock);
+	reader->busy = false;
+	pthread_cond_signal(&s->reader_free);
+	pthread_mutex_unlock(&s->lock);
+}
+
+void view_close(struct view *v)
+{
+	if (!v)
+		return;
+	give_back(v->store, v->reader);
+	for (size_t i = 0; v->joined && i < v->catalog->member_count; i++)
+		labels_fini(&v->joined[i]);
+	for (size_t i = 0; i < v->pending_count; i++)
+		tick_unref(v->pending[i]);
+	for (size_t i = 0; i < v->event_count; i++)
+		event_item_unref(v->events[i]);
+	catalog_unref(v->catalog);
+	lasts_unref(v->lasts);
+	history_unref(v->history);
+	shared_plant_unref(v->plant);
+	memory_fini(&v->memory);
+	free(v->pending);
+	free(v->events);
+	free(v->joined);
+	free(v->is_joined);
+	free(v);
+}
+
+int view_db(struct view *v, sqlite3 **out)
+{
+	int r = 0;
+
+	if (!v->reader->db)
+		r = schema_open_reader(&v->reader->db, v->store->path);
+	if (r == 0)
+		*out = v->reader->db;
+	return r;
+}
+
+const struct labels *view_labels(struct view *v, uint32_t member)
+{
+	const struct labels *own_labels =
+		&v->catalog->members[member].labels->labels;
+
+	if (!v->plant)
+		return own_labels;
+	if (!v->is_joined[member]) {
+		struct labels joined;
+
+		if (labels_copy(&joined, own_labels))
+			return NULL;
+		if (plant_join(v->plant->plant, &joined)) {
+			labels_fini(&joined);
+			return NULL;
+		}
+		v->joined[member] = joined;
+		v->is_joined[member] = true;
+	}
+	return &v->joined[member];
+}
+
+/* ---- scan ---- */
+
+/* A series asked for: its id, and where it stands in the caller's array. */
+struct wanted {
+	uint32_t id;
+	size_t index;
+};
+
+struct scan {
+	struct view *view;
+	uint32_t *ids;    /* owned; strictly rising */
+	size_t *indices;  /* owned; by position in ids */
+	const struct series *series;
+	size_t count;
+	int64_t from_ms, to_ms;
+	/* Stored points up to here; memory has the rest. */
+	bool limited;
+	uint32_t limit_epoch;
+	int64_t limit_ms;
+	scan_fn fn;
+	void *arg;
+	int result; /* of fn */
+	/* the step at hand, folded: */
+	double *folded; /* owned */
+	bool *has;      /* owned */
+};
+
+static void scan_fini(struct scan *s)
+{
+	free(s->ids);
+	free(s->indices);
+	free(s->folded);
+	free(s->has);
+}
+
+static bool emit(void *arg, size_t which, int64_t time_ms, double value,
+		 uint32_t epoch)
+{
+	struct scan *s = arg;
+
+	if (time_ms <= s->from_ms || time_ms > s->to_ms)
+		return true;
+	s->result = s->fn(s->arg, s->indices[which],
+			  (struct point){ time_ms, value, epoch });
+	return s->result == 0;
+}
+
+/* A stored point; not one that memory tells in full. */
+static bool emit_stored(void *arg, size_t which, int64_t time_ms,
+			double value, uint32_t epoch)
+{
+	struct scan *s = arg;
+
+	if (s->limited &&
+	    (epoch > s->limit_epoch ||
+	     (epoch == s->limit_epoch && time_ms > s->limit_ms)))
+		return true;
+	return emit(s, which, time_ms, value, epoch);
+}
+
+static int compare_wanted(const void *a, const void *b)
+{
+	const struct wanted *x = a, *y = b;
+
+	return (x->id > y->id) - (x->id < y->id);
+}
+
+static int sort_wanted(struct scan *s, const struct series *series,
+		       size_t count)
+{
+	own(freep) struct wanted *wanted =
+		malloc((count + 1) * sizeof(wanted[0]));
+
+	s->ids = malloc((count + 1) * sizeof(s->ids[0]));
+	s->indices = malloc((count + 1) * sizeof(s->indices[0]));
+	if (!wanted || !s->ids || !s->indices)
+		return -ENOMEM;
+	for (size_t i = 0; i < count; i++)
+		wanted[i] = (struct wanted){ series[i].id, i };
+	qsort(wanted, count, sizeof(wanted[0]), compare_wanted);
+	for (size_t i = 0; i < count; i++) {
+		s->ids[i] = wanted[i].id;
+		s->indices[i] = wanted[i].index;
+	}
+	s->count = count;
+	s->series = series;
+	return 0;
+}
+
+static bool wants_database(const struct scan *s)
+{
+	const struct history *h = s->view->history;
+
+	for (size_t i = 0; i < h->chain_count; i++) {
+		const struct chain *c = &h->chains[i];
+
+		if (c->last_ms <= s->from_ms || c->first_ms > s->to_ms)
+			continue;
+		if (!s->limited || c->epoch < s->limit_epoch ||
+		    (c->epoch == s->limit_epoch && c->first_ms <= s->limit_ms))
+			return true;
+	}
+	return false;
+}
+
+/* Told in chunks under the lock of the counter's owner. */
+static void count_damaged(struct store *s, uint64_t damaged)
+{
+	if (damaged == 0)
+		return;
+	pthread_mutex_lock(&s->lock);
+	s->stats.damaged_rows += damaged;
+	pthread_mutex_unlock(&s->lock);
+}
+
+static int scan_database(struct scan *s)
+{
+	uint64_t damaged = 0;
+	struct head_scan scan = {
+		.history = s->view->history,
+		.from_ms = s->from_ms,
+		.to_ms = s->to_ms,
+		.damaged = &damaged,
+		.want = s->ids,
+		.want_count = s->count,
+		.point = emit_stored,
+		.arg = s,
+	};
+	sqlite3 *db;
+	int r;
+
+	if (!wants_database(s))
+		return 0;
+	r = view_db(s->view, &db);
+	if (r == 0)
+		r = head_scan(db, &scan);
+	count_damaged(s->view->store, damaged);
+	return r;
+}
+
+static int scan_pending(struct scan *s)
+{
+	for (size_t i = 0; i < s->view->pending_count; i++) {
+		const struct tick *t = s->view->pending[i];
+		size_t k = 0;
+
+		for (size_t j = 0; j < t->count && k < s->count; j++) {
+			while (k < s->count && s->ids[k] < t->ids[j])
+				k++;
+			if (k < s->count && s->ids[k] == t->ids[j] &&
+			    !emit_stored(s, k, t->time_ms, t->values[j],
+					 t->epoch))
+				return 1;
+		}
+	}
+	return 0;
+}
+
+static int scan_memory(struct scan *s)
+{
+	struct memory_scan scan = {
+		.want = s->ids,
+		.want_count = s->count,
+		.epoch = s->limit_epoch,
+		.begin_ms = s->limit_ms,
+		.later_epochs = true,
+		.point = emit,
+		.arg = s,
+	};
+
+	return memory_scan(&s->view->memory, &scan);
+}
+
+static bool fold_point(void *arg, size_t which, int64_t time_ms, double value,
+		       uint32_t epoch)
+{
+	struct scan *s = arg;
+	enum column column = s->series[s->indices[which]].column;
+	double *so_far = &s->folded[which];
+
+	(void)time_ms;
+	(void)epoch;
+	*so_far = s->has[which] ?
+			  store_fold(column_info(column)->metric, *so_far,
+				     value) :
+			  value;
+	s->has[which] = true;
+	return true;
+}
+
+/* The step that is not over yet, thinned as it will be stored. */
+static int scan_step(struct scan *s)
+{
+	const struct step *step = &s->view->step;
+	struct memory_scan scan = {
+		.want = s->ids,
+		.want_count = s->count,
+		.epoch = step->epoch,
+		.begin_ms = step->start_ms,
+		.point = fold_point,
+		.arg = s,
+	};
+	int r;
+
+	if (!step->open || step->end_ms <= s->from_ms ||
+	    step->end_ms > s->to_ms)
+		return 0;
+	s->folded = calloc(s->count + 1, sizeof(s->folded[0]));
+	s->has = calloc(s->count + 1, sizeof(s->has[0]));
+	if (!s->folded || !s->has)
+		return -ENOMEM;
+	r = memory_scan(&s->view->memory, &scan);
+	for (size_t i = 0; i < s->count && r == 0; i++) {
+		if (s->has[i] &&
+		    !emit(s, i, step->end_ms, s->folded[i], step->epoch))
+			r = 1;
+	}
+	return r;
+}
+
+static void set_limit(struct scan *s, int64_t step_ms)
+{
+	const struct memory *m = &s->view->memory;
+
+	if (step_ms >= s->view->store->options.resolution_ms || !m->any)
+		return;
+	s->limited = true;
+	s->limit_epoch = m->epoch;
+	s->limit_ms = m->begin_ms;
+}
+
+int view_scan(struct view *v, const struct series *series, size_t count,
+	      int64_t from_ms, int64_t to_ms, int64_t step_ms, scan_fn fn,
+	      void *arg)
+{
+	own(scan_fini) struct scan s = { .view = v,
+					 .from_ms = from_ms,
+					 .to_ms = to_ms,
+					 .fn = fn,
+					 .arg = arg };
+	int r = sort_wanted(&s, series, count);
+
+	if (r || count == 0 || from_ms >= to_ms)
+		return r;
+	set_limit(&s, step_ms);
+	r = scan_database(&s);
+	if (r == 0)
+		r = scan_pending(&s);
+	if (r == 0)
+		r = s.limited ? scan_memory(&s) : scan_step(&s);
+	return r == 1 ? s.result : r;
+}
+
+/* ---- now ---- */
+
+static int compare_line(const void *key, const void *item)
+{
+	uint32_t id = *(const uint32_t *)key;
+	uint32_t other = ((const struct line *)item)->id;
+
+	return (id > other) - (id < other);
+}
+
+/* What the series shows now, or NULL when the view does not know it. */
+static const struct now_value *now_of(const struct view *v, uint32_t id,
+				      bool *open)
+{
+	const struct catalog *c = v->catalog;
+	const struct line *l = NULL;
+
+	if (c->line_count > 0)
+		l = bsearch(&id, c->lines, c->line_count, sizeof(c->lines[0]),
+			    compare_line);
+	if (!l)
+		return NULL;
+	*open = c->members[l->member].open;
+	return &v->lasts->values[l - c->lines];
+}
+
+int view_last(struct view *v, const struct series *series, size_t count,
+	      struct point *out, bool *found)
+{
+	for (size_t i = 0; i < count; i++) {
+		bool open = false;
+		const struct now_value *now = now_of(v, series[i].id, &open);
+
+		found[i] = now && open && now->found;
+		if (found[i])
+			out[i] = (struct point){ now->time_ms, now->value,
+						 now->epoch };
+	}
+	return 0;
+}
+
+enum gap view_gap(struct view *v, const struct series *s)
+{
+	bool open = false;
+	const struct now_value *now = now_of(v, s->id, &open);
+
+	if (!now || !open)
+		return GAP_EXITED;
+	return (enum gap)now->gap;
+}
+
+uint32_t view_epochs(struct view *v, int64_t from_ms, int64_t to_ms)
+{
+	const struct history *h = v->history;
+	uint32_t count = 0;
+
+	for (size_t i = 0; i < h->epoch_count; i++) {
+		if (h->epochs[i].begin_ms <= to_ms &&
+		    h->epochs[i].left_ms > from_ms)
+			count++;
+	}
+	return count;
+}

@@ -1,0 +1,835 @@
+/* The store: what goes in comes out, thinned, once, and after a restart. */
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <sys/stat.h>
+
+#include "store_fixture.h"
+
+static struct points found;
+
+START_TEST(memory_has_every_sample)
+{
+	struct store *s = fixture_fresh(fixture_options());
+
+	for (int i = 1; i <= 100; i++)
+		put(s, T0 + i * 1000, COL_HEAP_USED_BYTES, i * 4096.0);
+	scan(s, &found, METRIC_HEAP_USED_BYTES, T0, T0 + 100000, 1000);
+	ck_assert_uint_eq(found.count, 100);
+	for (int i = 1; i <= 100; i++) {
+		ck_assert_int_eq(found.items[i - 1].time_ms, T0 + i * 1000);
+		ck_assert_double_eq(found.items[i - 1].value, i * 4096.0);
+	}
+	store_close(s);
+}
+END_TEST
+
+START_TEST(a_step_becomes_one_point_by_the_fold)
+{
+	struct store *s = fixture_fresh(fixture_options());
+
+	for (int i = 1; i <= 30; i++) {
+		struct batch *b = tick_of(at(T0 + i * 1000));
+
+		add_process(b, 1, 100);
+		batch_add_sample(b, 1, COL_HEAP_USED_BYTES,
+				 i % 10 == 5 ? 100 : i);
+		batch_add_sample(b, 1, COL_FRAG_RATIO, i % 10 == 3 ? .25 : .5);
+		batch_add_sample(b, 1, COL_HEAP_MAX_BYTES, i);
+		ck_ok(store_append(s, b));
+	}
+	scan(s, &found, METRIC_HEAP_USED_BYTES, T0, T0 + 30000, 10000);
+	ck_assert_uint_eq(found.count, 3);
+	for (int i = 0; i < 3; i++) {
+		ck_assert_int_eq(found.items[i].time_ms, T0 + (i + 1) * 10000);
+		ck_assert_double_eq(found.items[i].value, 100);
+	}
+	scan(s, &found, METRIC_FRAG_RATIO, T0, T0 + 30000, 10000);
+	ck_assert_uint_eq(found.count, 3);
+	ck_assert_double_eq(found.items[2].value, .25);
+	scan(s, &found, METRIC_HEAP_MAX_BYTES, T0, T0 + 30000, 10000);
+	ck_assert_uint_eq(found.count, 3);
+	ck_assert_double_eq(found.items[0].value, 10);
+	ck_assert_double_eq(found.items[2].value, 30);
+	store_close(s);
+}
+END_TEST
+
+START_TEST(the_range_is_open_on_the_left)
+{
+	struct store *s = fixture_fresh(fixture_options());
+
+	for (int i = 1; i <= 60; i++)
+		put(s, T0 + i * 1000, COL_HEAP_USED_BYTES, i);
+	scan(s, &found, METRIC_HEAP_USED_BYTES, T0 + 5000, T0 + 8000, 0);
+	ck_assert_uint_eq(found.count, 3);
+	ck_assert_double_eq(found.items[0].value, 6);
+	scan(s, &found, METRIC_HEAP_USED_BYTES, T0 + 10000, T0 + 30000, 10000);
+	ck_assert_uint_eq(found.count, 2);
+	ck_assert_int_eq(found.items[0].time_ms, T0 + 20000);
+	store_close(s);
+}
+END_TEST
+
+START_TEST(a_restart_loses_nothing)
+{
+	struct store *s = fixture_fresh(fixture_options());
+
+	for (int i = 1; i <= 25; i++)
+		put(s, T0 + i * 1000, COL_HEAP_USED_BYTES, i);
+	store_close(s);
+	s = fixture_open(fixture_options());
+	for (int i = 26; i <= 45; i++)
+		put(s, T0 + i * 1000, COL_HEAP_USED_BYTES, i);
+	scan(s, &found, METRIC_HEAP_USED_BYTES, T0, T0 + 100000, 10000);
+	/* 10 20 25 (cut by the close) 30 40 50 (at hand) */
+	ck_assert_uint_eq(found.count, 6);
+	ck_assert_double_eq(found.items[0].value, 10);
+	ck_assert_int_eq(found.items[2].time_ms, T0 + 25000);
+	ck_assert_double_eq(found.items[2].value, 25);
+	ck_assert_int_eq(found.items[3].time_ms, T0 + 30000);
+	ck_assert_double_eq(found.items[3].value, 30);
+	ck_assert_double_eq(found.items[5].value, 45);
+	for (size_t i = 0; i < found.count; i++) {
+		ck_assert_uint_eq(found.series[i], 0);
+		ck_assert_uint_eq(found.items[i].epoch, 0);
+	}
+	store_close(s);
+}
+END_TEST
+
+START_TEST(memory_and_database_meet_without_seam)
+{
+	struct store_options o = fixture_options();
+	struct store *s;
+
+	o.memory_ms = 120000;
+	s = fixture_fresh(o);
+	for (int i = 1; i <= 1000; i++)
+		put(s, T0 + i * 1000, COL_HEAP_ALLOCATED_BYTES_TOTAL, i);
+	/* full resolution where memory has it, else points of 10 s */
+	scan(s, &found, METRIC_HEAP_ALLOCATED_BYTES_TOTAL, T0, T0 + 1000000,
+	     1000);
+	ck_assert_uint_gt(found.count, 200);
+	ck_assert_uint_lt(found.count, 300);
+	for (size_t i = 0; i < found.count; i++) {
+		int64_t t = found.items[i].time_ms - T0;
+
+		ck_assert_double_eq(found.items[i].value, (double)t / 1000);
+		if (i > 0) {
+			int64_t d = t - (found.items[i - 1].time_ms - T0);
+
+			ck_assert(d == 1000 || d == 10000);
+		}
+	}
+	scan(s, &found, METRIC_HEAP_ALLOCATED_BYTES_TOTAL, T0, T0 + 1000000,
+	     10000);
+	ck_assert_uint_eq(found.count, 100);
+	store_close(s);
+}
+END_TEST
+
+START_TEST(an_open_view_keeps_its_moment)
+{
+	struct store *s = fixture_fresh(fixture_options());
+	own(view_closep) struct view *v = NULL;
+	struct series *series;
+	size_t count;
+	struct points *p = &found;
+
+	for (int i = 1; i <= 55; i++)
+		put(s, T0 + i * 1000, COL_HEAP_USED_BYTES, i);
+	ck_ok(view_open(&v, s));
+	for (int i = 56; i <= 300; i++)
+		put(s, T0 + i * 1000, COL_HEAP_USED_BYTES, i);
+	put(s, T0 + 301000, COL_GOROUTINES, 1);
+	ck_ok(view_select(v, METRIC_COUNT, NULL, 0, T0, T0 + 300000, &series,
+			  &count));
+	ck_assert_uint_eq(count, 1);
+	p->count = 0;
+	ck_ok(view_scan(v, series, count, T0, T0 + 400000, 10000,
+			collect_point, p));
+	ck_assert_uint_eq(p->count, 6); /* five whole ones and 51..55 */
+	ck_assert_double_eq(p->items[5].value, 55);
+	series_free(series, count);
+	view_close(take(v));
+	store_close(s);
+}
+END_TEST
+
+START_TEST(a_clock_that_steps_back_begins_an_epoch)
+{
+	struct store *s = fixture_fresh(fixture_options());
+	own(view_closep) struct view *v = NULL;
+	struct batch *b;
+
+	for (int i = 1; i <= 60; i++)
+		put(s, T0 + i * 1000, COL_HEAP_USED_BYTES, i);
+	for (int i = 1; i <= 60; i++) { /* 30 s back, boot time goes on */
+		b = tick_of((struct now){ at(T0 + (60 + i) * 1000).boot_ns,
+					  T0 + (30 + i) * 1000 });
+		add_process(b, 1, 100);
+		batch_add_sample(b, 1, COL_HEAP_USED_BYTES, 1000 + i);
+		ck_ok(store_append(s, b));
+	}
+	for (int full = 0; full < 2; full++) {
+		scan(s, &found, METRIC_HEAP_USED_BYTES, T0, T0 + 200000,
+		     full ? 1000 : 10000);
+		ck_assert_uint_eq(found.count, full ? 120 : 12);
+		for (size_t i = 0; i < found.count; i++)
+			ck_assert_uint_eq(found.items[i].epoch,
+					  i >= found.count / 2);
+	}
+	ck_ok(view_open(&v, s));
+	ck_assert_uint_eq(view_epochs(v, T0, T0 + 200000), 1);
+	ck_assert_uint_eq(view_epochs(v, T0, T0 + 20000), 0);
+	view_close(take(v));
+	store_close(s);
+	s = fixture_open(fixture_options());
+	scan(s, &found, METRIC_HEAP_USED_BYTES, T0, T0 + 200000, 10000);
+	ck_assert_uint_eq(found.count, 12);
+	ck_assert_double_eq(found.items[5].value, 60);
+	ck_assert_int_eq(found.items[6].time_ms, T0 + 40000);
+	ck_assert_uint_eq(found.items[6].epoch, 1);
+	store_close(s);
+}
+END_TEST
+
+START_TEST(a_process_is_the_same_entity_after_a_restart)
+{
+	struct store *s = fixture_fresh(fixture_options());
+	struct entity *known;
+	size_t count;
+	struct store_stats stats;
+	struct batch *b;
+
+	put(s, T0 + 1000, COL_HEAP_USED_BYTES, 1);
+	store_close(s);
+	s = fixture_open(fixture_options());
+	ck_ok(store_open_entities(s, &known, &count));
+	ck_assert_uint_eq(count, 1);
+	ck_assert_int_eq(known[0].key.pid, 100);
+	ck_assert_str_eq(labels_get(&known[0].labels, "service"), "pump");
+	ck_assert_str_eq(labels_get(&known[0].attributes, "version"), "1.0");
+	entity_fini(&known[0]);
+	free(known);
+	b = tick_of(at(T0 + 2000)); /* another number in this run */
+	add_process(b, 9, 100);
+	batch_add_sample(b, 9, COL_HEAP_USED_BYTES, 2);
+	ck_ok(store_append(s, b));
+	store_stats(s, &stats);
+	ck_assert_uint_eq(stats.entities, 1);
+	ck_assert_uint_eq(stats.series, 1);
+	store_close(s);
+}
+END_TEST
+
+START_TEST(a_closed_series_has_no_last)
+{
+	struct store *s = fixture_fresh(fixture_options());
+	struct store_stats stats;
+	struct entity *known;
+	struct series *series;
+	struct point last;
+	struct view *v;
+	struct batch *b;
+	size_t count;
+	bool has;
+
+	put(s, T0 + 1000, COL_HEAP_USED_BYTES, 7);
+	ck_ok(view_open(&v, s));
+	ck_ok(view_select(v, METRIC_HEAP_USED_BYTES, NULL, 0, T0, T0 + 1000,
+			  &series, &count));
+	ck_ok(view_last(v, series, 1, &last, &has));
+	ck_assert(has && last.value == 7 && last.time_ms == T0 + 1000);
+	ck_assert_int_eq(view_gap(v, series), GAP_NONE);
+	b = tick_of(at(T0 + 2000));
+	batch_add_close(b, 1, at(T0 + 1500).boot_ns, "exited");
+	ck_ok(store_append(s, b));
+	ck_ok(view_last(v, series, 1, &last, &has));
+	ck_assert(has); /* the view stays at its moment */
+	series_free(series, count);
+	view_close(v);
+	ck_ok(view_open(&v, s));
+	ck_ok(view_select(v, METRIC_HEAP_USED_BYTES, NULL, 0, T0, T0 + 1000,
+			  &series, &count));
+	ck_assert_uint_eq(count, 1);
+	ck_assert(!series[0].open);
+	ck_ok(view_last(v, series, 1, &last, &has));
+	ck_assert(!has);
+	ck_assert_int_eq(view_gap(v, series), GAP_EXITED);
+	series_free(series, count);
+	ck_ok(view_select(v, METRIC_HEAP_USED_BYTES, NULL, 0, T0 + 60000,
+			  T0 + 90000, &series, &count));
+	ck_assert_uint_eq(count, 0); /* it was gone by then */
+	series_free(series, count);
+	view_close(v);
+	store_close(s);
+	s = fixture_open(fixture_options());
+	ck_ok(store_open_entities(s, &known, &count));
+	ck_assert_uint_eq(count, 0);
+	free(known);
+	store_stats(s, &stats);
+	ck_assert_uint_eq(stats.entities, 1);
+	store_close(s);
+}
+END_TEST
+
+START_TEST(a_gap_has_a_reason_and_no_last)
+{
+	struct store *s = fixture_fresh(fixture_options());
+	struct series *series;
+	struct point last;
+	struct view *v;
+	struct batch *b;
+	size_t count;
+	bool has;
+
+	put(s, T0 + 1000, COL_GC_PRESSURE, 7);
+	b = tick_of(at(T0 + 2000));
+	batch_add_gap(b, 1, COL_GC_PRESSURE, GAP_UNREADABLE);
+	batch_add_gap(b, 1, COL_HEAP_LIVE_BYTES, GAP_NOT_YET);
+	ck_ok(store_append(s, b));
+	ck_ok(view_open(&v, s));
+	ck_ok(view_select(v, METRIC_COUNT, NULL, 0, T0, T0 + 9000, &series,
+			  &count));
+	ck_assert_uint_eq(count, 2);
+	for (size_t i = 0; i < 2; i++) {
+		ck_ok(view_last(v, &series[i], 1, &last, &has));
+		ck_assert(!has);
+		ck_assert_int_eq(view_gap(v, &series[i]),
+				 series[i].column == COL_GC_PRESSURE ?
+					 GAP_UNREADABLE :
+					 GAP_NOT_YET);
+	}
+	series_free(series, count);
+	view_close(v);
+	put(s, T0 + 3000, COL_GC_PRESSURE, 8);
+	ck_ok(view_open(&v, s));
+	ck_ok(view_select(v, METRIC_GC_PRESSURE, NULL, 0, T0, T0 + 9000,
+			  &series, &count));
+	ck_ok(view_last(v, series, 1, &last, &has));
+	ck_assert(has && last.value == 8);
+	ck_assert_int_eq(view_gap(v, series), GAP_NONE);
+	series_free(series, count);
+	view_close(v);
+	store_close(s);
+}
+END_TEST
+
+START_TEST(gaps_and_attributes_are_dated)
+{
+	struct store *s = fixture_fresh(fixture_options());
+	struct entity e = { .number = 1,
+			    .kind = ENTITY_PROCESS,
+			    .key = { "boot-one", 100, 77 } };
+	sqlite3_stmt *q;
+	sqlite3 *db;
+	struct batch *b;
+
+	put(s, T0 + 1000, COL_GC_PRESSURE, 7);
+	b = tick_of(at(T0 + 2000));
+	batch_add_gap(b, 1, COL_GC_PRESSURE, GAP_UNREADABLE);
+	ck_ok(store_append(s, b));
+	ck_ok(store_flush(s));
+	b = tick_of(at(T0 + 5000));
+	ck_ok(labels_set(&e.attributes, "version", "2.0\nbeta\\"));
+	batch_add_entity(b, &e);
+	batch_add_sample(b, 1, COL_GC_PRESSURE, 8);
+	ck_ok(store_append(s, b));
+	entity_fini(&e);
+	store_close(s);
+	ck_assert_int_eq(sqlite3_open(DB, &db), SQLITE_OK);
+	ck_assert_int_eq(
+		sqlite3_prepare_v2(db,
+				   "SELECT from_ms, to_ms, reason FROM gaps",
+				   -1, &q, NULL),
+		SQLITE_OK);
+	ck_assert_int_eq(sqlite3_step(q), SQLITE_ROW);
+	ck_assert_int_eq(sqlite3_column_int64(q, 0), T0 + 2000);
+	ck_assert_int_eq(sqlite3_column_int64(q, 1), T0 + 5000);
+	ck_assert_str_eq((const char *)sqlite3_column_text(q, 2),
+			 "unreadable");
+	ck_assert_int_eq(sqlite3_step(q), SQLITE_DONE);
+	sqlite3_finalize(q);
+	ck_assert_int_eq(
+		sqlite3_prepare_v2(db,
+				   "SELECT from_ms, labels FROM attributes"
+				   " ORDER BY from_ms",
+				   -1, &q, NULL),
+		SQLITE_OK);
+	ck_assert_int_eq(sqlite3_step(q), SQLITE_ROW);
+	ck_assert_str_eq((const char *)sqlite3_column_text(q, 1),
+			 "version=1.0\n");
+	ck_assert_int_eq(sqlite3_step(q), SQLITE_ROW);
+	ck_assert_int_eq(sqlite3_column_int64(q, 0), T0 + 5000);
+	ck_assert_str_eq((const char *)sqlite3_column_text(q, 1),
+			 "version=2.0\\nbeta\\\\\n");
+	sqlite3_finalize(q);
+	sqlite3_close(db);
+}
+END_TEST
+
+static int collect_event(void *arg, const struct stored_event *e)
+{
+	char *text = arg;
+
+	strcat(text, e->text);
+	strcat(text, labels_get(e->labels, "service") ? "+ " : " ");
+	return 0;
+}
+
+START_TEST(events_come_back_oldest_first)
+{
+	struct store *s = fixture_fresh(fixture_options());
+	struct view *v;
+	struct batch *b;
+	char text[256];
+
+	for (int flushed = 0; flushed < 2; flushed++) {
+		if (flushed == 0) {
+			b = tick_of(at(T0 + 5000));
+			add_process(b, 1, 100);
+			batch_add_event(b, EVENT_TARGET_STARTED, 1,
+					at(T0 + 2000).boot_ns, "two");
+			batch_add_event(b, EVENT_HEAPWATCH_STARTED, 0,
+					at(T0 + 1000).boot_ns, "one");
+			ck_ok(store_append(s, b));
+			ck_ok(store_flush(s));
+			b = tick_of(at(T0 + 6000));
+			batch_add_event(b, EVENT_TARGET_EXITED, 1,
+					at(T0 + 1500).boot_ns, "middle");
+			ck_ok(store_append(s, b));
+		} else {
+			ck_ok(store_flush(s));
+		}
+		ck_ok(view_open(&v, s));
+		*text = '\0';
+		ck_ok(view_events(v, NULL, 0, T0, T0 + 9000, collect_event,
+				  text));
+		ck_assert_str_eq(text, "one middle+ two+ ");
+		*text = '\0';
+		ck_ok(view_events(v, NULL, 0, T0 + 1000, T0 + 1500,
+				  collect_event, text));
+		ck_assert_str_eq(text, "middle+ ");
+		view_close(v);
+	}
+	store_close(s);
+}
+END_TEST
+
+START_TEST(select_matches_and_sorts)
+{
+	struct store *s = fixture_fresh(fixture_options());
+	struct batch *b = tick_of(at(T0 + 1000));
+	struct problem p = { 0 };
+	struct matcher m[2];
+	struct series *series;
+	struct view *v;
+	size_t count;
+	char **strings;
+
+	for (int i = 0; i < 5; i++) {
+		add_process(b, (uint32_t)(5 - i), 205 - i);
+		batch_add_sample(b, (uint32_t)(5 - i),
+				 COL_GC_COLLECTIONS_YOUNG, 1);
+		batch_add_sample(b, (uint32_t)(5 - i),
+				 COL_GC_COLLECTIONS_FORCED, 1);
+	}
+	ck_ok(store_append(s, b));
+	ck_ok(matcher_init(&m[0], "pid", MATCH_REGEX, "20[1-3]", &p));
+	ck_ok(matcher_init(&m[1], "kind", MATCH_EQUAL, "young", &p));
+	ck_ok(view_open(&v, s));
+	ck_ok(view_select(v, METRIC_GC_COLLECTIONS_TOTAL, m, 2, T0, T0 + 1000,
+			  &series, &count));
+	ck_assert_uint_eq(count, 3);
+	for (size_t i = 0; i < 3; i++) {
+		ck_assert_int_eq(labels_get(&series[i].labels, "pid")[2],
+				 '1' + (int)i);
+		ck_assert_str_eq(labels_get(&series[i].labels, "kind"),
+				 "young");
+		ck_assert_str_eq(labels_get(series[i].attributes, "version"),
+				 "1.0");
+		ck_assert_int_eq(series[i].resolution_ms, 10000);
+	}
+	series_free(series, count);
+	ck_ok(view_label_values(v, "kind", NULL, 0, &strings, &count));
+	ck_assert_uint_eq(count, 2);
+	ck_assert_str_eq(strings[0], "forced");
+	strings_free(strings, count);
+	ck_ok(view_label_names(v, m, 2, &strings, &count));
+	ck_assert_uint_eq(count, 4);
+	ck_assert_str_eq(strings[0], "kind");
+	ck_assert_str_eq(strings[3], "service");
+	strings_free(strings, count);
+	view_close(v);
+	matcher_fini(&m[0]);
+	matcher_fini(&m[1]);
+	store_close(s);
+}
+END_TEST
+
+START_TEST(plant_labels_join_at_the_answer)
+{
+	struct store *s = fixture_fresh(fixture_options());
+	struct plant *plant = calloc(1, sizeof(*plant));
+	struct series *series;
+	struct matcher m;
+	struct problem p = { 0 };
+	struct view *v;
+	size_t count;
+
+	put(s, T0 + 1000, COL_HEAP_USED_BYTES, 1);
+	plant->rules = calloc(1, sizeof(plant->rules[0]));
+	plant->count = 1;
+	ck_ok(labels_set(&plant->rules[0].labels, "line", "L2"));
+	store_set_plant(s, plant);
+	ck_ok(matcher_init(&m, "line", MATCH_EQUAL, "L2", &p));
+	ck_ok(view_open(&v, s));
+	ck_ok(view_select(v, METRIC_COUNT, &m, 1, T0, T0 + 1000, &series,
+			  &count));
+	ck_assert_uint_eq(count, 1);
+	ck_assert_str_eq(labels_get(&series[0].labels, "line"), "L2");
+	series_free(series, count);
+	view_close(v);
+	matcher_fini(&m);
+	store_close(s);
+}
+END_TEST
+
+START_TEST(metrics_that_have_a_series_are_told)
+{
+	struct store *s = fixture_fresh(fixture_options());
+	bool present[METRIC_COUNT];
+	struct view *v;
+	int count = 0;
+
+	put(s, T0 + 1000, COL_GOROUTINES, 1);
+	ck_ok(view_open(&v, s));
+	ck_ok(view_metrics(v, present));
+	for (int i = 0; i < METRIC_COUNT; i++)
+		count += present[i];
+	ck_assert_int_eq(count, 1);
+	ck_assert(present[METRIC_GOROUTINES]);
+	view_close(v);
+	store_close(s);
+}
+END_TEST
+
+START_TEST(too_many_views_are_busy)
+{
+	struct store *s = fixture_fresh(fixture_options());
+	struct view *v[8], *more;
+
+	for (int i = 0; i < 8; i++)
+		ck_ok(view_open(&v[i], s));
+	ck_err(view_open(&more, s), EBUSY);
+	view_close(v[3]);
+	ck_ok(view_open(&v[3], s));
+	for (int i = 0; i < 8; i++)
+		view_close(v[i]);
+	store_close(s);
+}
+END_TEST
+
+START_TEST(meta_outlives_a_run)
+{
+	struct store *s = fixture_fresh(fixture_options());
+	char *value;
+
+	ck_err(store_meta_get(s, "node", &value), ENOENT);
+	ck_ok(store_meta_set(s, "node", "plc6"));
+	ck_ok(store_meta_set(s, "node", "plc7"));
+	store_close(s);
+	s = fixture_open(fixture_options());
+	ck_ok(store_meta_get(s, "node", &value));
+	ck_assert_str_eq(value, "plc7");
+	free(value);
+	store_close(s);
+}
+END_TEST
+
+START_TEST(data_waits_for_a_right_clock)
+{
+	struct store_options o = fixture_options();
+	struct store_stats stats;
+	struct store *s;
+	struct batch *b;
+
+	o.clock_floor_ms = T0;
+	s = fixture_fresh(o);
+	for (int i = 1; i <= 20; i++) { /* 1970 */
+		b = tick_of((struct now){ at(T0 + i * 1000).boot_ns, i });
+		add_process(b, 1, 100);
+		batch_add_sample(b, 1, COL_HEAP_USED_BYTES, i);
+		ck_ok(store_append(s, b));
+	}
+	store_stats(s, &stats);
+	ck_assert_uint_eq(stats.held_batches, 20);
+	scan(s, &found, METRIC_HEAP_USED_BYTES, 0, T0 * 2, 0);
+	ck_assert_uint_eq(found.count, 0);
+	put(s, T0 + 21000, COL_HEAP_USED_BYTES, 21);
+	scan(s, &found, METRIC_HEAP_USED_BYTES, T0, T0 + 30000, 0);
+	ck_assert_uint_eq(found.count, 21);
+	ck_assert_int_eq(found.items[0].time_ms, T0 + 1000);
+	ck_assert_double_eq(found.items[20].value, 21);
+	store_stats(s, &stats);
+	ck_assert_uint_eq(stats.held_batches, 0);
+	ck_assert_uint_eq(stats.lost_samples, 0);
+	store_close(s);
+}
+END_TEST
+
+/* ---- opening ---- */
+
+static void write_file(const char *path, const char *text)
+{
+	FILE *f = fopen(path, "w");
+
+	ck_assert_ptr_nonnull(f);
+	fputs(text, f);
+	fclose(f);
+}
+
+static void refused(const char *path, const char *word)
+{
+	struct store_options o = fixture_options();
+	struct problem p = { 0 };
+	struct store *s;
+
+	o.path = path;
+	ck_err(store_open(&s, &o, &p), EINVAL);
+	ck_assert_msg(strstr(p.text, word) != NULL, "%s", p.text);
+}
+
+static void foreign(const char *sql)
+{
+	sqlite3 *db;
+
+	ck_assert_int_eq(sqlite3_open(DB, &db), SQLITE_OK);
+	ck_assert_int_eq(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+}
+
+START_TEST(what_is_no_database_of_ours_is_refused)
+{
+	mkdir("folder", 0755);
+	refused("folder", "is a directory");
+	refused("nowhere/x.db", "check that its directory exists");
+	write_file("text.db", "this is a letter to my aunt, not a database");
+	refused("text.db", "not a database of heapwatch");
+	fixture_wipe();
+	foreign("CREATE TABLE t (a)");
+	refused(DB, "another program");
+	store_close(fixture_fresh(fixture_options()));
+	foreign("PRAGMA user_version=2");
+	refused(DB, "newer heapwatch");
+}
+END_TEST
+
+START_TEST(a_database_in_use_is_refused)
+{
+	struct store *s = fixture_fresh(fixture_options());
+
+	refused(DB, "in use by another heapwatch");
+	store_close(s);
+	store_close(fixture_open(fixture_options()));
+}
+END_TEST
+
+START_TEST(the_file_says_whose_it_is)
+{
+	unsigned char head[100];
+	int fd;
+
+	store_close(fixture_fresh(fixture_options()));
+	fd = open(DB, O_RDONLY);
+	ck_assert_int_eq(read(fd, head, sizeof(head)), sizeof(head));
+	close(fd);
+	ck_assert_int_eq(head[63], 1);               /* user_version */
+	ck_assert_int_eq(memcmp(head + 68, "hwds", 4), 0); /* application_id */
+}
+END_TEST
+
+START_TEST(a_damaged_row_is_skipped_and_counted)
+{
+	struct store_options o = fixture_options();
+	struct store_stats stats;
+	struct store *s;
+
+	s = fixture_fresh(o);
+	for (int i = 1; i <= 1000; i++)
+		put(s, T0 + i * 10000, COL_HEAP_USED_BYTES, i);
+	store_close(s);
+	foreign("UPDATE head SET data = zeroblob(length(data)) WHERE id = 70");
+	s = fixture_open(o);
+	scan(s, &found, METRIC_HEAP_USED_BYTES, T0, T0 + 10000000, 10000);
+	/* the second chain of 60 breaks at its tenth row */
+	ck_assert_uint_eq(found.count, 1000 - 51);
+	store_stats(s, &stats);
+	ck_assert_uint_eq(stats.damaged_rows, 51);
+	store_close(s);
+}
+END_TEST
+
+START_TEST(a_damaged_file_is_told)
+{
+	struct store *s = fixture_fresh(fixture_options());
+	char junk[4096];
+	struct stat st;
+	int fd;
+
+	for (int i = 1; i <= 2000; i++)
+		put(s, T0 + i * 10000, COL_HEAP_USED_BYTES, i * 1.7);
+	store_close(s);
+	memset(junk, 0xa5, sizeof(junk));
+	fd = open(DB, O_RDWR);
+	ck_assert_int_eq(fstat(fd, &st), 0);
+	for (off_t page = 4; page < 20 && page * 4096 < st.st_size; page++)
+		ck_assert_int_eq(pwrite(fd, junk, 4096, page * 4096), 4096);
+	close(fd);
+	refused(DB, "damaged");
+}
+END_TEST
+
+/* ---- retention ---- */
+
+START_TEST(old_rows_go)
+{
+	struct store_options o = fixture_options();
+	struct store_stats stats;
+	struct store *s;
+
+	o.retention_ms = 3600000;
+	s = fixture_fresh(o);
+	for (int i = 1; i <= 2000; i++)
+		put(s, T0 + i * 10000, COL_HEAP_USED_BYTES, i);
+	store_stats(s, &stats);
+	ck_assert_uint_gt(stats.dropped_rows, 1000);
+	/* at most a chain of 60 rows, 10 min, longer than asked */
+	ck_assert_int_ge(stats.oldest_ms, T0 + 20000000 - 3600000 - 1200000);
+	ck_assert_int_le(stats.oldest_ms, T0 + 20000000 - 3600000);
+	store_close(s);
+	s = fixture_open(o); /* a week later */
+	put(s, T0 + 7 * 86400000ll, COL_HEAP_USED_BYTES, 1);
+	put(s, T0 + 7 * 86400000ll + 10000, COL_HEAP_USED_BYTES, 2);
+	ck_ok(store_flush(s));
+	store_stats(s, &stats);
+	ck_assert_int_ge(stats.oldest_ms, T0 + 6 * 86400000ll);
+	store_close(s);
+}
+END_TEST
+
+START_TEST(what_lost_all_its_data_is_forgotten)
+{
+	struct store_options o = fixture_options();
+	struct store_stats stats;
+	struct store *s;
+	sqlite3 *db;
+	sqlite3_stmt *q;
+
+	o.retention_ms = 3600000;
+	o.memory_ms = 60000;
+	s = fixture_fresh(o);
+	for (int i = 1; i <= 500; i++) { /* a process a tick */
+		struct batch *b = tick_of(at(T0 + i * 60000));
+		uint32_t n = (uint32_t)i;
+
+		add_process(b, n, 1000 + i);
+		batch_add_sample(b, n, COL_HEAP_USED_BYTES, i);
+		batch_add_gap(b, n, COL_GC_PRESSURE, GAP_NOT_YET);
+		batch_add_event(b, EVENT_TARGET_STARTED, n, b->now.boot_ns,
+				"it came");
+		if (i > 1)
+			batch_add_close(b, n - 1, b->now.boot_ns, "exited");
+		ck_ok(store_append(s, b));
+	}
+	store_stats(s, &stats);
+	ck_assert_uint_lt(stats.entities, 130);
+	ck_assert_uint_gt(stats.entities, 55);
+	ck_assert_uint_eq(stats.series, 2 * stats.entities);
+	/* what is left still answers */
+	scan(s, &found, METRIC_HEAP_USED_BYTES, T0 + 470 * 60000,
+	     T0 + 490 * 60000, 60000);
+	ck_assert_uint_eq(found.count, 20);
+	store_close(s);
+	ck_assert_int_eq(sqlite3_open(DB, &db), SQLITE_OK);
+	ck_assert_int_eq(sqlite3_prepare_v2(
+				 db,
+				 "SELECT max((SELECT count(*) FROM entities),"
+				 " (SELECT count(*) FROM attributes),"
+				 " (SELECT count(*) FROM gaps),"
+				 " (SELECT count(*) FROM events),"
+				 " (SELECT count(*) / 2 FROM series))",
+				 -1, &q, NULL),
+			 SQLITE_OK);
+	ck_assert_int_eq(sqlite3_step(q), SQLITE_ROW);
+	ck_assert_int_lt(sqlite3_column_int64(q, 0), 140);
+	sqlite3_finalize(q);
+	sqlite3_close(db);
+}
+END_TEST
+
+static void put_many(struct store *s, int64_t wall_ms, unsigned *seed)
+{
+	struct batch *b = tick_of(at(wall_ms));
+
+	for (uint32_t e = 1; e <= 20; e++) {
+		add_process(b, e, (pid_t)(100 + e));
+		for (int c = 0; c < 40; c++)
+			batch_add_sample(b, e, (enum column)c,
+					 (double)(rand_r(seed)) / 3);
+	}
+	ck_ok(store_append(s, b));
+}
+
+START_TEST(the_byte_cap_holds)
+{
+	struct store_options o = fixture_options();
+	struct store_stats stats;
+	unsigned seed = 1;
+	struct store *s;
+
+	o.retention_bytes = 6 << 20;
+	o.memory_ms = 20000;
+	s = fixture_fresh(o);
+	for (int i = 1; i <= 1500; i++) { /* some 10 MB */
+		put_many(s, T0 + i * 10000, &seed);
+		if (i % 10 == 0) {
+			store_stats(s, &stats);
+			ck_assert_int_le(stats.file_bytes, o.retention_bytes);
+		}
+	}
+	ck_assert_uint_gt(stats.dropped_rows, 300);
+	ck_assert_int_gt(stats.file_bytes, 4 << 20);
+	ck_assert_uint_eq(stats.write_errors, 0);
+	ck_assert_uint_eq(stats.lost_samples, 0);
+	store_close(s);
+	/* a lower cap makes the file shorter */
+	o.retention_bytes = 3 << 20;
+	s = fixture_open(o);
+	put_many(s, T0 + 20000000, &seed);
+	put_many(s, T0 + 20010000, &seed);
+	ck_ok(store_flush(s));
+	store_stats(s, &stats);
+	ck_assert_int_le(stats.file_bytes, o.retention_bytes);
+	ck_assert_uint_eq(stats.write_errors, 0);
+	store_close(s);
+}
+END_TEST
+
+TEST_MAIN("store", memory_has_every_sample,
+	  a_step_becomes_one_point_by_the_fold, the_range_is_open_on_the_left,
+	  a_restart_loses_nothing, memory_and_database_meet_without_seam,
+	  an_open_view_keeps_its_moment,
+	  a_clock_that_steps_back_begins_an_epoch,
+	  a_process_is_the_same_entity_after_a_restart,
+	  a_closed_series_has_no_last, a_gap_has_a_reason_and_no_last,
+	  gaps_and_attributes_are_dated, events_come_back_oldest_first,
+	  select_matches_and_sorts, plant_labels_join_at_the_answer,
+	  metrics_that_have_a_series_are_told, too_many_views_are_busy,
+	  meta_outlives_a_run, data_waits_for_a_right_clock,
+	  what_is_no_database_of_ours_is_refused,
+	  a_database_in_use_is_refused, the_file_says_whose_it_is,
+	  a_damaged_row_is_skipped_and_counted, a_damaged_file_is_told,
+	  old_rows_go, what_lost_all_its_data_is_forgotten,
+	  the_byte_cap_holds)
