@@ -143,6 +143,12 @@ START_TEST(padding_of_old_g1_counters_is_taken_off)
 	block_number(&b, "sun.gc.generation.1.space.0.capacity", 5 * MIB + 8);
 	block_number(&b, "sun.gc.generation.1.space.0.used", 4 * MIB + 8);
 	jvm_memory_init(&memory);
+	collections(0, 0, 0, 0);
+	fill(NULL);
+	/* not yet: it has not set old's counter */
+	ck_assert_int_eq(reading.heap.used_gap, GAP_NOT_PERMITTED);
+	ck_assert(isnan(reading.heap.used_bytes));
+	block_number(&b, "sun.gc.collector.0.invocations", 1);
 	fill(NULL);
 	ck_assert_double_eq(reading.heap.limit_bytes, 256 * MIB);
 	ck_assert_double_eq(reading.value[COL_HEAP_COMMITTED_BYTES], 16 * MIB);
