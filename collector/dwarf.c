@@ -748,7 +748,8 @@ static int resolve(struct dwarf *d, dwarf_type type, struct unit *u,
 
 		if (r)
 			return r;
-		if (out->tag != DW_TAG_typedef && out->tag != DW_TAG_const_type &&
+		if (out->tag != DW_TAG_typedef &&
+		    out->tag != DW_TAG_const_type &&
 		    out->tag != DW_TAG_volatile_type)
 			return 0;
 		if (!out->type)

@@ -44,7 +44,7 @@ struct elf {
 	uint16_t machine; /* EM_X86_64, ... */
 	struct elf_segment *segments; /* owned */
 	size_t segment_count;
-	struct elf_section *sections; /* owned; none in a file without headers */
+	struct elf_section *sections; /* owned; none where headers are gone */
 	size_t section_count;
 	char *names; /* owned */
 };

@@ -45,8 +45,8 @@ struct link_set {
 	int fd; /* owned; the uprobe_multi link */
 };
 
-static int log_libbpf(enum libbpf_print_level level, const char *format,
-		      va_list args)
+__attribute__((format(printf, 2, 0))) static int
+log_libbpf(enum libbpf_print_level level, const char *format, va_list args)
 {
 	char line[1024];
 

@@ -53,7 +53,9 @@ int process_parse_stat(struct process_stat *out, const char *text)
 	const char *flags = find_field(text, FIELD_FLAGS);
 	const char *start = find_field(text, FIELD_START_TICKS);
 
-	if (!flags || !start || !strchr(text, '('))
+	const char *open = strchr(text, '(');
+
+	if (!flags || !start || !open || open > strrchr(text, ')'))
 		return -EBADMSG;
 	copy_comm(out->comm, text);
 	out->kernel_thread = strtoul(flags, NULL, 10) & KERNEL_THREAD;

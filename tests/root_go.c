@@ -534,6 +534,74 @@ START_TEST(cycles_come_from_the_last_start_before_an_end)
 }
 END_TEST
 
+/* ---- with real probes ---- */
+
+static void pass_on(void *arg, const struct event_header *e)
+{
+	struct watch *w = arg;
+
+	if (e->tgid == (uint32_t)w->process.pid)
+		source_go.on_event(&w->target, e);
+}
+
+static void cycles_of(struct probes *probes, const char *version,
+		      const char *suffix)
+{
+	static struct victim v;
+	const char *const none[] = { NULL };
+	const struct probe_site *sites;
+	uint64_t hits[PROBE_COUNT];
+	struct watch w;
+	double before;
+
+	start(&v, version, suffix, none);
+	ask(&v, "grow 10");
+	watch_init(&w, v.pid);
+	ck_ok(watch_learn(&w));
+	ck_ok(source_go.attach(&w.target));
+	ck_ok(probes_watch(probes, v.pid));
+	ck_assert_uint_eq(source_go.probe_sites(&w.binary, &sites), 2);
+	ck_ok(link_set_attach(&w.binary.links, probes, w.binary.exe_fd, sites,
+			      2));
+	ask(&v, "report");
+	before = told(&v, "NumGC");
+	for (int i = 0; i < 20; i++)
+		ask(&v, "gc");
+	ask(&v, "report");
+	probes_consume(probes, pass_on, &w);
+	ck_ok(watch_tick(&w));
+	probes_hits(probes, v.pid, hits);
+	ck_assert_double_eq((double)hits[PROBE_GO_GC_END],
+			    told(&v, "NumGC") - before);
+	ck_assert_uint_ge(hits[PROBE_GO_GC_START], hits[PROBE_GO_GC_END]);
+	ck_assert_double_gt(got(&w, COL_GC_LAST_CYCLE_SECONDS), 0);
+	ck_assert_double_lt(got(&w, COL_GC_LAST_CYCLE_SECONDS), 1);
+	ck_assert_double_gt(got(&w, COL_GC_CYCLE_SECONDS_TOTAL),
+			    got(&w, COL_GC_LAST_CYCLE_SECONDS));
+	/* A cycle is longer than its pauses. */
+	ck_assert_double_gt(got(&w, COL_GC_LAST_CYCLE_SECONDS),
+			    got(&w, COL_GC_LAST_PAUSE_SECONDS) / 2);
+	probes_unwatch(probes, v.pid);
+	link_set_detach(w.binary.links);
+	w.binary.links = NULL;
+	watch_fini(&w);
+	stop(&v);
+}
+
+START_TEST(real_probes_see_every_cycle)
+{
+	own(probes_closep) struct probes *probes = NULL;
+
+	ck_ok(probes_open(&probes));
+	ck_assert(probes_has_uprobes(probes));
+	for (size_t i = 0; i < ARRAY_SIZE(versions); i++) {
+		cycles_of(probes, versions[i], "");
+		cycles_of(probes, versions[i], "-pie");
+		cycles_of(probes, versions[i], "-w");
+	}
+}
+END_TEST
+
 TEST_MAIN("go", every_number_equals_the_programs_own, with_a_memory_limit_too,
 	  with_a_limit_below_the_live_heap_too,
 	  with_a_limit_and_no_percentage_too,
@@ -544,4 +612,5 @@ TEST_MAIN("go", every_number_equals_the_programs_own, with_a_memory_limit_too,
 	  a_process_that_just_started_says_try_again_or_is_right,
 	  a_process_that_ended_is_told_so, the_table_is_what_dwarf_says,
 	  every_executable_has_both_probe_sites,
-	  cycles_come_from_the_last_start_before_an_end)
+	  cycles_come_from_the_last_start_before_an_end,
+	  real_probes_see_every_cycle)

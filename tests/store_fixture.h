@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "faulty_vfs.h"
 #include "server/store/store.h"
 #include "test.h"
 
@@ -35,8 +36,10 @@ static inline struct store *fixture_open(struct store_options o)
 {
 	struct problem p = { 0 };
 	struct store *s;
-	int r = store_open(&s, &o, &p);
+	int r;
 
+	faulty_register();
+	r = store_open(&s, &o, &p);
 	ck_assert_msg(r == 0, "store_open: %d %s", r, p.text);
 	return s;
 }

@@ -53,15 +53,19 @@ END_TEST
 
 START_TEST(text_that_is_no_stat_is_refused)
 {
-	static const char *const texts[] = { "",
-					     "1",
-					     "1 (a",
-					     "1 a)",
-					     "1 (a)",
-					     "1 (a) S",
-					     "1 (a) S 1 2 3",
-					     ")(",
-					     "1 (a) S 1 1 1 0 -1 x 1 1" };
+	static const char *const texts[] = {
+		"",
+		"1",
+		"1 (a",
+		"1 a)",
+		"1 (a)",
+		"1 (a) S",
+		"1 (a) S 1 2 3",
+		")(",
+		"1 (a) S 1 1 1 0 -1 x 1 1",
+		"1 ) S 1 2 3 4 5 6 7 8 9 10 11 "
+		"12 13 14 15 16 17 18 19 20 21 (a"
+	};
 	struct process_stat stat;
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)

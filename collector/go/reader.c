@@ -42,7 +42,8 @@ static int read_block(int mem_fd, const struct go_layout *l, uint64_t bias,
 		return -EBADMSG;
 	b->low = low;
 	b->len = high - low;
-	return remote_read(mem_fd, l->vaddr[root] + bias + low, b->data, b->len);
+	return remote_read(mem_fd, l->vaddr[root] + bias + low, b->data,
+			   b->len);
 }
 
 static const unsigned char *at(const struct block *b, const struct go_layout *l,
@@ -150,8 +151,10 @@ static bool parts_at_rest(const struct block *a, const struct block *b,
 	if (gen != u32(b, l, GO_HEAP_STATS_GEN))
 		return false;
 	for (uint32_t i = 0; i < PARTS; i++) {
-		if (i != gen && memcmp(at(a, l, GO_HEAP_STATS) + i * size,
-				       at(b, l, GO_HEAP_STATS) + i * size, size))
+		const unsigned char *part = at(a, l, GO_HEAP_STATS) + i * size;
+		const unsigned char *again = at(b, l, GO_HEAP_STATS) + i * size;
+
+		if (i != gen && memcmp(part, again, size) != 0)
 			return false;
 	}
 	return true;

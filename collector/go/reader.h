@@ -21,7 +21,7 @@ struct go_reading {
 	/* memstats */
 	uint32_t numgc, numforcedgc;
 	uint64_t pause_total_ns;
-	uint64_t pause_ns[GO_PAUSES];  /* ring; the last at (numgc + 255) % 256 */
+	uint64_t pause_ns[GO_PAUSES];  /* ring; last: (numgc + 255) % 256 */
 	uint64_t pause_end[GO_PAUSES]; /* Unix ns; same ring */
 	double gc_cpu_fraction;
 

@@ -140,7 +140,8 @@ static bool read_name(struct pages *p, uint64_t address,
 
 struct library {
 	uint64_t bias; /* added to addresses of the file */
-	uint64_t symbols, strings, hash;
+	uint64_t symbols, strings;
+	uint64_t gnu_hash, sysv_hash; /* 0: none; JDK 11 only has the latter */
 };
 
 /* A line of maps: "7f..-7f.. r--p 00000000 fe:01 1234   /lib/libjvm.so". */
@@ -210,12 +211,16 @@ static int read_dynamic(struct library *l, int mem_fd, uint64_t address,
 		else if (d.d_tag == DT_STRTAB)
 			to = &l->strings;
 		else if (d.d_tag == DT_GNU_HASH)
-			to = &l->hash;
+			to = &l->gnu_hash;
+		else if (d.d_tag == DT_HASH)
+			to = &l->sysv_hash;
 		if (to)
 			*to = d.d_un.d_ptr < base ? d.d_un.d_ptr + l->bias :
 						    d.d_un.d_ptr;
 	}
-	return l->symbols && l->strings && l->hash ? 0 : -ENOENT;
+	if (!l->symbols || !l->strings || !(l->gnu_hash || l->sysv_hash))
+		return -ENOENT;
+	return 0;
 }
 
 static int open_library(struct library *l, int mem_fd, uint64_t base)
@@ -259,6 +264,17 @@ static uint32_t gnu_hash(const char *name)
 	return h;
 }
 
+static uint32_t sysv_hash(const char *name)
+{
+	uint32_t h = 0;
+
+	while (*name) {
+		h = (h << 4) + (uint8_t)*name++;
+		h = (h ^ (h >> 24 & 0xf0)) & 0x0fffffff;
+	}
+	return h;
+}
+
 /* Is symbol number i of this name? Its address, if it is. */
 static bool symbol_is(const struct library *l, struct pages *p, uint32_t i,
 		      const char *name, uint64_t *out)
@@ -276,8 +292,8 @@ static bool symbol_is(const struct library *l, struct pages *p, uint32_t i,
 }
 
 /* DT_GNU_HASH: a header, a bloom filter, buckets, chains of hashes. */
-static int find_symbol(const struct library *l, struct pages *p,
-		       const char *name, uint64_t *out)
+static int find_by_gnu_hash(const struct library *l, struct pages *p,
+			    const char *name, uint64_t *out)
 {
 	struct {
 		uint32_t buckets, first, bloom_words, bloom_shift;
@@ -286,28 +302,62 @@ static int find_symbol(const struct library *l, struct pages *p,
 	uint64_t buckets, chains;
 	int r;
 
-	r = remote_read(p->mem_fd, l->hash, &head, sizeof(head));
+	r = remote_read(p->mem_fd, l->gnu_hash, &head, sizeof(head));
 	if (r)
 		return r;
 	if (head.buckets == 0)
 		return -ENOENT;
-	buckets = l->hash + sizeof(head) + (uint64_t)head.bloom_words * 8;
+	buckets = l->gnu_hash + sizeof(head) + (uint64_t)head.bloom_words * 8;
 	chains = buckets + (uint64_t)head.buckets * 4;
-	r = remote_read(p->mem_fd, buckets + (uint64_t)(hash % head.buckets) * 4,
-		    &i, sizeof(i));
-	if (r)
-		return r;
-	for (int n = 0; i >= head.first && n < CHAIN_MAX; n++, i++) {
-		r = remote_read(p->mem_fd, chains + (uint64_t)(i - head.first) * 4,
-			    &chained, sizeof(chained));
+	r = remote_read(p->mem_fd,
+			buckets + (uint64_t)(hash % head.buckets) * 4, &i,
+			sizeof(i));
+	for (int n = 0; !r && i >= head.first && n < CHAIN_MAX; n++, i++) {
+		r = remote_read(p->mem_fd,
+				chains + (uint64_t)(i - head.first) * 4,
+				&chained, sizeof(chained));
 		if (r)
-			return r;
+			break;
 		if ((chained | 1) == (hash | 1) && symbol_is(l, p, i, name, out))
 			return 0;
 		if (chained & 1)
 			break;
 	}
-	return -ENOENT;
+	return r ? r : -ENOENT;
+}
+
+/* DT_HASH: numbers of buckets and symbols, buckets, one chain link each. */
+static int find_by_sysv_hash(const struct library *l, struct pages *p,
+			     const char *name, uint64_t *out)
+{
+	uint32_t head[2], hash = sysv_hash(name), i;
+	uint64_t chains;
+	int r;
+
+	r = remote_read(p->mem_fd, l->sysv_hash, head, sizeof(head));
+	if (r)
+		return r;
+	if (head[0] == 0)
+		return -ENOENT;
+	chains = l->sysv_hash + sizeof(head) + (uint64_t)head[0] * 4;
+	r = remote_read(p->mem_fd,
+			l->sysv_hash + sizeof(head) +
+				(uint64_t)(hash % head[0]) * 4,
+			&i, sizeof(i));
+	for (int n = 0; !r && i && i < head[1] && n < CHAIN_MAX; n++) {
+		if (symbol_is(l, p, i, name, out))
+			return 0;
+		r = remote_read(p->mem_fd, chains + (uint64_t)i * 4, &i,
+				sizeof(i));
+	}
+	return r ? r : -ENOENT;
+}
+
+static int find_symbol(const struct library *l, struct pages *p,
+		       const char *name, uint64_t *out)
+{
+	return l->gnu_hash ? find_by_gnu_hash(l, p, name, out) :
+			     find_by_sysv_hash(l, p, name, out);
 }
 
 static int symbol_word(const struct library *l, struct pages *p,

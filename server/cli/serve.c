@@ -1,12 +1,10 @@
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/file.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 
@@ -38,7 +36,7 @@ static void help(void)
 		   "Configuration (" CONFIG_DEFAULT_PATH ", if there is one)");
 	config_help(&b);
 	buf_puts(&b, "\nOptions override the file. Rules of watch, plant and thresholds are in\n"
-		     "the file only; heapwatch.yaml(5) is packaging/heapwatch.yaml.\n");
+		     "the file only; packaging/heapwatch.yaml shows them.\n");
 	fputs(buf_cstr(&b), stdout);
 	buf_fini(&b);
 }
@@ -195,29 +193,8 @@ static void folder_make(const char *path)
 	mkdir(folder, 0750); /* what is wrong, store_open tells */
 }
 
-/* One writer a database: two would tear it apart in time, if not in bytes. */
-static int database_lock(int *out, const char *path, struct problem *p)
-{
-	own(freep) char *name = NULL;
-	own(fd_closep) int fd = -1;
-
-	if (asprintf(&name, "%s.lock", path) < 0)
-		return -ENOMEM;
-	fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
-	if (fd < 0)
-		return problem_set(p, PROBLEM_UNAVAILABLE,
-				   "the database %.128s cannot be opened: %s; choose another with --db",
-				   path, strerror(errno));
-	if (flock(fd, LOCK_EX | LOCK_NB))
-		return problem_set(p, PROBLEM_UNAVAILABLE,
-				   "the database %.128s is in use by another heapwatch; choose another with --db",
-				   path);
-	*out = take_fd(fd);
-	return 0;
-}
-
-static int database_open(struct store **out, int *lock_fd,
-			 const struct config *cfg, struct problem *p)
+static int database_open(struct store **out, const struct config *cfg,
+			 struct problem *p)
 {
 	struct store_options o = {
 		.path = cfg->db,
@@ -227,11 +204,9 @@ static int database_open(struct store **out, int *lock_fd,
 		.retention_ms = cfg->retention_ms,
 		.retention_bytes = cfg->retention_bytes,
 	};
-	int r;
 
 	folder_make(cfg->db);
-	r = database_lock(lock_fd, cfg->db, p);
-	return r ? r : store_open(out, &o, p);
+	return store_open(out, &o, p);
 }
 
 static struct http_options http_options_of(const struct config *cfg,
@@ -315,7 +290,6 @@ static void serve_until_signal(int signal_fd, int scan_fd,
 static int serve(struct config *cfg, int signal_fd, struct problem *p)
 {
 	own(fd_closep) int scan_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	own(fd_closep) int lock_fd = -1;
 	own(store_closep) struct store *store = NULL;
 	own(known_fini) struct known known = { 0 };
 	own(freep) char *node = NULL;
@@ -330,7 +304,7 @@ static int serve(struct config *cfg, int signal_fd, struct problem *p)
 	struct http_options door;
 	int r;
 
-	if ((r = database_open(&store, &lock_fd, cfg, p)) ||
+	if ((r = database_open(&store, cfg, p)) ||
 	    (r = store_open_entities(store, &known.items, &known.count)) ||
 	    (r = node_find(&node, cfg, store)) || (r = queue_new(&queue)) ||
 	    (r = census_board_new(&board)) || (r = order_book_new(&book)))

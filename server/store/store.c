@@ -87,6 +87,8 @@ static int load(struct store *s)
 	    (r = db_int(s->db, "SELECT max(id) FROM events", &last)))
 		return r;
 	s->next_event = last + 1;
+	s->stats.series = s->registry.series_count;
+	s->stats.entities = s->registry.entry_count;
 	h = s->history;
 	if (h->epoch_count > 0)
 		s->epoch = h->epochs[h->epoch_count - 1].id;
@@ -103,6 +105,8 @@ static int load(struct store *s)
 
 static void store_free(struct store *s)
 {
+	if (!s)
+		return;
 	for (size_t i = 0; i < READERS_MAX; i++)
 		sqlite3_close(s->readers[i].db);
 	sqlite3_close(s->db);

@@ -27,7 +27,8 @@ static void fill(struct headers *h, size_t len)
 	memcpy(h->names, names, sizeof(names));
 	h->file = (Elf64_Ehdr){
 		.e_ident = { 0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB },
-		.e_type = ET_EXEC, .e_phoff = offsetof(struct headers, segments),
+		.e_type = ET_EXEC,
+		.e_phoff = offsetof(struct headers, segments),
 		.e_phnum = 2, .e_phentsize = sizeof(Elf64_Phdr),
 		.e_shoff = offsetof(struct headers, sections), .e_shnum = 3,
 		.e_shentsize = sizeof(Elf64_Shdr), .e_shstrndx = 1 };
