@@ -22,7 +22,7 @@ struct fake_series {
 struct view {
 	struct fake_series items[FAKE_SERIES_MAX];
 	size_t count;
-	uint32_t epochs;
+	uint32_t steps_back;
 	int error;                /* what every question answers, or 0 */
 	int64_t scanned_from_ms, scanned_to_ms;
 	size_t scans, handed_out; /* scans begun, points given */
@@ -203,5 +203,5 @@ uint32_t view_epochs(struct view *v, int64_t from_ms, int64_t to_ms)
 {
 	(void)from_ms;
 	(void)to_ms;
-	return v->epochs ? v->epochs : 1;
+	return v->steps_back;
 }

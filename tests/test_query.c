@@ -715,7 +715,7 @@ END_TEST
 
 START_TEST(clock_that_stepped_back_folds_into_the_same_steps)
 {
-	struct view v = { .epochs = 2 };
+	struct view v = { .steps_back = 1 };
 	struct query q = question(METRIC_HEAP_USED_BYTES);
 	struct fake_series *s = fake_add(&v, COL_HEAP_USED_BYTES, "node=a");
 	struct frame *f;
@@ -745,7 +745,7 @@ END_TEST
 
 START_TEST(no_rate_spans_a_step_of_the_clock)
 {
-	struct view v = { .epochs = 2 };
+	struct view v = { .steps_back = 1 };
 	struct query q = question(METRIC_HEAP_ALLOCATED_BYTES_TOTAL);
 	struct fake_series *s =
 		fake_add(&v, COL_HEAP_ALLOCATED_BYTES_TOTAL, "node=a");

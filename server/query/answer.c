@@ -247,12 +247,12 @@ int answer_notices(struct frame *f, struct run *r)
 				   metric);
 	if (err == 0)
 		err = tell_left_out(f, r);
-	if (err == 0 && r->epochs > 1)
+	if (err == 0 && r->steps_back > 0)
 		err = frame_notice(f, NOTICE_WARNING,
 				   "times occur more than once in this range, "
 				   "since the wall clock stepped back (%u); "
 				   "they are folded into one step",
-				   r->epochs - 1);
+				   r->steps_back);
 	if (err == 0 && about_now(r->q))
 		err = tell_gaps(f, r);
 	return err;
