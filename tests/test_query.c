@@ -406,9 +406,33 @@ START_TEST(series_shows_who_it_is_and_what_differs)
 	ck_assert_uint_eq(f->field_count, 4);
 	ck_assert_str_eq(labels_text(&f->fields[1].labels),
 			 "instance=0,node=n1,runtime=go,service=hist");
-	ck_assert_str_eq(f->fields[1].display_name, "n1/hist/go");
+	ck_assert_str_eq(f->fields[1].display_name, "n1/hist");
 	ck_assert_str_eq(labels_text(&f->fields[3].labels),
 			 "instance=0,node=n2,runtime=jvm,service=scada");
+	frame_free(f);
+	fake_view_fini(&v);
+}
+END_TEST
+
+START_TEST(name_says_no_more_than_it_must)
+{
+	struct view v = { 0 };
+	struct query q = question(METRIC_HEAP_POOL_USED_BYTES);
+	struct frame *f;
+
+	fake_point(fake_add(&v, COL_HEAP_POOL_USED_EDEN, "node=a,service=s"),
+		   T0 + 5000, 1, 1);
+	fake_point(fake_add(&v, COL_HEAP_POOL_USED_OLD, "node=a,service=s"),
+		   T0 + 5000, 2, 1);
+	f = answer(&q, &v);
+	ck_assert_str_eq(f->fields[1].display_name, "eden");
+	ck_assert_str_eq(f->fields[2].display_name, "old");
+	frame_free(f);
+	fake_point(fake_add(&v, COL_HEAP_POOL_USED_OLD, "node=a,service=t"),
+		   T0 + 5000, 3, 1);
+	f = answer(&q, &v);
+	ck_assert_str_eq(f->fields[1].display_name, "s/eden");
+	ck_assert_str_eq(f->fields[3].display_name, "t/old");
 	frame_free(f);
 	fake_view_fini(&v);
 }
@@ -511,8 +535,8 @@ START_TEST(top_keeps_the_highest_and_says_what_is_missing)
 	q.top = 2;
 	f = answer(&q, &v);
 	ck_assert_uint_eq(f->field_count, 3);
-	ck_assert_str_eq(f->fields[1].display_name, "n1/hist/go");
-	ck_assert_str_eq(f->fields[2].display_name, "n2/scada/jvm");
+	ck_assert_str_eq(f->fields[1].display_name, "n1/hist");
+	ck_assert_str_eq(f->fields[2].display_name, "n2/scada");
 	ck_assert_uint_eq(f->notice_count, 1);
 	ck_assert_str_eq(f->notices[0].text,
 			 "highest 2 of 3 series are shown");
@@ -520,7 +544,7 @@ START_TEST(top_keeps_the_highest_and_says_what_is_missing)
 	q.top = -1;
 	f = answer(&q, &v);
 	ck_assert_uint_eq(f->field_count, 2);
-	ck_assert_str_eq(f->fields[1].display_name, "n1/scada/jvm");
+	ck_assert_str_eq(f->fields[1].display_name, "n1/scada");
 	ck_assert_str_eq(f->notices[0].text, "lowest 1 of 3 series are shown");
 	frame_free(f);
 	q.top = 3;
@@ -1007,6 +1031,7 @@ TEST_MAIN("query", value_at_t_stands_for_the_window_open_on_the_left,
 	  quantile_lies_between_the_two_nearest_ranks,
 	  group_shows_the_labels_it_was_made_by,
 	  series_shows_who_it_is_and_what_differs,
+	  name_says_no_more_than_it_must,
 	  pid_shows_only_where_nothing_else_tells_apart,
 	  dimension_of_a_column_is_always_shown,
 	  legend_is_a_template_over_labels_and_attributes,
