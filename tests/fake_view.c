@@ -1,8 +1,8 @@
 /*
  * fake_view.c - a store of arrays, for tests of what stands on the store.
  *
- * Included by a test. It answers view_select, view_scan, view_last, view_gap
- * and view_epochs as store.h says; what a test does not ask is not here.
+ * Included by a test. It answers as store.h says, simply and slowly; what no
+ * test asks is not here.
  * Matchers are the real ones.
  */
 #include <errno.h>
@@ -197,6 +197,28 @@ int view_last(struct view *v, const struct series *series, size_t count,
 enum gap view_gap(struct view *v, const struct series *s)
 {
 	return fake_of(v, s)->gap;
+}
+
+/* Of the first series only. */
+int view_label_names(struct view *v, const struct matcher *m,
+		     size_t matcher_count, char ***out, size_t *count)
+{
+	const struct labels *l = &v->items[0].series.labels;
+
+	(void)m;
+	(void)matcher_count;
+	*out = calloc(l->count + 1, sizeof(**out));
+	ck_assert_ptr_nonnull(*out);
+	for (*count = 0; *count < l->count; (*count)++)
+		(*out)[*count] = strdup(l->items[*count].name);
+	return v->error;
+}
+
+void strings_free(char **strings, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		free(strings[i]);
+	free(strings);
 }
 
 uint32_t view_epochs(struct view *v, int64_t from_ms, int64_t to_ms)

@@ -838,6 +838,29 @@ START_TEST(huge_range_is_refused_before_any_work)
 }
 END_TEST
 
+START_TEST(misspelt_label_is_told)
+{
+	struct view v = { 0 };
+	struct query q = question(METRIC_HEAP_USED_BYTES);
+	struct matcher m[2];
+	struct problem p = { 0 };
+	struct frame *f;
+
+	plant(&v);
+	ck_ok(matcher_init(&m[0], "topk", MATCH_EQUAL, "5", &p));
+	ck_ok(matcher_init(&m[1], "node", MATCH_EQUAL, "n1", &p));
+	q.matchers = m;
+	q.matcher_count = 2;
+	f = answer(&q, &v);
+	ck_assert_uint_eq(f->notice_count, 2);
+	ck_assert_str_eq(f->notices[1].text, "no series has a label \"topk\"");
+	frame_free(f);
+	matcher_fini(&m[0]);
+	matcher_fini(&m[1]);
+	fake_view_fini(&v);
+}
+END_TEST
+
 START_TEST(long_lists_and_legends_are_refused)
 {
 	struct view v = { 0 };
@@ -1048,6 +1071,7 @@ TEST_MAIN("query", value_at_t_stands_for_the_window_open_on_the_left,
 	  no_rate_spans_a_step_of_the_clock,
 	  limit_names_itself_the_figure_and_what_to_change,
 	  huge_range_is_refused_before_any_work,
+	  misspelt_label_is_told,
 	  long_lists_and_legends_are_refused,
 	  store_that_cannot_be_read_is_told, nothing_matches_is_an_answer,
 	  latest_of_everything_is_one_frame_per_metric,
