@@ -238,6 +238,13 @@ class Http(unittest.TestCase):
         status, answer = self.query(b'{"targets":[]' + b" " * 65000 + b"}")
         self.assertEqual((status, answer), (200, []))
 
+    def test_an_absurd_length_is_refused_before_the_body(self):
+        for length in (b"99999999999", b"18446744073709551615"):
+            answer = talk(self.server, b"POST /query HTTP/1.1\r\nHost: x\r\nContent-Length: " +
+                          length + b"\r\n\r\n{")
+            self.assertIn(answer.split()[1], (b"413", b"400"), answer)
+        self.assertEqual(self.server.get("/-/healthy")[0], 200)
+
     def test_an_endless_body_ends_the_connection(self):
         with socket.create_connection(self.server.address, timeout=20) as s:
             s.sendall(b"POST /query HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
