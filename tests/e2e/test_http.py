@@ -98,6 +98,12 @@ class Http(unittest.TestCase):
         self.refused(self.query({"targets": [{"refId": "A", "target": ""}]}),
                      400, "empty_target", "refId A")
 
+    def test_a_misspelt_option_is_explained(self):
+        answer = self.server.query("heapwatch_up", {"aggr": "max", "node": "elsewhere"})
+        notices = [n["text"] for a in answer for n in a["meta"]["notices"]]
+        self.assertIn('no series has a label "aggr"', notices)
+        self.assertNotIn('no series has a label "node"', notices)
+
     def test_too_many_points_say_which_limit(self):
         self.refused(self.query({"range": {"from": 0, "to": "now"}, "intervalMs": 1000,
                                  "maxDataPoints": 10 ** 9,
