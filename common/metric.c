@@ -159,6 +159,12 @@ static const struct metric_info metrics[METRIC_COUNT] = {
 	[METRIC_TARGET_PROBE_CPU_SECONDS_TOTAL] = { "target_probe_cpu_seconds_total", "s", METRIC_COUNTER, FOLD_LAST,
 		RUNTIME_ANY,
 		"CPU time that probes cost the process: hits times calibrated cost" },
+	[METRIC_TARGET_PROBE_CPU_RATIO] = { "target_probe_cpu_ratio", "percentunit", METRIC_GAUGE, FOLD_MAX,
+		RUNTIME_ANY,
+		"Share of one CPU that probes cost the process now" },
+	[METRIC_TARGET_PROBE_ATTACHED] = { "target_probe_attached", "short", METRIC_GAUGE, FOLD_MIN,
+		RUNTIME_ANY,
+		"1 while probes are attached to the process" },
 	[METRIC_MEMORY_TOTAL_BYTES] = { "memory_total_bytes", "bytes", METRIC_GAUGE, FOLD_LAST,
 		RUNTIME_MACHINE,
 		"RAM of the machine" },
@@ -198,6 +204,15 @@ static const struct metric_info metrics[METRIC_COUNT] = {
 	[METRIC_HEAPWATCH_TICK_SECONDS] = { "heapwatch_tick_seconds", "s", METRIC_GAUGE, FOLD_MAX,
 		RUNTIME_MACHINE,
 		"Time one round of reading all targets took" },
+	[METRIC_HEAPWATCH_PROBE_CPU_RATIO] = { "heapwatch_probe_cpu_ratio", "percentunit", METRIC_GAUGE, FOLD_MAX,
+		RUNTIME_MACHINE,
+		"Share of one CPU that all probes cost all processes now, processes that are not watched included" },
+	[METRIC_HEAPWATCH_PROBE_HIT_SECONDS] = { "heapwatch_probe_hit_seconds", "s", METRIC_GAUGE, FOLD_LAST,
+		RUNTIME_MACHINE,
+		"CPU time one hit of a probe costs, calibrated at start, by how the kernel runs the probed instruction" },
+	[METRIC_HEAPWATCH_PROBE_LINKS] = { "heapwatch_probe_links", "short", METRIC_GAUGE, FOLD_MAX,
+		RUNTIME_MACHINE,
+		"Executables and libraries with probes, by what became of them" },
 };
 
 const struct metric_info *metric_info(enum metric m)

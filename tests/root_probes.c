@@ -85,8 +85,10 @@ static void victim_sites(struct probe_site sites[2])
 	fclose(f);
 	close(v.in);
 	waitpid(v.pid, NULL, 0);
-	sites[0] = (struct probe_site){ PROBE_GO_GC_START, offsets[0] };
-	sites[1] = (struct probe_site){ PROBE_GO_GC_END, offsets[1] };
+	sites[0] = (struct probe_site){ .probe = PROBE_GO_GC_START,
+					.file_offset = offsets[0] };
+	sites[1] = (struct probe_site){ .probe = PROBE_GO_GC_END,
+					.file_offset = offsets[1] };
 }
 
 static struct link_set *attach(struct probes *p)
@@ -103,6 +105,11 @@ static struct link_set *attach(struct probes *p)
 	       (double)(clock_monotonic_ns() - begin) / 1e6);
 	close(exe_fd);
 	return links;
+}
+
+static double hit_cost_ns(const struct probes *p)
+{
+	return probes_hit_cost_ns(p, PROBE_GO_GC_START, false);
 }
 
 /* ---- what comes off the ring ---- */
@@ -271,7 +278,8 @@ END_TEST
 START_TEST(site_outside_the_file_is_refused)
 {
 	struct probes *p = open_probes();
-	struct probe_site site = { PROBE_GO_GC_START, 1ull << 40 };
+	struct probe_site site = { .probe = PROBE_GO_GC_START,
+				   .file_offset = 1ull << 40 };
 	int exe_fd = open(victim_path(), O_RDONLY | O_CLOEXEC);
 	struct link_set *links;
 
@@ -289,9 +297,9 @@ START_TEST(cost_of_a_hit_is_measured)
 	p = open_probes();
 	printf("open: %.1f ms, a hit: %.0f ns\n",
 	       (double)(clock_monotonic_ns() - begin) / 1e6,
-	       probes_hit_cost_ns(p));
-	ck_assert_double_gt(probes_hit_cost_ns(p), 50);
-	ck_assert_double_lt(probes_hit_cost_ns(p), 50000);
+	       hit_cost_ns(p));
+	ck_assert_double_gt(hit_cost_ns(p), 50);
+	ck_assert_double_lt(hit_cost_ns(p), 50000);
 	probes_close(p);
 }
 END_TEST
@@ -362,13 +370,13 @@ static void assert_offers_nothing(struct probes *p)
 {
 	uint64_t hits[PROBE_COUNT] = { 7, 7 };
 	struct link_set *links;
-	struct probe_site site = { PROBE_GO_GC_START, 0 };
+	struct probe_site site = { .probe = PROBE_GO_GC_START };
 
 	ck_assert(!probes_has_uprobes(p));
 	ck_assert(!probes_has_process_events(p));
 	ck_assert_int_eq(probes_ring_fd(p), -1);
 	ck_assert_int_eq(probes_consume(p, note, NULL), 0);
-	ck_assert_double_eq(probes_hit_cost_ns(p), 0);
+	ck_assert_double_eq(hit_cost_ns(p), 0);
 	ck_assert_uint_eq(probes_lost(p), 0);
 	ck_err(probes_watch(p, getpid()), EOPNOTSUPP);
 	ck_err(link_set_attach(&links, p, 0, &site, 1), EOPNOTSUPP);
