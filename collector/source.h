@@ -17,6 +17,10 @@ struct source {
 	bool per_binary;   /* match() answers the same for all its processes */
 	bool needs_memory; /* nothing can be read without t->mem_fd */
 
+	/* Once, at start: tell the programs in the kernel what they need to
+	 * know. NULL: nothing. */
+	int (*prepare)(struct probes *p);
+
 	/*
 	 * Is this process ours? Cheap: some reads of /proc or of the file's
 	 * headers. Fills binary->version and build_id where the file tells.
