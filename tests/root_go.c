@@ -499,7 +499,6 @@ START_TEST(cycles_come_from_the_last_start_before_an_end)
 {
 	static struct victim v;
 	const char *const none[] = { NULL };
-	struct link_set *some = (struct link_set *)&v; /* only compared */
 	struct event_header e = { .type = EVENT_TYPE_GO_GC_END };
 	struct watch w;
 
@@ -508,10 +507,11 @@ START_TEST(cycles_come_from_the_last_start_before_an_end)
 	watch_init(&w, v.pid);
 	ck_ok(watch_learn(&w));
 	ck_ok(source_go.attach(&w.target));
+	w.target.probe_gap = GAP_NOT_PERMITTED;
 	ck_ok(watch_tick(&w));
 	ck_assert_int_eq(w.target.gaps[COL_GC_CYCLE_SECONDS_TOTAL],
 			 GAP_NOT_PERMITTED);
-	w.binary.links = some;
+	w.target.probe_gap = GAP_NONE;
 	e.time_ns = 500000000; /* began before we looked */
 	source_go.on_event(&w.target, &e);
 	ck_ok(watch_tick(&w));

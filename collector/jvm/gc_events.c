@@ -21,19 +21,21 @@ const struct gc_manager gc_managers[] = {
 const size_t gc_manager_count = ARRAY_SIZE(gc_managers);
 
 const struct gc_pool gc_pools[] = {
-	{ "Eden Space", JVM_SERIAL },
-	{ "Survivor Space", JVM_SERIAL },
-	{ "Tenured Gen", JVM_SERIAL },
-	{ "PS Eden Space", JVM_PARALLEL },
-	{ "PS Survivor Space", JVM_PARALLEL },
-	{ "PS Old Gen", JVM_PARALLEL },
-	{ "G1 Eden Space", JVM_G1 },
-	{ "G1 Survivor Space", JVM_G1 },
-	{ "G1 Old Gen", JVM_G1 },
-	{ "ZHeap", JVM_Z },
-	{ "ZGC Young Generation", JVM_Z_GENERATIONAL },
-	{ "ZGC Old Generation", JVM_Z_GENERATIONAL },
-	{ "Shenandoah", JVM_SHENANDOAH },
+	{ "Eden Space", JVM_SERIAL, false },
+	{ "Survivor Space", JVM_SERIAL, false },
+	{ "Tenured Gen", JVM_SERIAL, false },
+	{ "PS Eden Space", JVM_PARALLEL, false },
+	{ "PS Survivor Space", JVM_PARALLEL, false },
+	{ "PS Old Gen", JVM_PARALLEL, false },
+	{ "G1 Eden Space", JVM_G1, false },
+	{ "G1 Survivor Space", JVM_G1, false },
+	{ "G1 Old Gen", JVM_G1, false },
+	{ "ZHeap", JVM_Z, false },
+	{ "ZGC Young Generation", JVM_Z_GENERATIONAL, false },
+	{ "ZGC Old Generation", JVM_Z_GENERATIONAL, false },
+	{ "Shenandoah", JVM_SHENANDOAH, false },
+	{ "Shenandoah Young Gen", JVM_SHENANDOAH, true },
+	{ "Shenandoah Old Gen", JVM_SHENANDOAH, true },
 };
 const size_t gc_pool_count = ARRAY_SIZE(gc_pools);
 _Static_assert(ARRAY_SIZE(gc_pools) <= 32, "a pool is a bit");
@@ -43,12 +45,15 @@ void gc_events_init(struct gc_events *g)
 	*g = (struct gc_events){ .after_gc_bytes = NAN, .live_bytes = NAN };
 }
 
-static uint32_t pools_of(enum jvm_gc gc)
+/* All pools of the heap that this one is a part of. */
+static uint32_t pools_beside(const struct gc_pool *p)
 {
 	uint32_t all = 0;
 
-	for (size_t i = 0; i < gc_pool_count; i++)
-		all |= gc_pools[i].gc == gc ? 1u << i : 0;
+	for (size_t i = 0; i < gc_pool_count; i++) {
+		if (gc_pools[i].gc == p->gc && gc_pools[i].partial == p->partial)
+			all |= 1u << i;
+	}
 	return all;
 }
 
@@ -65,10 +70,10 @@ static void begin(struct gc_collection *c, uint32_t pool,
 }
 
 static void finish(struct gc_events *g, const struct gc_manager *m,
-		   struct gc_collection *c, uint32_t all)
+		   const struct gc_pool *p, struct gc_collection *c)
 {
 	g->counts[m->kind]++;
-	if (c->begun == all) {
+	if (c->begun == c->ended) {
 		g->last_ns = c->end_ns - c->begin_ns;
 		g->total_ns += g->last_ns;
 	} else {
@@ -77,7 +82,7 @@ static void finish(struct gc_events *g, const struct gc_manager *m,
 	}
 	if (m->tells)
 		g->after_gc_bytes = c->after_bytes;
-	if (m->tells && m->whole)
+	if (m->tells && m->whole && !p->partial)
 		g->live_bytes = c->after_bytes;
 	g->last[m->kind] = *c;
 	*c = (struct gc_collection){ 0 };
@@ -86,9 +91,8 @@ static void finish(struct gc_events *g, const struct gc_manager *m,
 static void end(struct gc_collection *c, uint32_t pool,
 		const struct event_jvm_pool *e)
 {
-	if (c->ended & pool) { /* the rest of the last one is lost */
+	if (c->ended & pool) /* the rest of the last one is lost */
 		*c = (struct gc_collection){ 0 };
-	}
 	c->end_ns = (int64_t)e->header.time_ns;
 	c->ended |= pool;
 	c->after_bytes += (double)e->used_bytes;
@@ -99,12 +103,14 @@ void gc_events_add(struct gc_events *g, enum jvm_gc gc,
 {
 	const struct gc_manager *m;
 	struct gc_collection *c;
-	uint32_t pool, all = pools_of(gc);
+	const struct gc_pool *p;
+	uint32_t pool;
 
 	if (e->manager < 1 || e->manager > gc_manager_count || e->pool < 1 ||
 	    e->pool > gc_pool_count || gc_pools[e->pool - 1].gc != gc)
 		return;
 	m = &gc_managers[e->manager - 1];
+	p = &gc_pools[e->pool - 1];
 	c = &g->current[m->kind];
 	pool = 1u << (e->pool - 1);
 	if (e->header.type == EVENT_TYPE_JVM_GC_BEGIN) {
@@ -112,6 +118,6 @@ void gc_events_add(struct gc_events *g, enum jvm_gc gc,
 		return;
 	}
 	end(c, pool, e);
-	if (c->ended == all)
-		finish(g, m, c, all);
+	if (c->ended == pools_beside(p))
+		finish(g, m, p, c);
 }

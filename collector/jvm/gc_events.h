@@ -36,7 +36,8 @@ struct gc_manager {
 
 struct gc_pool {
 	const char *name;
-	enum jvm_gc gc;    /* whose heap it is a part of */
+	enum jvm_gc gc; /* whose heap it is a part of */
+	bool partial;   /* of a heap that its cycles look at in parts */
 };
 
 extern const struct gc_manager gc_managers[];
