@@ -579,7 +579,124 @@ START_TEST(data_waits_for_a_right_clock)
 }
 END_TEST
 
+static int stop_at_third(void *arg, size_t index, struct point p)
+{
+	(void)index;
+	(void)p;
+	return ++*(int *)arg == 3 ? 33 : 0;
+}
+
+START_TEST(a_scan_ends_when_the_caller_says_so)
+{
+	struct store *s = fixture_fresh(fixture_options());
+	struct series *series;
+	struct view *v;
+	size_t count;
+
+	for (int i = 1; i <= 1500; i++)
+		put(s, T0 + i * 1000, COL_HEAP_USED_BYTES, i);
+	ck_ok(view_open(&v, s));
+	ck_ok(view_select(v, METRIC_COUNT, NULL, 0, T0, T0 * 2, &series,
+			  &count));
+	for (int step = 0; step < 2; step++) {
+		/* out of rows, out of memory */
+		int64_t from = step ? T0 : T0 + 1400000;
+		int seen = 0;
+
+		ck_assert_int_eq(view_scan(v, series, count, from, T0 * 2,
+					   step ? 10000 : 0, stop_at_third,
+					   &seen),
+				 33);
+		ck_assert_int_eq(seen, 3);
+	}
+	series_free(series, count);
+	view_close(v);
+	store_close(s);
+}
+END_TEST
+
+START_TEST(every_second_can_be_stored)
+{
+	struct store_options o = fixture_options();
+	struct store *s;
+
+	o.resolution_ms = 1000;
+	s = fixture_fresh(o);
+	for (int i = 1; i <= 500; i++) /* ticks come a little late */
+		put(s, T0 + i * 1000 - 300, COL_HEAP_USED_BYTES, i / 7.0);
+	store_close(s);
+	s = fixture_open(o);
+	scan(s, &found, METRIC_HEAP_USED_BYTES, T0, T0 + 500000, 0);
+	ck_assert_uint_eq(found.count, 500);
+	for (int i = 1; i < 500; i++) {
+		ck_assert_int_eq(found.items[i - 1].time_ms, T0 + i * 1000);
+		ck_assert_double_eq(found.items[i - 1].value, i / 7.0);
+	}
+	/* the last step was cut by the close */
+	ck_assert_int_eq(found.items[499].time_ms, T0 + 499700);
+	store_close(s);
+}
+END_TEST
+
+START_TEST(rows_are_there_by_the_flush_interval)
+{
+	struct store_options o = fixture_options();
+	struct store_stats stats;
+	struct store *s;
+
+	o.resolution_ms = 1000;
+	s = fixture_fresh(o);
+	for (int i = 1; i <= 100; i++)
+		put(s, T0 + i * 1000, COL_HEAP_USED_BYTES, i);
+	store_stats(s, &stats);
+	ck_assert_uint_ge(stats.rows, 9);
+	ck_assert_uint_le(stats.rows, 12); /* not one a second */
+	ck_assert_uint_eq(stats.samples, 100);
+	ck_assert_uint_eq(stats.batches, 100);
+	ck_assert_int_ge(stats.last_flush_wall_ms, T0 + 90000);
+	ck_assert_int_eq(stats.oldest_ms, T0 + 1000);
+	ck_assert_int_gt(stats.file_bytes, 0);
+	ck_assert_uint_gt(stats.memory_bytes, 0);
+	store_close(s);
+}
+END_TEST
+
 /* ---- opening ---- */
+
+static void foreign(const char *sql);
+
+START_TEST(columns_are_known_by_their_names)
+{
+	struct store *s = fixture_fresh(fixture_options());
+
+	for (int i = 1; i <= 20; i++) {
+		struct batch *b = tick_of(at(T0 + i * 1000));
+
+		add_process(b, 1, 100);
+		batch_add_sample(b, 1, COL_HEAP_USED_BYTES, 1);
+		batch_add_sample(b, 1, COL_GOROUTINES, 2);
+		batch_add_sample(b, 1, COL_THREADS, 3);
+		ck_ok(store_append(s, b));
+	}
+	store_close(s);
+	/* another program's table: one renamed, one it alone knows */
+	foreign("UPDATE columns SET metric = 'resident_bytes'"
+		" WHERE metric = 'goroutines';"
+		"UPDATE columns SET metric = 'from_the_future'"
+		" WHERE metric = 'threads'");
+	s = fixture_open(fixture_options());
+	scan(s, &found, METRIC_RESIDENT_BYTES, T0, T0 + 20000, 0);
+	ck_assert_uint_eq(found.count, 2);
+	ck_assert_double_eq(found.items[0].value, 2);
+	scan(s, &found, METRIC_THREADS, T0, T0 + 20000, 0);
+	ck_assert_uint_eq(found.count, 0);
+	put(s, T0 + 30000, COL_THREADS, 4);
+	scan(s, &found, METRIC_THREADS, T0, T0 + 40000, 0);
+	ck_assert_uint_eq(found.count, 1);
+	ck_assert_double_eq(found.items[0].value, 4);
+	store_close(s);
+}
+END_TEST
 
 static void write_file(const char *path, const char *text)
 {
@@ -827,7 +944,10 @@ TEST_MAIN("store", memory_has_every_sample,
 	  gaps_and_attributes_are_dated, events_come_back_oldest_first,
 	  select_matches_and_sorts, plant_labels_join_at_the_answer,
 	  metrics_that_have_a_series_are_told, too_many_views_are_busy,
-	  meta_outlives_a_run, data_waits_for_a_right_clock,
+	  meta_outlives_a_run,
+	  a_scan_ends_when_the_caller_says_so, every_second_can_be_stored,
+	  rows_are_there_by_the_flush_interval,
+	  columns_are_known_by_their_names, data_waits_for_a_right_clock,
 	  what_is_no_database_of_ours_is_refused,
 	  a_database_in_use_is_refused, the_file_says_whose_it_is,
 	  a_damaged_row_is_skipped_and_counted, a_damaged_file_is_told,

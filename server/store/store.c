@@ -330,8 +330,9 @@ static void note_other(struct store *s)
 static int add_gap_change(struct store *s, const struct series_state *series,
 			  uint8_t reason, int64_t to_ms)
 {
-	if (s->gap_count == GAPS_MAX ||
-	    store_room(&s->gaps, s->gap_count, &s->gap_cap,
+	if (s->gap_count == GAPS_MAX)
+		return -ENOSPC;
+	if (store_room(&s->gaps, s->gap_count, &s->gap_cap,
 		       sizeof(s->gaps[0])))
 		return -ENOMEM;
 	s->gaps[s->gap_count++] = (struct gap_change){
@@ -553,7 +554,11 @@ static int take_event(struct store *s, const struct batch *b,
 	struct event_item *item;
 	int r;
 
-	if (from->kind >= EVENT_KIND_COUNT || s->event_count == EVENTS_MAX)
+	if (s->event_count == EVENTS_MAX) {
+		s->stats.lost_events++;
+		return -ENOSPC;
+	}
+	if (from->kind >= EVENT_KIND_COUNT)
 		return 0;
 	r = store_room(&s->events, s->event_count, &s->event_cap,
 		       sizeof(s->events[0]));
