@@ -32,7 +32,7 @@ def rounded(value):
 
 
 def ram():
-    for line in open("/proc/meminfo"):
+    for line in pathlib.Path("/proc/meminfo").read_text().splitlines():
         if line.startswith("MemTotal:"):
             return int(line.split()[1]) * 1024
     raise AssertionError("no MemTotal")
@@ -234,8 +234,9 @@ class Go(unittest.TestCase):
         with contextlib.ExitStack() as stack:
             victims = [stack.enter_context(Victim([go(v)], env=clean())) for v in VERSIONS]
             server = stack.enter_context(Server())
-            lacks = {lack["what"] for lack in server.get_json("/api/v1/status")["lacks"]}
-            self.assertFalse(lacks, "this machine cannot show it")
+            status = until(lambda: server.wait_target(victims[0].pid) and
+                           server.get_json("/api/v1/status"), 10, "the status")
+            self.assertEqual(status["lacks"], [], "this machine cannot show it")
             for version, victim in zip(VERSIONS, victims):
                 with self.subTest(version=version):
                     self.cycles(server, victim)
