@@ -4,6 +4,7 @@
 #include "query.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "parts.h"
@@ -164,17 +165,22 @@ static int64_t coarsest(const struct run *r)
 	return most;
 }
 
+/* A long table has cells for time and labels in each row too. */
 static int check_points(const struct run *r, size_t rows)
 {
-	size_t most = (size_t)r->limits->points_max;
+	size_t most = (size_t)r->limits->points_max, steps = r->axis.steps;
+	size_t columns = r->q->format == QUERY_TABLE ? r->names.count + 2 : 1;
+	char width[40] = "";
 
-	if (rows == 0 || r->axis.steps <= most / rows)
+	if (rows == 0 || steps <= most / rows / columns)
 		return 0;
+	if (columns > 1)
+		snprintf(width, sizeof(width), " x %zu columns", columns);
 	return problem_set(r->problem, PROBLEM_TOO_MUCH,
-			   "%zu series x %zu steps are %zu values, the limit "
-			   "is %zu: ask for a larger step, a shorter range "
-			   "or fewer series", rows, r->axis.steps,
-			   rows * r->axis.steps, most);
+			   "%zu series x %zu steps%s are %zu values, the "
+			   "limit is %zu: ask for a larger step, a shorter "
+			   "range or fewer series", rows, steps, width,
+			   rows * steps * columns, most);
 }
 
 /*
