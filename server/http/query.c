@@ -51,6 +51,16 @@ static int explain_empty(struct frame *f, const struct query *q,
 	return r;
 }
 
+/* The questions of one request share the points of one answer. */
+static void spend_points(struct query_limits *limits, const struct frame *f)
+{
+	int64_t cells = (int64_t)(frame_rows(f) * f->field_count);
+
+	limits->points_max -= cells;
+	if (limits->points_max < 1)
+		limits->points_max = 1;
+}
+
 /*
  * The first question that fails is the answer: Grafana's data source shows
  * errors of whole requests only, and a panel that silently lacks one of its
@@ -60,6 +70,7 @@ static int run_all(struct frames *out, const struct query_request *request,
 		   const struct site *s, struct problem *p)
 {
 	own(view_closep) struct view *view = NULL;
+	struct query_limits limits = s->options.limits;
 	int r = site_view(&view, s, p);
 
 	if (r)
@@ -70,14 +81,14 @@ static int run_all(struct frames *out, const struct query_request *request,
 	for (size_t i = 0; i < request->count; i++) {
 		const struct query *q = &request->queries[i];
 
-		r = query_run(&out->items[out->count], q, view,
-			      &s->options.limits, p);
+		r = query_run(&out->items[out->count], q, view, &limits, p);
 		if (r) {
 			if (p->code != PROBLEM_NONE)
 				problem_of_query(p, q->ref_id,
 						 metric_info(q->metric)->name);
 			return r;
 		}
+		spend_points(&limits, out->items[out->count]);
 		r = explain_empty(out->items[out->count++], q, view);
 		if (r)
 			return r;
