@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "common/clock.h"
@@ -61,6 +62,18 @@ static void spend_points(struct query_limits *limits, const struct frame *f)
 		limits->points_max = 1;
 }
 
+/* The limit that a question ran into may be what others left of it. */
+static void explain_limit(struct problem *p, const struct query_limits *left,
+			  const struct query_limits *whole)
+{
+	size_t len = strlen(p->text);
+
+	if (p->code == PROBLEM_TOO_MUCH && left->points_max < whole->points_max)
+		snprintf(p->text + len, sizeof(p->text) - len,
+			 " (that is what the targets before it left of %lld)",
+			 (long long)whole->points_max);
+}
+
 /*
  * The first question that fails is the answer: Grafana's data source shows
  * errors of whole requests only, and a panel that silently lacks one of its
@@ -83,6 +96,7 @@ static int run_all(struct frames *out, const struct query_request *request,
 
 		r = query_run(&out->items[out->count], q, view, &limits, p);
 		if (r) {
+			explain_limit(p, &limits, &s->options.limits);
 			if (p->code != PROBLEM_NONE)
 				problem_of_query(p, q->ref_id,
 						 metric_info(q->metric)->name);
