@@ -4,6 +4,7 @@
 
 #include "common/log.h"
 #include "internal.h"
+#include "priv.h"
 
 static const char *const probe_names[PROBE_COUNT] = {
 	[PROBE_GO_GC_START] = "gcStart",
@@ -112,7 +113,7 @@ static int copy_lacks(struct census *out, const struct collector *c)
 		return -1;
 	memcpy(out->lacks, lacks, count * sizeof(lacks[0]));
 	out->lack_count = count;
-	if (hidden > 0) {
+	if (hidden > 0 && !priv_has_ptrace()) {
 		struct census_lack *l = &out->lacks[out->lack_count++];
 
 		l->what = "processes of other users";
