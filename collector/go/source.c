@@ -268,7 +268,8 @@ static void detach(struct target *t)
 
 /*
  * gcStart may return without starting a cycle, so the last candidate before
- * an end counts; an end without one began before the probes were there.
+ * an end counts. An end without one: its cycle began before the probes were
+ * there, or its function came by the probe again after growing its stack.
  */
 static void on_event(struct target *t, const struct event_header *e)
 {
