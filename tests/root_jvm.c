@@ -474,6 +474,7 @@ static void prove(const struct collector *c, int jdk)
 	tick(&w);
 	if (c->after_gc)
 		ck_gap(&w, COL_HEAP_AFTER_GC_BYTES, GAP_NOT_YET);
+	meet(&w, &v, where); /* before any collection */
 	ask(&v, "churn 200");
 	ask(&v, "grow 30");
 	prove_after_full(&w, &v, c, where);

@@ -92,6 +92,16 @@ static struct vm_space survivor_in_use(const struct jvm_input *in)
 	return s1;
 }
 
+/* Do the counters of the spaces follow what is allocated? */
+static bool counters_follow(const struct jvm_input *in)
+{
+	if (in->collector->gc != JVM_G1)
+		return in->index->at[HSPERF_TICKS];
+	/* G1 sets old's when a collection ends: shared archives lie there. */
+	return number(in, HSPERF_COLLECTOR_0_COUNT) +
+		       number(in, HSPERF_COLLECTOR_1_COUNT) > 0;
+}
+
 static void generations_from_counters(struct spaces *s,
 				      const struct jvm_input *in)
 {
@@ -100,13 +110,14 @@ static void generations_from_counters(struct spaces *s,
 	s->survivor = survivor_in_use(in);
 	s->old.used = number(in, HSPERF_OLD_USED);
 	s->old.committed = capacity(in, HSPERF_OLD_CAPACITY);
-	/* Serial and Parallel without a sampler: eden as of the last
-	 * collection is not eden now. */
-	if (in->collector->gc != JVM_G1 && !in->index->at[HSPERF_TICKS]) {
-		s->eden.used = NAN;
+	s->heap.used = s->eden.used + s->survivor.used + s->old.used;
+	if (!counters_follow(in)) {
+		/* eden as of the last collection is not eden now */
+		if (in->collector->gc != JVM_G1)
+			s->eden.used = NAN;
+		s->heap.used = NAN;
 		s->live_gap = in->memory_gap;
 	}
-	s->heap.used = s->eden.used + s->survivor.used + s->old.used;
 	s->heap.committed = s->eden.committed + s->survivor.committed +
 			    s->old.committed;
 }

@@ -4,12 +4,12 @@
  * column. Pure: no I/O, no clock, so recorded blocks can prove it.
  *
  * Which source tells what:
- * - used: MemoryMXBean's value. G1: counters, which follow each region it
- *   takes. Others: the heap's own structures; without the right to read them,
- *   Serial's and Parallel's counters while the JVM samples them every 50 ms
- *   (until JDK 24) and Shenandoah's, which it refreshes itself. Z's counters
- *   and those of Serial and Parallel from 25 on are as of the last
- *   collection, so without that right used is absent (not_permitted).
+ * - used: MemoryMXBean's value, from the heap's own structures. Without the
+ *   right to read them the counters, where those follow: G1's from the first
+ *   collection on (old's is not set before), Serial's and Parallel's while the
+ *   JVM samples them every 50 ms (until JDK 24), Shenandoah's, which it
+ *   refreshes itself. Z's counters and those of Serial and Parallel from 25 on
+ *   are as of the last collection: used is absent (not_permitted).
  * - max: MemoryMXBean's. Serial: eden + one survivor + old. Parallel: reserved
  *   minus the largest survivor space, at least what is committed. G1, Z,
  *   Shenandoah: -Xmx.

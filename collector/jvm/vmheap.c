@@ -49,6 +49,14 @@ static int bytes(const struct walk *w, uint64_t object, enum vm_field f,
 	return 0;
 }
 
+/* As MemoryMXBean does: the survivor space not in use counts in neither. */
+static void add_up(struct vm_heap *h)
+{
+	h->heap.used = h->eden.used + h->from.used + h->old.used;
+	h->heap.committed = h->eden.committed + h->from.committed +
+			    h->old.committed;
+}
+
 /* ---- Serial and Parallel: spaces with a bottom, a top and an end ---- */
 
 struct space_fields {
@@ -94,10 +102,7 @@ static int read_generations(struct vm_heap *out, const struct walk *w,
 	    (r = read_space(w, from, &g->space, &out->from)) ||
 	    (r = read_space(w, old_space, &g->space, &out->old)))
 		return r;
-	/* As MemoryMXBean does: the other survivor space counts in neither. */
-	out->heap.used = out->eden.used + out->from.used + out->old.used;
-	out->heap.committed = out->eden.committed + out->from.committed +
-			      out->old.committed;
+	add_up(out);
 	return 0;
 }
 
@@ -202,6 +207,24 @@ static int count_free(const struct walk *w, const struct regions *g,
 	return 0;
 }
 
+/* What the memory pools tell, kept by G1 as it takes regions. */
+static int read_g1_pools(struct vm_heap *out, const struct walk *w)
+{
+	uint64_t m;
+	int r;
+
+	if ((r = part(w, w->heap, VM_G1_MONITOR, &m)) ||
+	    (r = bytes(w, m, VM_G1_EDEN_USED, &out->eden.used)) ||
+	    (r = bytes(w, m, VM_G1_EDEN_COMMITTED, &out->eden.committed)) ||
+	    (r = bytes(w, m, VM_G1_SURVIVOR_USED, &out->from.used)) ||
+	    (r = bytes(w, m, VM_G1_SURVIVOR_COMMITTED, &out->from.committed)) ||
+	    (r = bytes(w, m, VM_G1_OLD_USED, &out->old.used)) ||
+	    (r = bytes(w, m, VM_G1_OLD_COMMITTED, &out->old.committed)))
+		return r;
+	add_up(out);
+	return 0;
+}
+
 static int read_g1(struct vm_heap *out, const struct walk *w)
 {
 	struct regions g = { 0 };
@@ -219,7 +242,8 @@ static int read_g1(struct vm_heap *out, const struct walk *w)
 	g.state_at = w->l->field[VM_G1_REGION_TYPE].at +
 		     w->l->field[VM_G1_TYPE_TAG].at;
 	g.free_least = g.free_most = w->l->g1_free_tag;
-	return count_free(w, &g, out);
+	r = read_g1_pools(out, w);
+	return r ? r : count_free(w, &g, out);
 }
 
 /* ShenandoahHeapRegion::RegionState, all versions: 0 is empty and not

@@ -27,7 +27,7 @@ struct vm_space {
 
 struct vm_heap {
 	struct vm_space heap;            /* as MemoryMXBean tells it */
-	struct vm_space eden, from, old; /* Serial and Parallel only */
+	struct vm_space eden, from, old; /* Serial, Parallel, G1 */
 	double free_regions, total_regions; /* G1 and Shenandoah */
 	double cycles; /* Z without generations: collections begun */
 };

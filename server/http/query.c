@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <string.h>
 
 #include "common/clock.h"
 #include "server/encode/encode.h"
@@ -17,6 +18,37 @@ static void frames_fini(struct frames *f)
 	for (size_t i = 0; i < f->count; i++)
 		frame_free(f->items[i]);
 	free(f->items);
+}
+
+static bool name_is_in(const char *name, char *const *names, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (strcmp(names[i], name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* A misspelt option looks like a label that no series has: say so. */
+static int explain_empty(struct frame *f, const struct query *q,
+			 struct view *view)
+{
+	char **names = NULL;
+	size_t count = 0;
+	int r;
+
+	if ((frame_rows(f) > 0 && f->field_count > 1) || q->matcher_count == 0)
+		return 0;
+	r = view_label_names(view, NULL, 0, &names, &count);
+	for (size_t i = 0; i < q->matcher_count && !r; i++) {
+		const char *name = q->matchers[i].name;
+
+		if (!name_is_in(name, names, count))
+			r = frame_notice(f, NOTICE_WARNING,
+					 "no series has a label \"%s\"", name);
+	}
+	strings_free(names, count);
+	return r;
 }
 
 /*
@@ -46,7 +78,9 @@ static int run_all(struct frames *out, const struct query_request *request,
 						 metric_info(q->metric)->name);
 			return r;
 		}
-		out->count++;
+		r = explain_empty(out->items[out->count++], q, view);
+		if (r)
+			return r;
 	}
 	return 0;
 }

@@ -11,7 +11,7 @@
 #include "common/units.h"
 
 #define TEXT_MAX 8192 /* bytes of one parameter */
-#define HOUR_MS  (60 * 60 * 1000ll)
+#define HOUR_MS	 (60 * 60 * 1000ll)
 
 static int bad(struct problem *p, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
@@ -92,7 +92,8 @@ static int words_add(struct words *w, const char *text, size_t len,
 
 	if (len == 0)
 		return 0;
-	if ((len == 1 && *text == '*') || (len == 2 && !memcmp(text, ".*", 2)) ||
+	if ((len == 1 && *text == '*') ||
+	    (len == 2 && !memcmp(text, ".*", 2)) ||
 	    (len == 6 && !memcmp(text, "$__all", 6))) {
 		w->all = true;
 		return 0;
@@ -221,8 +222,8 @@ static int split(struct words *w, const char *text, size_t len)
 	if (!s.separator)
 		return add_literal(w, text, len);
 	for (;;) {
-		size_t part = next_separator(s.text, s.len, s.separator,
-					     &nested);
+		size_t part =
+			next_separator(s.text, s.len, s.separator, &nested);
 
 		r = is_pattern(s.text, part) ?
 			    words_add(w, s.text, part, true) :
@@ -404,7 +405,8 @@ int matchers_add_value(struct matcher_list *l, const char *label,
 
 	if (!label_name_valid(label))
 		return bad(p,
-			   "payload.%.64s is neither an option nor the name of a label",
+			   "payload.%.64s is neither an option nor the name of "
+			   "a label",
 			   label);
 	snprintf(field, sizeof(field), "payload.%.64s", label);
 	r = words_parse(&w, value, field, p);
@@ -461,7 +463,8 @@ static int add_filter(struct matcher_list *l, const json_t *filter,
 		return 0; /* a filter that is still being typed */
 	if (match_op_parse(&op, word))
 		return bad(p,
-			   "filters: operator \"%.16s\" of %.64s is none of = != =~ !~ =| !=|",
+			   "filters: operator \"%.16s\" of %.64s is none of = "
+			   "!= =~ !~ =| !=|",
 			   word, key);
 	if ((op == MATCH_ONE_OF || op == MATCH_NONE_OF) &&
 	    json_array_size(values) > 0)
@@ -494,7 +497,7 @@ int matchers_add_filters(struct matcher_list *l, const json_t *filters,
 bool payload_reserved(const char *key)
 {
 	static const char *const words[] = {
-		"matchers", "metric", "target", "agg",	 "by",	   "fn",
+		"matchers", "metric", "target", "agg",	  "by",	    "fn",
 		"step",	    "top",    "shift",	"legend", "format", "frame",
 	};
 
@@ -594,8 +597,8 @@ static int iso_time(int64_t *out_ms, const char *text)
 	int end = 0, zone, ms = 0, scale = 100;
 
 	if (sscanf(text, "%4d-%2d-%2d%*1[Tt ]%2d:%2d:%2d%n", &tm.tm_year,
-		   &tm.tm_mon, &tm.tm_mday, &tm.tm_hour, &tm.tm_min,
-		   &tm.tm_sec, &end) != 6 ||
+		   &tm.tm_mon, &tm.tm_mday, &tm.tm_hour, &tm.tm_min, &tm.tm_sec,
+		   &end) != 6 ||
 	    end != 19)
 		return -EINVAL;
 	text += end;
@@ -632,7 +635,8 @@ int time_parse(int64_t *out_ms, const json_t *value, int64_t now_ms,
 		r = iso_time(out_ms, text);
 	if (r)
 		return bad(p,
-			   "%s must be a time: 2026-11-22T15:00:00Z, Unix seconds or milliseconds, or now-6h",
+			   "%s must be a time: 2026-11-22T15:00:00Z, Unix "
+			   "seconds or milliseconds, or now-6h",
 			   field);
 	return 0;
 }
@@ -773,7 +777,8 @@ static int set_by(struct query *q, const json_t *payload, struct problem *p)
 		q->by = calloc(w.count, sizeof(*q->by));
 	for (size_t i = 0; i < w.count && !r; i++) {
 		if (!label_name_valid(w.items[i].text))
-			r = bad(p, "payload.by: \"%.64s\" is no name of a label",
+			r = bad(p,
+				"payload.by: \"%.64s\" is no name of a label",
 				w.items[i].text);
 		else if (!q->by)
 			r = -ENOMEM;
@@ -785,8 +790,7 @@ static int set_by(struct query *q, const json_t *payload, struct problem *p)
 }
 
 /* A template keeps its braces and commas, so it is not split. */
-static int set_legend(struct query *q, const json_t *payload,
-		      struct problem *p)
+static int set_legend(struct query *q, const json_t *payload, struct problem *p)
 {
 	const json_t *v = json_object_get(payload, "legend");
 	const char *text = json_string_value(v);
@@ -794,7 +798,8 @@ static int set_legend(struct query *q, const json_t *payload,
 	if (!v || json_is_null(v) || (text && !*text))
 		return 0;
 	if (!text || strlen(text) > 256)
-		return bad(p, "payload.legend must be text of at most 256 bytes");
+		return bad(p,
+			   "payload.legend must be text of at most 256 bytes");
 	q->legend = strdup(text);
 	return q->legend ? 0 : -ENOMEM;
 }
@@ -872,11 +877,11 @@ static int set_type(struct query *q, const json_t *target,
 	return 0;
 }
 
-static int query_fill(struct query *q, const json_t *body,
-		      const json_t *target, const json_t *payload,
-		      int64_t now_ms, struct problem *p)
+static int query_fill(struct query *q, const json_t *body, const json_t *target,
+		      const json_t *payload, int64_t now_ms, struct problem *p)
 {
-	const char *ref_id = json_string_value(json_object_get(target, "refId"));
+	const char *ref_id =
+		json_string_value(json_object_get(target, "refId"));
 	struct matcher_list l = { 0 };
 	int64_t interval_ms = 0;
 	int r;
@@ -892,8 +897,8 @@ static int query_fill(struct query *q, const json_t *body,
 	    (r = set_legend(q, payload, p)))
 		return r;
 	if (q->step_ms == 0)
-		q->step_ms = interval_ms < SPAN_MAX_MS ? interval_ms :
-							 SPAN_MAX_MS;
+		q->step_ms =
+			interval_ms < SPAN_MAX_MS ? interval_ms : SPAN_MAX_MS;
 	r = matchers_add_payload(&l, payload, p);
 	if (!r)
 		r = matchers_add_filters(&l, json_object_get(body, "filters"),
@@ -950,7 +955,8 @@ static int add_matching(struct target_parser *t, const json_t *target,
 	int r = pattern_compile(&pattern, text, t->p);
 
 	for (int m = 0; m < METRIC_COUNT && !r; m++) {
-		if (!pattern_matches(pattern, metric_info((enum metric)m)->name))
+		if (!pattern_matches(pattern,
+				     metric_info((enum metric)m)->name))
 			continue;
 		found = true;
 		r = add_query(t, target, payload, (enum metric)m);
@@ -987,8 +993,7 @@ static int add_metrics(struct target_parser *t, const json_t *target,
 	return r;
 }
 
-void problem_of_query(struct problem *p, const char *ref_id,
-		      const char *target)
+void problem_of_query(struct problem *p, const char *ref_id, const char *target)
 {
 	char text[sizeof(p->text)];
 
@@ -1003,7 +1008,8 @@ static int parse_target(struct target_parser *t, const json_t *target)
 	own(json_decrefp) json_t *none = json_object();
 	const json_t *payload = json_object_get(target, "payload");
 	const json_t *name = json_object_get(target, "target");
-	const char *ref_id = json_string_value(json_object_get(target, "refId"));
+	const char *ref_id =
+		json_string_value(json_object_get(target, "refId"));
 	int r;
 
 	if (!none)
@@ -1025,9 +1031,9 @@ static int parse_target(struct target_parser *t, const json_t *target)
 		r = add_metrics(t, target, payload, name);
 	t->out->frames |= !r && wants_frames(payload);
 	if (r == -EINVAL)
-		problem_of_query(t->p, ref_id ? ref_id : "",
-				 json_is_string(name) ? json_string_value(name) :
-							"");
+		problem_of_query(
+			t->p, ref_id ? ref_id : "",
+			json_is_string(name) ? json_string_value(name) : "");
 	return r;
 }
 

@@ -123,7 +123,7 @@ struct run {
 	bool *keep;               /* owned; which rows are answered */
 	size_t kept;
 	int64_t scanned;
-	uint32_t epochs;
+	uint32_t steps_back;      /* of the wall clock, in the range */
 };
 
 /* group.c: fill group_of, member, group_count, names. -ENOMEM. */

@@ -185,7 +185,7 @@ static int prepare(struct run *r)
 	r->keep = calloc(r->series_count + 1, sizeof(r->keep[0]));
 	if (!r->windows || !r->keep)
 		return -ENOMEM;
-	return rows_init(&r->rows, r->series_count, r->epochs > 1);
+	return rows_init(&r->rows, r->series_count, r->steps_back > 0);
 }
 
 /* What FN_FOLD means for this metric. */
@@ -301,7 +301,7 @@ static int run(struct frame **out, struct run *r)
 	if (err)
 		return err;
 	if (!wants_last(r->q))
-		r->epochs = view_epochs(r->view, r->axis.begin_ms,
+		r->steps_back = view_epochs(r->view, r->axis.begin_ms,
 					axis_end(&r->axis));
 	err = group_series(r);
 	if (err == 0)

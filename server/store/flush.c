@@ -198,13 +198,11 @@ static int attempt(struct store *s)
 
 	if (r)
 		return r;
-	r = db_exec(s->db, "BEGIN IMMEDIATE");
+	r = db_begin(s->db);
 	if (r == 0)
 		r = write_all(s, &a);
 	if (r) {
-		/* An error may have rolled back by itself. */
-		if (!sqlite3_get_autocommit(s->db))
-			db_exec(s->db, "ROLLBACK");
+		db_rollback(s->db);
 		/* What the coder remembers is not in the database. */
 		block_state_reset(&s->chain);
 	} else {

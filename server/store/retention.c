@@ -184,7 +184,7 @@ static int drop_marked(struct store *s, const bool *marked)
 
 	if (r)
 		return r;
-	r = db_exec(s->db, "BEGIN IMMEDIATE");
+	r = db_begin(s->db);
 	if (r == 0)
 		r = delete_marked(s, next, marked, &rows);
 	if (r == 0) {
@@ -196,8 +196,7 @@ static int drop_marked(struct store *s, const bool *marked)
 	if (r == 0)
 		r = db_exec(s->db, "COMMIT");
 	if (r) {
-		if (!sqlite3_get_autocommit(s->db))
-			db_exec(s->db, "ROLLBACK");
+		db_rollback(s->db);
 		return r;
 	}
 	if (newest)
