@@ -95,18 +95,70 @@ run: deps
 	@exec $(BUILD)/heapwatch serve --db var/heapwatch.db $(ARGS)
 
 # ---- tests ----
+# check: units, no root. test: all that proves the program, on real processes.
 
 unit_tests := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/test_*.c))
+root_tests := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/root_*.c))
+fuzzers    := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/fuzz/fuzz_*.c))
 
-$(BUILD)/tests/test_%: tests/test_%.c tests/test.h $(BUILD)/libheapwatch.a
+$(BUILD)/tests/%: tests/%.c tests/test.h $(BUILD)/libheapwatch.a
 	@mkdir -p $(@D)
 	$(call msg,CC,$<)$(CC) $(ALL_CFLAGS) -I tests -MMD -MP -o $@ $< \
 		$(ALL_LDFLAGS) $(BUILD)/libheapwatch.a $(LIBRARY_LIBS) \
 		$(shell pkg-config --libs check) -lm
 
+$(BUILD)/tests/fuzz/%: tests/fuzz/%.c $(BUILD)/libheapwatch.a
+	@mkdir -p $(@D)
+	$(call msg,CC,$<)$(CC) $(ALL_CFLAGS) -fsanitize=fuzzer -MMD -MP -o $@ $< \
+		$(ALL_LDFLAGS) $(BUILD)/libheapwatch.a $(LIBRARY_LIBS) -lm
+
 .PHONY: check
 check: $(unit_tests)
 	@tests/run-units $(unit_tests)
+
+# Real programs with known heaps, in every version that is promised.
+.PHONY: victims
+victims:
+	@tests/victims/build build/victims
+
+.PHONY: check-root
+check-root: $(root_tests) | victims
+	@tests/run-units $(root_tests)
+
+.PHONY: check-e2e
+check-e2e: all | victims
+	@HEAPWATCH=$(BUILD)/heapwatch tests/run-e2e $(E2E)
+
+FUZZ_SECONDS ?= 15
+.PHONY: check-fuzz
+check-fuzz: $(fuzzers)
+	@tests/run-fuzz $(FUZZ_SECONDS) $(fuzzers)
+
+sanitized := SANITIZE=address,undefined
+fuzzing   := SANITIZE=fuzzer-no-link,address,undefined CC=clang BUILD=build-fuzz
+
+.PHONY: test
+test: deps-test
+	@tests/run-part build    $(MAKE) --no-print-directory -j2 all victims
+	@tests/run-part layers   $(MAKE) --no-print-directory layers
+	@tests/run-part check    $(MAKE) --no-print-directory -j2 check
+	@tests/run-part check-asan $(MAKE) --no-print-directory -j2 $(sanitized) check
+	@tests/run-part root     $(MAKE) --no-print-directory -j2 $(sanitized) check-root
+	@tests/run-part e2e      $(MAKE) --no-print-directory -j2 $(sanitized) check-e2e
+	@tests/run-part fuzz     $(MAKE) --no-print-directory -j2 $(fuzzing) check-fuzz
+
+# What takes longer or needs another compiler.
+.PHONY: ci
+ci:
+	@tests/run-part warnings $(MAKE) --no-print-directory -j2 WERROR=1 BUILD=build-werror all
+	@tests/run-part clang    $(MAKE) --no-print-directory -j2 CC=clang BUILD=build-clang all
+	@tests/run-part tsan     $(MAKE) --no-print-directory -j2 SANITIZE=thread check
+
+# ---- speed and weight: ratios, never asserted ----
+
+.PHONY: bench
+bench: all
+	@tests/bench/cost.py $(PAIRS)
 
 # ---- order ----
 
@@ -126,4 +178,5 @@ clean:
 format:
 	clang-format-14 -i $(shell git ls-files '*.c' '*.h')
 
--include $(objects:.o=.d) $(BUILD)/server/main.d $(unit_tests:=.d)
+-include $(objects:.o=.d) $(BUILD)/server/main.d $(unit_tests:=.d) \
+	 $(root_tests:=.d) $(fuzzers:=.d)

@@ -34,14 +34,13 @@ struct event_go_gc {
 };
 _Static_assert(sizeof(struct event_go_gc) == 16, "go_gc has no padding");
 
-/* Keys of the per-CPU map that counts hits: one slot a program and process. */
-struct hit_key {
-	__u32 tgid;
-	__u32 probe; /* enum probe */
-};
-
 enum probe {
 	PROBE_GO_GC_START,
 	PROBE_GO_GC_END,
 	PROBE_COUNT
+};
+
+/* One row of the map of watched processes; its key is the tgid, a __u32. */
+struct watched {
+	__u64 hits[PROBE_COUNT]; /* added atomically by the kernel's side */
 };

@@ -25,6 +25,7 @@ enum binary_stage {
 
 struct binary {
 	unsigned references;
+	char key[96];
 	int exe_fd; /* owned; the file itself */
 	dev_t device;
 	ino_t inode;
@@ -33,12 +34,14 @@ struct binary {
 	char build_id[48]; /* GNU build id as hex, or Go's if there is none */
 	char version[64];  /* runtime's, "go1.26.8"; "" if not told by file */
 
-	const struct source *source; /* NULL: no runtime we know */
+	const struct source *source; /* whose knowledge this is; or NULL */
+	unsigned refused;            /* bit i: sources[i], per binary, said no */
 	enum binary_stage stage;
 	void *knowledge; /* owned; the source's; freed by source->forget */
 	char why[160];   /* why the stage is BINARY_FAILED */
 
 	struct link_set *links; /* owned; probes of all its processes, or NULL */
+	bool links_asked;       /* attached, being attached, or refused */
 };
 
 /* All binaries in use; collector thread only. */

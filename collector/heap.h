@@ -7,6 +7,7 @@
 /* What a source read of one heap. Absent values are NAN. */
 struct heap_reading {
 	double used_bytes;
+	enum gap used_gap;     /* why not; GAP_NONE stands for unreadable */
 	double limit_bytes;    /* runtime's own limit; NAN: none */
 	enum bound limit_kind; /* BOUND_RUNTIME_GO or BOUND_RUNTIME_JVM */
 	double live_bytes;     /* after the last whole-heap collection */
@@ -14,11 +15,11 @@ struct heap_reading {
 	double after_gc_bytes; /* after the last collection of any kind */
 	enum gap after_gc_gap;
 
-	/* frag_ratio: regions where the runtime has them, else NAN and bytes
-	 * stand in. pages_in_use is Go's: regions follow from the bound. */
+	/* frag_ratio: regions where the runtime has them, else NAN, and bytes
+	 * of the bound stand in (basis="bytes": the part not used).
+	 * pages_in_use is Go's: its regions follow from the bound. */
 	double free_regions, total_regions;
 	double pages_in_use;
-	double free_bytes;     /* of the bound; used when there are no regions */
 };
 
 /*

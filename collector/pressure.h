@@ -9,18 +9,17 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define PRESSURE_MARKS 64
+#define PRESSURE_MARKS 64 /* more than the seconds of the window */
 
 struct pressure {
 	struct {
 		int64_t boot_ns;
 		uint64_t total;
-	} marks[PRESSURE_MARKS]; /* a ring; one a second */
+	} marks[PRESSURE_MARKS]; /* a ring; head is where the next one goes */
 	unsigned head, count;
-	bool from_start; /* the process was seen from a total of zero on */
 };
 
-/* Note the total now. A total that falls means another life: starts anew. */
+/* Note the total now, once a second. A total that falls means another life: starts anew. */
 void pressure_add(struct pressure *p, int64_t boot_ns, uint64_t total);
 
 /*

@@ -8,7 +8,7 @@
  * dropped. Nothing here writes into a target, stops it, or follows a path
  * of a container outside its own root. All descriptors are close-on-exec.
  *
- * Callable from the collector and the job thread.
+ * Callable from the collector and the job thread. -ESRCH: no such process.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -18,20 +18,42 @@
 struct bpf_object;
 struct bpf_program;
 
-/* Simulate the lack of rights or kernel features, for tests: a comma list of
- * btf, caps, bpf, uprobe_multi, proc. -EINVAL for another word. */
+/*
+ * Simulate the lack of rights or kernel features, for tests: a comma list of
+ * btf, caps (no eBPF, and of no process what its owner may hide), bpf,
+ * uprobe_multi, proc (nothing of any process). Replaces the last list; ""
+ * gives all back. Before any thread runs. -EINVAL for another word.
+ */
 int priv_set_without(const char *list);
 
-/* /proc/PID/mem, read only. -EACCES: needs CAP_SYS_PTRACE or the same user. */
+/*
+ * May processes of other users be looked at? CAP_SYS_PTRACE in effect. Even
+ * with it a security module or another user namespace can refuse some.
+ */
+bool priv_has_ptrace(void);
+
+/*
+ * /proc/PID/mem, read only. -EACCES: needs the same user, or CAP_SYS_PTRACE
+ * and, since the file is its owner's alone, CAP_DAC_READ_SEARCH.
+ */
 int priv_open_mem(pid_t pid);
 
-/* /proc/PID/exe: the executable itself, even deleted or in a container. */
+/* /proc/PID/exe: the executable itself, even deleted or in a container.
+ * -EACCES: needs the same user or CAP_SYS_PTRACE. */
 int priv_open_exe(pid_t pid);
+
+/*
+ * The text of the link /proc/PID/exe, NUL-terminated, cut at cap; its length.
+ * For people and patterns: it is never opened. -EACCES as above; -ENOENT: a
+ * kernel thread, or one that is on its way out.
+ */
+int priv_read_exe_link(pid_t pid, char *out, size_t cap);
 
 /* /proc/PID/NAME, read only; NAME is one of status, maps, limits, ... */
 int priv_open_proc(pid_t pid, const char *name);
 
-/* The directory /proc/PID/NAME (fd, root, cwd), O_PATH or readable. */
+/* The directory /proc/PID/NAME: fd, fdinfo and task can be listed, others
+ * (root, cwd) are O_PATH. -EACCES: root as exe, fd as mem. */
 int priv_open_proc_dir(pid_t pid, const char *name);
 
 /*

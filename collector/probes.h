@@ -36,6 +36,13 @@ bool probes_has_uprobes(const struct probes *p);
 /* What is lost and which right would give it; *out is borrowed. */
 size_t probes_lacks(const struct probes *p, const struct census_lack **out);
 
+/*
+ * CPU time one hit costs the process that hits, nanoseconds: measured once at
+ * open on a function of our own, the breakpoint on an instruction that the
+ * kernel emulates. 0: there are no uprobes, or it could not be measured.
+ */
+double probes_hit_cost_ns(const struct probes *p);
+
 /* Let records of this process pass the filter in the kernel, or not. */
 int probes_watch(struct probes *p, pid_t tgid);
 void probes_unwatch(struct probes *p, pid_t tgid);
@@ -44,13 +51,16 @@ void probes_unwatch(struct probes *p, pid_t tgid);
 void probes_hits(const struct probes *p, pid_t tgid,
 		 uint64_t hits[PROBE_COUNT]);
 
+/* What one hit costs on this machine, measured at open; 0: not known. */
+double probes_hit_cost_ns(const struct probes *p);
+
 /* Where one probe sits: file offset of an instruction. */
 struct probe_site {
 	enum probe probe;
 	uint64_t file_offset;
 };
 
-/* All probes of one binary: one link per program. */
+/* All probes of one binary: one link. */
 struct link_set;
 
 /* Attach them for every process of the file. Slow (10 ms): job thread. */

@@ -8,11 +8,14 @@
  */
 #include "bpf/events.h"
 
+#include "probes.h"
 #include "target.h"
 
 struct source {
 	const char *name;  /* the label runtime: "go", "jvm" */
 	unsigned runtime;  /* enum metric_runtime */
+	bool per_binary;   /* match() answers the same for all its processes */
+	bool needs_memory; /* nothing can be read without t->mem_fd */
 
 	/*
 	 * Is this process ours? Cheap: some reads of /proc or of the file's
@@ -28,6 +31,11 @@ struct source {
 	int (*analyse)(struct binary *b, void **knowledge, char *why,
 		       size_t why_len);
 	void (*forget)(void *knowledge);
+
+	/* Where probes go in this binary, borrowed from its knowledge; their
+	 * number. NULL: this runtime needs none. Collector thread. */
+	size_t (*probe_sites)(const struct binary *b,
+			      const struct probe_site **out);
 
 	/*
 	 * Begin to watch one process. -EAGAIN: its runtime has not started

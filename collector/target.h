@@ -6,12 +6,14 @@
  * target_put() or target_miss() for each of its columns, every tick; the
  * target turns changes of reason into gaps of the batch.
  */
+#include "bpf/events.h"
 #include "common/batch.h"
 #include "common/census.h"
 #include "common/sli.h"
 
 #include "binary.h"
 #include "process.h"
+#include "system/state.h"
 
 struct source;
 
@@ -48,8 +50,9 @@ struct target {
 	int64_t last_read_boot_ns;
 	int64_t read_cpu_ns;
 	uint64_t reads, failed_reads;
-	uint64_t probe_hits[2];  /* by enum probe, events.h */
+	uint64_t probe_hits[PROBE_COUNT];
 
+	struct system_state system; /* collector/system's */
 	uint8_t gaps[COL_COUNT]; /* enum gap now */
 	bool told[COL_COUNT];    /* put or missed in this tick */
 	double last[COL_COUNT];  /* value of the last put; valid if no gap */

@@ -32,7 +32,8 @@ static int grow(struct buf *b, size_t need)
 	return 0;
 }
 
-char *buf_reserve(struct buf *b, size_t len)
+/* spare: room for a terminator, which is no content. */
+static char *reserve(struct buf *b, size_t len, size_t spare)
 {
 	if (b->error)
 		return NULL;
@@ -41,11 +42,16 @@ char *buf_reserve(struct buf *b, size_t len)
 		b->error = -EFBIG;
 		return NULL;
 	}
-	if (b->len + len > b->cap && grow(b, b->len + len)) {
+	if (b->len + len + spare > b->cap && grow(b, b->len + len + spare)) {
 		b->error = -ENOMEM;
 		return NULL;
 	}
 	return b->data + b->len;
+}
+
+char *buf_reserve(struct buf *b, size_t len)
+{
+	return reserve(b, len, 0);
 }
 
 void buf_add(struct buf *b, const void *data, size_t len)
@@ -87,7 +93,7 @@ void buf_printf(struct buf *b, const char *format, ...)
 	va_end(args);
 	if (len < 0)
 		return;
-	room = buf_reserve(b, (size_t)len + 1);
+	room = reserve(b, (size_t)len, 1);
 	if (!room)
 		return;
 	va_start(args, format);
@@ -98,7 +104,7 @@ void buf_printf(struct buf *b, const char *format, ...)
 
 const char *buf_cstr(struct buf *b)
 {
-	char *room = buf_reserve(b, 1);
+	char *room = reserve(b, 0, 1);
 
 	if (!room)
 		return "";

@@ -122,10 +122,14 @@ struct column_info {
 	enum metric metric;
 	const char *dim;   /* "kind", "pool", "basis"; NULL for none */
 	const char *value; /* "young", "eden", "bytes"; NULL for none */
+	unsigned runtimes; /* who has it, if not all of the metric's; else 0 */
 };
 
 /* The row of a column; never NULL for a value of the enum. */
 const struct column_info *column_info(enum column c);
+
+/* For whom the column exists: enum metric_runtime, a bit set. */
+unsigned column_runtimes(enum column c);
 
 /* By name; dim and value NULL or "" for none. COL_COUNT when there is none. */
 enum column column_find(const char *metric, const char *dim, const char *value);

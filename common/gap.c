@@ -17,6 +17,7 @@ static const struct {
 			      "this version or build does not tell it" },
 	[GAP_NOT_SHARED] = { "not_shared",
 			     "the JVM does not share its performance data" },
+	[GAP_OTHER_BASIS] = { "other_basis", "told on another basis instead" },
 	[GAP_EXITED] = { "exited", "the process ended" },
 };
 

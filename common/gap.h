@@ -17,6 +17,7 @@ enum gap {
 	GAP_IMPLAUSIBLE,    /* read, but it contradicts itself; not shown */
 	GAP_UNSUPPORTED,    /* this runtime version or build does not tell it */
 	GAP_NOT_SHARED,     /* the JVM does not share its performance data */
+	GAP_OTHER_BASIS,    /* told on another basis (label basis) instead */
 	GAP_EXITED,         /* the process ended */
 	GAP_COUNT
 };

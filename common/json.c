@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "number.h"
+#include "utf8.h"
 
 static void separate(struct json *j)
 {
@@ -22,12 +23,12 @@ static void open_scope(struct json *j, char open, char close)
 	j->comma = false;
 }
 
-void json_object(struct json *j)
+void json_begin_object(struct json *j)
 {
 	open_scope(j, '{', '}');
 }
 
-void json_array(struct json *j)
+void json_begin_array(struct json *j)
 {
 	open_scope(j, '[', ']');
 }
@@ -37,25 +38,6 @@ void json_end(struct json *j)
 	assert(j->depth > 0);
 	buf_putc(j->out, j->scope[--j->depth]);
 	j->comma = true;
-}
-
-/* The length of a valid UTF-8 sequence at p, or 0. */
-static size_t utf8_len(const unsigned char *p, size_t left)
-{
-	size_t len = *p < 0x80 ? 1 : *p < 0xc2 ? 0 : *p < 0xe0 ? 2 :
-		     *p < 0xf0 ? 3 : *p < 0xf5 ? 4 : 0;
-
-	if (len == 0 || len > left)
-		return 0;
-	for (size_t i = 1; i < len; i++) {
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-	}
-	/* overlong forms, surrogates and what lies beyond U+10FFFF */
-	if ((*p == 0xe0 && p[1] < 0xa0) || (*p == 0xed && p[1] > 0x9f) ||
-	    (*p == 0xf0 && p[1] < 0x90) || (*p == 0xf4 && p[1] > 0x8f))
-		return 0;
-	return len;
 }
 
 static bool plain(unsigned char c)
@@ -93,19 +75,19 @@ void json_string_len(struct json *j, const char *text, size_t len)
 		i = run;
 		if (i == len)
 			break;
-		run = utf8_len(p + i, len - i);
+		run = utf8_len(text + i, len - i);
 		if (p[i] < 0x80)
 			escape(j->out, p[i]);
 		else if (run)
 			buf_add(j->out, p + i, run);
 		else /* not UTF-8: the replacement character */
-			buf_puts(j->out, "\xef\xbf\xbd");
+			buf_puts(j->out, UTF8_REPLACEMENT);
 		i += run ? run : 1;
 	}
 	buf_putc(j->out, '"');
 }
 
-void json_string(struct json *j, const char *text)
+void json_add_string(struct json *j, const char *text)
 {
 	if (text)
 		json_string_len(j, text, strlen(text));
@@ -136,8 +118,10 @@ void json_double(struct json *j, double value)
 
 void json_int(struct json *j, int64_t value)
 {
+	char text[NUMBER_TEXT_MAX];
+
 	separate(j);
-	buf_printf(j->out, "%lld", (long long)value);
+	buf_add(j->out, text, number_format_int(text, value));
 }
 
 void json_uint(struct json *j, uint64_t value)
@@ -152,7 +136,7 @@ void json_bool(struct json *j, bool value)
 	buf_puts(j->out, value ? "true" : "false");
 }
 
-void json_null(struct json *j)
+void json_add_null(struct json *j)
 {
 	separate(j);
 	buf_puts(j->out, "null");

@@ -76,7 +76,9 @@ static size_t cut_len(const char *value)
 	if (len <= LABEL_VALUE_MAX)
 		return len;
 	len = LABEL_VALUE_MAX;
-	while (len > 0 && ((unsigned char)value[len] & 0xc0) == 0x80)
+	/* a sequence has three more bytes at most; else it is no UTF-8 */
+	while (len > LABEL_VALUE_MAX - 3 &&
+	       ((unsigned char)value[len] & 0xc0) == 0x80)
 		len--;
 	return len;
 }

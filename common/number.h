@@ -3,6 +3,7 @@
  * number.h - doubles as text, the shortest that reads back the same.
  */
 #include <stddef.h>
+#include <stdint.h>
 
 #define NUMBER_TEXT_MAX 32
 
@@ -12,6 +13,9 @@
  * (what a collector stores) never reach printf.
  */
 size_t number_format(char out[NUMBER_TEXT_MAX], double value);
+
+/* The same for an integer. */
+size_t number_format_int(char out[NUMBER_TEXT_MAX], int64_t value);
 
 /*
  * The value rounded to so many significant decimal digits. Derived figures

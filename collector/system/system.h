@@ -38,8 +38,21 @@ int cgroup_memory_read(struct cgroup_memory *out,
 int system_read_target(struct target *t, const struct cgroup_tree *tree,
 		       struct now now);
 
-/* Put all columns of the machine into the batch under that entity. */
+/*
+ * Put all columns of the machine into the batch under that entity. A column
+ * that this kernel does not tell is told as a gap once, in the first batch.
+ */
 void system_read_machine(struct batch *b, uint32_t entity);
 
 /* RAM in bytes. */
 uint64_t system_ram_bytes(void);
+
+/* ---- parsing, for tests ---- */
+
+/* Least of RLIMIT_AS and RLIMIT_DATA (soft), from the text of
+ * /proc/PID/limits; 0: neither is set. */
+uint64_t system_least_rlimit(const char *limits);
+
+/* total= of the line of /proc/pressure/X that begins with "some " or "full ";
+ * NAN without that line. */
+double system_pressure_seconds(const char *text, const char *line);

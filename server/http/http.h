@@ -9,6 +9,7 @@
 #include "common/order.h"
 #include "common/problem.h"
 #include "common/queue.h"
+#include "common/threshold.h"
 #include "server/query/query.h"
 #include "server/store/store.h"
 
@@ -19,9 +20,15 @@ struct http_options {
 	int64_t body_max;        /* bytes of a request */
 	struct query_limits limits;
 	const char *node;
+	const struct plant *plant; /* borrowed; the store's; NULL: none */
+	const struct threshold *thresholds; /* borrowed */
+	size_t threshold_count;
 };
 
 struct http;
+
+/* Split "127.0.0.1:9817" or "[::1]:9817"; refuses what is not loopback. */
+int listen_check(const char *listen, struct problem *p);
 
 /*
  * Refuses an address that is not loopback. On success *url_out (if not NULL)

@@ -5,6 +5,23 @@
  * Time is cut into steps aligned to multiples of step_ms; the value at t
  * stands for (t - step, t]: half-open on the left. fn makes one value of the
  * points of a series in a step, agg one value of several series.
+ *
+ * Answered are all windows that touch (from, to], each as a whole, so that a
+ * value depends on t and step alone and never on the edges of the range. The
+ * last window may still be filling, and its t lies up to a step after to.
+ *
+ * A window without a point is a null cell. A stored point stands for its
+ * resolution, so steps finer than that repeat its value; only increase and
+ * delta leave them empty.
+ *
+ * Counters: increase adds up the differences between points, from the last
+ * point before the window to the last one in it; after a reset (a smaller
+ * value) the new value itself is the difference, so nothing is ever negative.
+ * The point before the window counts when it lies at most one step or three
+ * resolutions before it; else the first point in the window is the start, and
+ * a window with no other point has no value. rate is the increase divided by
+ * the seconds between those two points; nothing is extrapolated. delta is the
+ * difference of the same two points and may be negative.
  */
 #include "common/frame.h"
 #include "common/metric.h"
@@ -36,7 +53,8 @@ struct query {
 	int64_t from_ms, to_ms;
 	int64_t step_ms;           /* 0: from the range and max_points */
 	int64_t max_points;        /* per series; 0: a default */
-	int top;                   /* best n series; negative: worst n; 0 all */
+	int top;                   /* n rows with the highest mean; negative:
+				    * with the lowest; 0: all */
 	int64_t shift_ms;          /* ask for that much earlier */
 	char *legend;              /* owned; "{{service}}", or NULL */
 	enum query_format format;
@@ -52,16 +70,42 @@ const char *fn_word(enum fn f);
 
 struct query_limits {
 	int64_t series_max;  /* matched by one question */
-	int64_t points_max;  /* steps x series of one answer */
+	int64_t points_max;  /* steps x series of one answer, in a long table
+			      * x columns; for quantiles series matched */
 	int64_t scan_max;    /* stored points read for one answer */
 };
 
 /*
- * Answer: one frame. A question beyond the limits fills the problem and says
- * which limit and what to change; so does an unreadable store.
+ * Answer: one frame, its series sorted by labels. A question beyond the
+ * limits fills the problem and says which limit and what to change; so does
+ * an unreadable store. Series and points are checked before anything is
+ * read; reading stops at scan_max.
+ *
+ * QUERY_TIMESERIES: a time field, then one value field per row.
+ * QUERY_TABLE: long rows of time, labels and value, sorted by time; windows
+ * without a value have no row.
+ * QUERY_LATEST: FRAME_NUMERIC, one field with one value per row: the newest
+ * value of open series; with another fn than fold or last, its value in
+ * (to - step, to], step 60 s unless asked. to is the present.
+ *
+ * Labels of a row: with agg those named in by; without, node, service,
+ * instance, the column's dimension, those asked for in by and legend, and
+ * those that differ between the series; pid only where nothing else tells
+ * two rows apart, since alerts and colours should survive a restart.
  */
 int query_run(struct frame **out, const struct query *q, struct view *v,
 	      const struct query_limits *limits, struct problem *p);
+
+/*
+ * The newest value of every open series that matches, one FRAME_NUMERIC per
+ * metric in the order of the metric table, one field per series with all its
+ * labels but pid; then heapwatch_target_info, which carries pid and the
+ * attributes with the value 1. The array is the caller's: frames_free.
+ */
+int query_latest_all(struct frame ***out, size_t *count, struct view *v,
+		     const struct matcher *m, size_t matcher_count,
+		     struct problem *p);
+void frames_free(struct frame **frames, size_t count);
 
 /* The step that would be used: max(step, range / max_points), rounded up to
  * 1 2 5 10 15 30 s, 1 2 5 10 15 30 min, 1 2 3 6 12 h, 1 d, and its multiples,

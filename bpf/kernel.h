@@ -1,0 +1,58 @@
+#pragma once
+/*
+ * kernel.h - what the programs in the kernel share: the ring and its losses.
+ *
+ * Nothing here comes from the BTF of a machine, and no program needs CO-RE:
+ * current task and clock are asked by helpers, so they load on any kernel
+ * from 5.8 on, with BTF or without. Each object declares the maps below;
+ * collector/probes.c makes them one by bpf_map__reuse_fd().
+ */
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+
+#include "events.h"
+
+/* 24 bytes a record: some ten thousand, more than one second ever brings. */
+#define RING_BYTES (256 * 1024)
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, RING_BYTES);
+} ring SEC(".maps");
+
+/* Records that found the ring full. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} lost SEC(".maps");
+
+static __always_inline void count_lost(void)
+{
+	__u32 zero = 0;
+	__u64 *records = bpf_map_lookup_elem(&lost, &zero);
+
+	if (records)
+		__sync_fetch_and_add(records, 1);
+}
+
+/* A record that is nothing but its header. */
+static __always_inline void emit(__u32 type, __u32 tgid, __u64 wakeup)
+{
+	struct event_header *e = bpf_ringbuf_reserve(&ring, sizeof(*e), 0);
+
+	if (!e) {
+		count_lost();
+		return;
+	}
+	e->time_ns = bpf_ktime_get_boot_ns();
+	e->type = type;
+	e->tgid = tgid;
+	bpf_ringbuf_submit(e, wakeup);
+}
+
+static __always_inline __u32 current_tgid(void)
+{
+	return bpf_get_current_pid_tgid() >> 32;
+}

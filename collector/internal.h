@@ -1,0 +1,132 @@
+#pragma once
+/*
+ * internal.h - what the files of the collector's core share; nobody else
+ * includes it.
+ *
+ * collector.c  thread, epoll, orders       discovery.c  which processes
+ * watch.c      life of one target          rules.c      include and exclude
+ * analysis.c   one executable, slow work   tick.c       read all, one batch
+ * report.c     the census
+ */
+#include <pthread.h>
+
+#include "collector.h"
+#include "identity.h"
+#include "jobs.h"
+#include "probes.h"
+#include "source.h"
+#include "system/system.h"
+
+/* A process that is no runtime we know, or not yet: a JVM maps its library
+ * some time after exec. */
+struct candidate {
+	pid_t pid;
+	uint64_t start_ticks;
+	int64_t found_boot_ns;
+	int64_t recheck_boot_ns; /* INT64_MAX: never again */
+	uint32_t scan;           /* the round that saw it last */
+	bool hidden;             /* its executable may not be looked at */
+};
+
+/* Who held a service and instance last, to tell a restart. */
+struct departed {
+	int64_t boot_ns;
+	pid_t pid;
+};
+
+struct collector {
+	struct collector_options options;
+	char *node;                 /* owned copies of what options point at */
+	char *cgroup_root;
+	struct queue *queue;        /* borrowed */
+	struct census_board *board; /* borrowed */
+	struct order_book *book;    /* borrowed */
+
+	struct probes *probes;
+	struct jobs *jobs;
+	struct cgroup_tree cgroups;
+	struct entity machine;
+	char boot_id[37];
+
+	struct map targets;    /* pid -> struct target, owned */
+	struct map candidates; /* pid -> struct candidate, owned */
+	struct map departed;   /* "service/instance" -> struct departed, owned */
+	struct binaries binaries;
+	struct instances instances;
+	uint32_t last_number;
+
+	struct batch *batch;   /* the next one; discovery adds between ticks */
+	struct order *scans;   /* orders that wait for the first readings */
+	size_t scan_count;
+	int64_t scan_deadline_ns;
+
+	struct entity *known;  /* owned; of the last run, until matched */
+	size_t known_count;
+
+	/* counters for the census */
+	uint64_t rounds, processes;
+	uint64_t ring_events, ticks, late_ticks;
+	int64_t tick_ns, next_rescan_ns;
+
+	int epoll_fd, timer_fd, stop_fd;
+	pthread_t thread;
+};
+
+/* discovery.c */
+
+/* A round over /proc: all processes not yet known. */
+void discovery_scan(struct collector *c);
+
+/* Look at one process now, whatever was known of its pid. */
+void discovery_consider(struct collector *c, pid_t pid);
+
+/* A program was started: look at it if it still is there in a moment. */
+void discovery_expect(struct collector *c, pid_t pid, struct now now);
+
+/* Rechecks whose time has come. */
+void discovery_recheck(struct collector *c, struct now now);
+void discovery_forget(struct collector *c, pid_t pid);
+void discovery_fini(struct collector *c);
+
+/* Processes of the last run: keep those that live, close the others. */
+void discovery_adopt(struct collector *c, struct now now);
+
+/* watch.c */
+
+/* Begin to watch; takes the process and one reference of the binary. */
+void watch_open(struct collector *c, struct process *p, struct binary *b,
+		const struct source *source, struct now now);
+
+/* Go on where it waits: analysis done, attach due, refused ones to retry. */
+void watch_advance(struct collector *c, struct target *t, struct now now);
+
+/* End: closes its series with the reason and frees it. */
+void watch_close(struct collector *c, struct target *t, struct now now,
+		 const char *reason);
+
+/* Free all targets without closing their series: heapwatch itself stops. */
+void watch_fini(struct collector *c);
+
+/* rules.c */
+
+/* The first rule that matches decides; 0 when the process may be watched,
+ * else the number of the rule that excludes it, from 1. */
+size_t rules_exclude(const struct collector *c, const struct process *p,
+		     const char *service);
+
+/* analysis.c */
+
+/* Learn the target's binary; watch_advance() follows. -ENOMEM. */
+int analysis_submit(struct collector *c, struct target *t);
+
+/* Let its process through the kernel's filter; probes for its binary. */
+void analysis_want_probes(struct collector *c, struct target *t);
+
+/* Drop a reference of a binary; with the last one its probes go too. */
+void analysis_release(struct collector *c, struct binary *b);
+
+/* tick.c */
+void tick_run(struct collector *c, struct now now);
+
+/* report.c */
+void report_publish(struct collector *c, struct now now);

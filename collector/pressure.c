@@ -1,0 +1,43 @@
+#include "pressure.h"
+
+#include "common/sli.h"
+
+/* The i-th oldest mark. */
+#define MARK(p, i)                                                             \
+	((p)->marks[((p)->head + PRESSURE_MARKS - (p)->count + (i)) %          \
+		    PRESSURE_MARKS])
+
+void pressure_add(struct pressure *p, int64_t boot_ns, uint64_t total)
+{
+	if (p->count && total < MARK(p, p->count - 1).total)
+		*p = (struct pressure){ 0 };
+	p->marks[p->head].boot_ns = boot_ns;
+	p->marks[p->head].total = total;
+	p->head = (p->head + 1) % PRESSURE_MARKS;
+	if (p->count < PRESSURE_MARKS)
+		p->count++;
+}
+
+bool pressure_count(const struct pressure *p, int64_t now_boot_ns,
+		    int64_t started_boot_ns, uint64_t *out)
+{
+	int64_t begin = now_boot_ns - SLI_WINDOW_NS;
+	uint64_t newest, base = 0;
+	bool found = started_boot_ns >= begin;
+
+	if (p->count == 0)
+		return false;
+	newest = MARK(p, p->count - 1).total;
+	/* The total as it stood when the window began: the newest mark that
+	 * is not inside it. */
+	for (unsigned i = 0; i < p->count; i++) {
+		if (MARK(p, i).boot_ns > begin)
+			break;
+		base = MARK(p, i).total;
+		found = true;
+	}
+	if (!found)
+		return false;
+	*out = newest - base;
+	return true;
+}

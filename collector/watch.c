@@ -1,0 +1,319 @@
+/* The life of one target: found, analysed, attached, read, closed. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/syscall.h>
+
+#include "common/log.h"
+#include "internal.h"
+#include "priv.h"
+
+#define ATTACH_RETRY_NS  100000000ll         /* a runtime that starts up */
+#define ATTACH_GIVEUP_NS (60 * 1000000000ll)
+#define REFUSED_RETRY_NS (60 * 1000000000ll)
+#define RESTART_NS       (600 * 1000000000ll) /* sooner it is a restart */
+
+/* ---- attach ---- */
+
+static void refuse(struct target *t, struct now now)
+{
+	bool first = t->stage != TARGET_REFUSED;
+
+	t->stage = TARGET_REFUSED;
+	t->retry_boot_ns = now.boot_ns + REFUSED_RETRY_NS;
+	if (first)
+		log_warn("cannot watch pid=%d runtime=%s reason=\"%s\"",
+			 t->process->pid, t->source->name, t->why);
+}
+
+/* A process that took the place of one that went not long ago. */
+static void tell_start(struct collector *c, struct target *t, struct now now)
+{
+	const struct labels *l = &t->entity.labels;
+	char name[SERVICE_MAX + 16];
+	struct departed *d;
+
+	snprintf(name, sizeof(name), "%s/%s", labels_get(l, "service"),
+		 labels_get(l, "instance"));
+	d = map_remove_str(&c->departed, name);
+	if (d && now.boot_ns - d->boot_ns < RESTART_NS)
+		batch_add_event(c->batch, EVENT_TARGET_RESTARTED,
+				t->entity.number, now.boot_ns,
+				"%s restarted: pid %d after pid %d", name,
+				t->process->pid, d->pid);
+	else
+		batch_add_event(c->batch, EVENT_TARGET_STARTED,
+				t->entity.number, now.boot_ns,
+				"%s is watched: pid %d, %s %s", name,
+				t->process->pid, t->source->name,
+				t->binary->version);
+	free(d);
+}
+
+static void attached(struct collector *c, struct target *t, struct now now)
+{
+	t->stage = TARGET_WATCHED;
+	t->why[0] = '\0';
+	t->attributes_changed = false;
+	batch_add_entity(c->batch, &t->entity);
+	tell_start(c, t, now);
+	analysis_want_probes(c, t);
+}
+
+static void attach(struct collector *c, struct target *t, struct now now)
+{
+	int r;
+
+	if (t->mem_fd < 0)
+		t->mem_fd = priv_open_mem(t->process->pid);
+	if (t->mem_fd < 0 && t->source->needs_memory) {
+		target_explain(t, "its memory cannot be read: needs "
+				  "CAP_SYS_PTRACE or the same user");
+		refuse(t, now);
+		return;
+	}
+	target_explain(t, "its runtime refused to be read");
+	r = t->source->attach(t);
+	if (r == 0) {
+		attached(c, t, now);
+	} else if (r == -EAGAIN &&
+		   now.boot_ns - t->found_boot_ns < ATTACH_GIVEUP_NS) {
+		target_explain(t, "its runtime is starting");
+		t->retry_boot_ns = now.boot_ns + ATTACH_RETRY_NS;
+	} else {
+		refuse(t, now);
+	}
+}
+
+void watch_advance(struct collector *c, struct target *t, struct now now)
+{
+	struct binary *b = t->binary;
+
+	if (t->stage == TARGET_WATCHED || t->retry_boot_ns > now.boot_ns)
+		return;
+	if (!t->source->analyse) {
+		attach(c, t, now);
+		return;
+	}
+	switch (b->stage) {
+	case BINARY_NEW:
+		if (analysis_submit(c, t))
+			t->retry_boot_ns = now.boot_ns + REFUSED_RETRY_NS;
+		break;
+	case BINARY_QUEUED:
+		break;
+	case BINARY_READY:
+		attach(c, t, now);
+		break;
+	case BINARY_FAILED:
+		target_explain(t, "%s", b->why);
+		refuse(t, now);
+		break;
+	}
+}
+
+/* ---- open and close ---- */
+
+/* The labels of the last run, if this very process was watched then. */
+static bool adopt_labels(struct collector *c, struct target *t)
+{
+	for (size_t i = 0; i < c->known_count; i++) {
+		struct entity *e = &c->known[i];
+
+		if (e->key.pid != t->process->pid ||
+		    e->key.start_ticks != t->process->start_ticks)
+			continue;
+		t->entity.labels = e->labels;
+		e->labels = (struct labels){ 0 };
+		entity_fini(e);
+		c->known[i] = c->known[--c->known_count];
+		return true;
+	}
+	return false;
+}
+
+static int set_labels(struct collector *c, struct target *t,
+		      const char *service)
+{
+	struct labels *l = &t->entity.labels;
+	unsigned instance;
+	char number[16], pid[16];
+	int r;
+
+	if (adopt_labels(c, t))
+		return 0;
+	r = instances_take(&c->instances, service, &instance);
+	if (r)
+		return r;
+	snprintf(number, sizeof(number), "%u", instance);
+	snprintf(pid, sizeof(pid), "%d", t->process->pid);
+	if ((r = labels_set(l, "node", c->node)) ||
+	    (r = labels_set(l, "service", service)) ||
+	    (r = labels_set(l, "instance", number)) ||
+	    (r = labels_set(l, "runtime", t->source->name)) ||
+	    (r = labels_set(l, "pid", pid)))
+		return r;
+	return 0;
+}
+
+static void set_attributes(struct target *t)
+{
+	target_set_attribute(t, "exe", t->process->exe);
+	target_set_attribute(t, "user", t->process->user);
+	target_set_attribute(t, "version", t->binary->version);
+	target_set_attribute(t, "build_id", t->binary->build_id);
+	target_set_attribute(t, "container", t->process->container);
+}
+
+static void set_key(struct collector *c, struct entity *e,
+		    const struct process *p)
+{
+	e->kind = ENTITY_PROCESS;
+	e->number = ++c->last_number;
+	e->key.pid = p->pid;
+	e->key.start_ticks = p->start_ticks;
+	e->start_wall_ms = p->start_wall_ms;
+	snprintf(e->key.boot_id, sizeof(e->key.boot_id), "%s", c->boot_id);
+}
+
+/* pid_fd becomes readable when the process is gone. */
+static void watch_exit(struct collector *c, struct target *t)
+{
+	struct epoll_event e = { .events = EPOLLIN,
+				 .data.u64 = (uint64_t)t->process->pid };
+
+	t->pid_fd = (int)syscall(SYS_pidfd_open, t->process->pid, 0);
+	if (t->pid_fd >= 0)
+		epoll_ctl(c->epoll_fd, EPOLL_CTL_ADD, t->pid_fd, &e);
+}
+
+static void target_free(struct collector *c, struct target *t)
+{
+	const struct labels *l = &t->entity.labels;
+	const char *instance = labels_get(l, "instance");
+
+	if (t->stage == TARGET_WATCHED || t->state)
+		t->source->detach(t);
+	if (instance)
+		instances_release(&c->instances, labels_get(l, "service"),
+				  (unsigned)atoi(instance));
+	if (c->probes)
+		probes_unwatch(c->probes, t->process->pid);
+	if (t->pid_fd >= 0)
+		close(t->pid_fd);
+	if (t->mem_fd >= 0)
+		close(t->mem_fd);
+	analysis_release(c, t->binary);
+	process_free(t->process);
+	entity_fini(&t->entity);
+	free(t);
+}
+
+static struct target *target_new(struct process *p, struct binary *b,
+				 const struct source *source, struct now now)
+{
+	struct target *t = calloc(1, sizeof(*t));
+
+	if (!t)
+		return NULL;
+	t->process = p;
+	t->binary = b;
+	t->source = source;
+	t->mem_fd = -1;
+	t->pid_fd = -1;
+	t->found_boot_ns = now.boot_ns;
+	return t;
+}
+
+void watch_open(struct collector *c, struct process *p, struct binary *b,
+		const struct source *source, struct now now)
+{
+	char service[SERVICE_MAX];
+	struct target *t = target_new(p, b, source, now);
+	size_t rule;
+
+	if (!t) {
+		process_free(p);
+		analysis_release(c, b);
+		return;
+	}
+	set_key(c, &t->entity, p);
+	identity_service(service, p, source->name);
+	if (set_labels(c, t, service) ||
+	    map_set(&c->targets, (uint64_t)p->pid, t)) {
+		target_free(c, t);
+		return;
+	}
+	set_attributes(t);
+	watch_exit(c, t);
+	rule = rules_exclude(c, p, service);
+	if (rule) {
+		target_explain(t, "excluded by watch rule %zu", rule);
+		t->stage = TARGET_REFUSED;
+		t->retry_boot_ns = INT64_MAX;
+	} else if (c->targets.count > (size_t)c->options.target_max) {
+		target_explain(t, "more than collector.targets_max = %d "
+				  "processes", c->options.target_max);
+		refuse(t, now);
+	} else {
+		target_explain(t, "its executable is being analysed");
+		watch_advance(c, t, now);
+	}
+}
+
+/* Remember who went, so that the next of the same name is a restart. */
+static void note_departed(struct collector *c, struct target *t,
+			  struct now now)
+{
+	const struct labels *l = &t->entity.labels;
+	struct departed *d = calloc(1, sizeof(*d));
+	char name[SERVICE_MAX + 16];
+
+	if (!d)
+		return;
+	*d = (struct departed){ now.boot_ns, t->process->pid };
+	snprintf(name, sizeof(name), "%s/%s", labels_get(l, "service"),
+		 labels_get(l, "instance"));
+	free(map_remove_str(&c->departed, name));
+	if (map_set_str(&c->departed, name, d))
+		free(d);
+}
+
+void watch_close(struct collector *c, struct target *t, struct now now,
+		 const char *reason)
+{
+	const struct labels *l = &t->entity.labels;
+
+	if (t->stage == TARGET_WATCHED) {
+		batch_add_close(c->batch, t->entity.number, now.boot_ns,
+				reason);
+		batch_add_event(c->batch, EVENT_TARGET_EXITED,
+				t->entity.number, now.boot_ns,
+				"%s/%s (pid %d) %s", labels_get(l, "service"),
+				labels_get(l, "instance"), t->process->pid,
+				reason);
+		note_departed(c, t, now);
+		log_info("target closed pid=%d service=%s instance=%s "
+			 "reason=\"%s\"", t->process->pid,
+			 labels_get(l, "service"), labels_get(l, "instance"),
+			 reason);
+	}
+	map_remove(&c->targets, (uint64_t)t->process->pid);
+	target_free(c, t);
+}
+
+void watch_fini(struct collector *c)
+{
+	struct departed *d;
+	struct target *t;
+	size_t i = 0;
+
+	while ((t = map_next(&c->targets, &i)))
+		target_free(c, t);
+	map_fini(&c->targets);
+	i = 0;
+	while ((d = map_next(&c->departed, &i)))
+		free(d);
+	map_fini(&c->departed);
+}

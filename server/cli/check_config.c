@@ -1,0 +1,58 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "server/config.h"
+#include "server/http/http.h"
+
+#include "commands.h"
+
+static void help(void)
+{
+	puts("usage: heapwatch check-config [FILE]\n"
+	     "Read a configuration (" CONFIG_DEFAULT_PATH
+	     ") and tell what is wrong with it.\n\n"
+	     "  --markdown  print all keys as the table of README.md instead\n"
+	     "  --help      print this");
+}
+
+static int print_markdown(void)
+{
+	struct buf b = BUF_INIT;
+
+	config_markdown(&b);
+	fputs(buf_cstr(&b), stdout);
+	buf_fini(&b);
+	return 0;
+}
+
+static int check(const char *path)
+{
+	own(config_fini) struct config c;
+	struct problem p = { 0 };
+	int r;
+
+	if ((r = config_init(&c)) || (r = config_read(&c, path, &p)) ||
+	    (r = config_check(&c, &p)) || (r = listen_check(c.listen, &p)))
+		return command_failed_in(path, r, &p);
+	printf("%s: ok\n", path);
+	return 0;
+}
+
+int command_check_config(int argc, char **argv)
+{
+	struct problem p = { 0 };
+
+	if (command_wants_help(argc, argv)) {
+		help();
+		return 0;
+	}
+	if (argc == 2 && strcmp(argv[1], "--markdown") == 0)
+		return print_markdown();
+	if (argc > 2 || (argc == 2 && argv[1][0] == '-'))
+		return command_failed(
+			problem_set(&p, PROBLEM_USAGE,
+				    "check-config takes one file; see "
+				    "check-config --help"),
+			&p);
+	return check(argc == 2 ? argv[1] : CONFIG_DEFAULT_PATH);
+}

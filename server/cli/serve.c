@@ -1,0 +1,371 @@
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+
+#include "collector/collector.h"
+#include "collector/priv.h"
+#include "common/version.h"
+#include "server/config.h"
+#include "server/http/http.h"
+#include "server/writer.h"
+
+#include "commands.h"
+#include "report.h"
+
+/* ---- command line ---- */
+
+struct flag {
+	const char *name; /* without dashes */
+	size_t len;
+	const char *value;
+};
+
+static void help(void)
+{
+	struct buf b = BUF_INIT;
+
+	buf_puts(&b, "usage: heapwatch serve [OPTION]...\n"
+		     "Watch the processes of this machine and serve what is "
+		     "seen.\n\n");
+	buf_printf(&b, "  %-36s %s\n", "--config FILE",
+		   "Configuration (" CONFIG_DEFAULT_PATH ", if there is one)");
+	config_help(&b);
+	buf_puts(&b, "\nOptions override the file. Rules of watch, plant and "
+		     "thresholds are in\n"
+		     "the file only; packaging/heapwatch.yaml shows them.\n");
+	fputs(buf_cstr(&b), stdout);
+	buf_fini(&b);
+}
+
+/* "--db x" or "--db=x" at argv[*i], which moves to its last word. */
+static int flag_next(struct flag *out, int argc, char **argv, int *i,
+		     struct problem *p)
+{
+	const char *word = argv[*i];
+	const char *equals = strchr(word, '=');
+
+	if (strncmp(word, "--", 2) || !word[2])
+		return problem_set(
+			p, PROBLEM_USAGE,
+			"\"%.64s\" is no option; see heapwatch serve --help",
+			word);
+	out->name = word + 2;
+	out->len = equals ? (size_t)(equals - out->name) : strlen(out->name);
+	if (!equals && *i + 1 == argc)
+		return problem_set(p, PROBLEM_USAGE, "%.64s wants a value",
+				   word);
+	out->value = equals ? equals + 1 : argv[++*i];
+	return 0;
+}
+
+static bool flag_is(const struct flag *f, const char *name)
+{
+	return strlen(name) == f->len && memcmp(name, f->name, f->len) == 0;
+}
+
+static int without_set(const char *list, struct problem *p)
+{
+	if (priv_set_without(list))
+		return problem_set(p, PROBLEM_USAGE,
+				   "--without: \"%.64s\" is unknown", list);
+	return 0;
+}
+
+/* Set one option; --config was read before. */
+static int flag_apply(struct config *c, const struct flag *f, struct problem *p)
+{
+	const struct config_key *key = config_flag_find(f->name, f->len);
+
+	if (flag_is(f, "config"))
+		return 0;
+	if (flag_is(f, "without")) /* simulates lacks, for tests */
+		return without_set(f->value, p);
+	if (!key)
+		return problem_set(
+			p, PROBLEM_USAGE,
+			"no option is named --%.*s; see heapwatch serve --help",
+			(int)(f->len < 64 ? f->len : 64), f->name);
+	return config_set(c, key, f->value, p);
+}
+
+/* The file that --config names, or the default one, which may be missing. */
+static int file_read(struct config *c, int argc, char **argv, const char **path,
+		     struct problem *p)
+{
+	bool named = false;
+	int r = 0;
+
+	*path = CONFIG_DEFAULT_PATH;
+	for (int i = 1; i < argc && !r; i++) {
+		struct flag f;
+
+		r = flag_next(&f, argc, argv, &i, p);
+		if (!r && flag_is(&f, "config")) {
+			named = true;
+			*path = f.value;
+		}
+	}
+	if (r) {
+		*path = NULL; /* not the file's fault */
+		return r;
+	}
+	r = config_read(c, *path, p);
+	if (r == -ENOENT && !named) {
+		*p = (struct problem){ 0 };
+		return 0;
+	}
+	return r;
+}
+
+static int config_make(struct config *c, int argc, char **argv)
+{
+	struct problem p = { 0 };
+	const char *path = NULL;
+	int r = config_init(c);
+
+	if (!r)
+		r = file_read(c, argc, argv, &path, &p);
+	if (r)
+		return path ? command_failed_in(path, r, &p) :
+			      command_failed(r, &p);
+	for (int i = 1; i < argc && !r; i++) {
+		struct flag f;
+
+		r = flag_next(&f, argc, argv, &i, &p);
+		if (!r)
+			r = flag_apply(c, &f, &p);
+	}
+	if (!r)
+		r = config_check(c, &p);
+	if (!r)
+		r = listen_check(c->listen, &p);
+	return r ? command_failed(r, &p) : 0;
+}
+
+/* ---- the server ---- */
+
+struct known {
+	struct entity *items; /* owned */
+	size_t count;
+};
+
+static void known_fini(struct known *k)
+{
+	for (size_t i = 0; i < k->count; i++)
+		entity_fini(&k->items[i]);
+	free(k->items);
+}
+
+/* The configured name, or the one kept, or, at the first start, the host's. */
+static int node_find(char **out, const struct config *cfg, struct store *store)
+{
+	char host[LABEL_VALUE_MAX + 1] = "";
+	int r;
+
+	if (*cfg->node) {
+		*out = strdup(cfg->node);
+		return *out ? 0 : -ENOMEM;
+	}
+	r = store_meta_get(store, "node", out);
+	if (r != -ENOENT)
+		return r;
+	if (gethostname(host, sizeof(host) - 1) || !*host)
+		snprintf(host, sizeof(host), "localhost");
+	r = store_meta_set(store, "node", host);
+	if (r)
+		return r;
+	*out = strdup(host);
+	return *out ? 0 : -ENOMEM;
+}
+
+/* The folder of the database, if only its last part is missing. */
+static void folder_make(const char *path)
+{
+	own(freep) char *folder = strdup(path);
+	char *slash = folder ? strrchr(folder, '/') : NULL;
+
+	if (!slash || slash == folder)
+		return;
+	*slash = '\0';
+	mkdir(folder, 0750); /* what is wrong, store_open tells */
+}
+
+static int database_open(struct store **out, const struct config *cfg,
+			 struct problem *p)
+{
+	struct store_options o = {
+		.path = cfg->db,
+		.resolution_ms = cfg->resolution_ms,
+		.flush_ms = cfg->flush_ms,
+		.memory_ms = cfg->memory_ms,
+		.retention_ms = cfg->retention_ms,
+		.retention_bytes = cfg->retention_bytes,
+	};
+
+	folder_make(cfg->db);
+	return store_open(out, &o, p);
+}
+
+static struct http_options http_options_of(const struct config *cfg,
+					   const char *node)
+{
+	return (struct http_options){
+		.listen = cfg->listen,
+		.threads = (int)cfg->threads,
+		.connections_max = (int)cfg->connections_max,
+		.body_max = cfg->body_max,
+		.limits = { .series_max = cfg->series_max,
+			    .points_max = cfg->points_max,
+			    .scan_max = cfg->scan_max },
+		.node = node,
+		.plant = cfg->plant,
+		.thresholds = cfg->thresholds,
+		.threshold_count = cfg->threshold_count,
+	};
+}
+
+static struct collector_options collector_options_of(const struct config *cfg,
+						     const char *node,
+						     const struct known *known)
+{
+	return (struct collector_options){
+		.node = node,
+		.rules = cfg->rules,
+		.rule_count = cfg->rule_count,
+		.tick_ms = cfg->tick_ms,
+		.rescan_ms = cfg->rescan_ms,
+		.target_max = (int)cfg->target_max,
+		.cgroup_root = cfg->cgroup_root,
+		.known = known->items,
+		.known_count = known->count,
+	};
+}
+
+static void scan_done(void *arg, int result)
+{
+	(void)result;
+	eventfd_write(*(int *)arg, 1);
+}
+
+static void report(struct census_board *board)
+{
+	own(census_unrefp) struct census *c = census_get(board);
+	struct buf b = BUF_INIT;
+
+	if (!c)
+		return;
+	report_write(&b, c);
+	fputs(buf_cstr(&b), stdout);
+	fflush(stdout);
+	buf_fini(&b);
+}
+
+/* Until SIGTERM or SIGINT; tells what the first scan found on its way. */
+static void serve_until_signal(int signal_fd, int scan_fd,
+			       struct census_board *board, bool wants_report)
+{
+	struct pollfd fds[] = { { .fd = signal_fd, .events = POLLIN },
+				{ .fd = scan_fd, .events = POLLIN } };
+	struct signalfd_siginfo info;
+
+	for (;;) {
+		if (poll(fds, ARRAY_SIZE(fds), -1) < 0)
+			continue;
+		if (fds[0].revents &&
+		    read(signal_fd, &info, sizeof(info)) == sizeof(info)) {
+			log_info("stopping signal=%u", info.ssi_signo);
+			return;
+		}
+		if (fds[1].revents) {
+			fds[1].fd = -1;
+			if (wants_report)
+				report(board);
+		}
+	}
+}
+
+static int serve(struct config *cfg, int signal_fd, struct problem *p)
+{
+	own(fd_closep) int scan_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	own(store_closep) struct store *store = NULL;
+	own(known_fini) struct known known = { 0 };
+	own(freep) char *node = NULL;
+	own(freep) char *url = NULL;
+	own(queue_freep) struct queue *queue = NULL;
+	own(census_board_freep) struct census_board *board = NULL;
+	own(order_book_freep) struct order_book *book = NULL;
+	own(http_stopp) struct http *http = NULL;
+	own(writer_stopp) struct writer *writer = NULL;
+	own(collector_stopp) struct collector *collector = NULL;
+	struct collector_options collect;
+	struct http_options door;
+	int r;
+
+	if ((r = database_open(&store, cfg, p)) ||
+	    (r = store_open_entities(store, &known.items, &known.count)) ||
+	    (r = node_find(&node, cfg, store)) || (r = queue_new(&queue)) ||
+	    (r = census_board_new(&board)) || (r = order_book_new(&book)))
+		return r;
+	door = http_options_of(cfg, node);
+	collect = collector_options_of(cfg, node, &known);
+	if (cfg->plant)
+		store_set_plant(store, take(cfg->plant));
+
+	/* The door opens first: it answers while the first scan runs. */
+	if ((r = http_start(&http, &door, store, board, queue, &url, p)))
+		return r;
+	log_info("listening url=%s", url);
+	if ((r = writer_start(&writer, store, queue)) ||
+	    (r = collector_start(&collector, &collect, queue, board, book)) ||
+	    (r = order_submit(book, &(struct order){ .kind = ORDER_SCAN,
+						     .done = scan_done,
+						     .arg = &scan_fd })))
+		return r;
+	serve_until_signal(signal_fd, scan_fd, board, cfg->report);
+	return 0;
+} /* stops in the reverse order */
+
+/* Blocked in every thread, which are all started later; read by main. */
+static int signals_open(void)
+{
+	sigset_t set;
+
+	signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	return signalfd(-1, &set, SFD_CLOEXEC);
+}
+
+int command_serve(int argc, char **argv)
+{
+	own(config_fini) struct config cfg = { 0 };
+	own(fd_closep) int signal_fd = -1;
+	struct problem p = { 0 };
+	int r;
+
+	if (command_wants_help(argc, argv)) {
+		help();
+		return 0;
+	}
+	r = config_make(&cfg, argc, argv);
+	if (r)
+		return r;
+	log_set_level(cfg.log_level);
+	log_info("starting version=%s db=%s", heapwatch_version(), cfg.db);
+	signal_fd = signals_open();
+	if (signal_fd < 0)
+		return command_failed(-errno, &p);
+	r = serve(&cfg, signal_fd, &p);
+	if (r)
+		return command_failed(r, &p);
+	log_info("stopped");
+	return 0;
+}

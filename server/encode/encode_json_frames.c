@@ -1,0 +1,184 @@
+/*
+ * Grafana's wire data frames (DataFrameJSON of @grafana/data): schema and
+ * columns of values; the only shape that can carry NaN and infinity.
+ */
+#include "encode.h"
+
+#include <math.h>
+
+#include "encode_parts.h"
+
+/* The data plane contract's name for a frame; NULL where none fits. */
+static const char *type_of(const struct frame *f)
+{
+	if (f->type == FRAME_TIMESERIES)
+		return "timeseries-wide";
+	return f->type == FRAME_NUMERIC ? "numeric-wide" : NULL;
+}
+
+static void put_meta(struct json *j, const struct frame *f)
+{
+	const char *type = type_of(f);
+
+	if (!type && f->notice_count == 0)
+		return;
+	json_key(j, "meta");
+	json_object(j);
+	if (type) {
+		json_put_string(j, "type", type);
+		json_key(j, "typeVersion");
+		json_array(j);
+		json_int(j, 0);
+		json_int(j, 1);
+		json_end(j);
+	}
+	put_notices(j, f);
+	json_end(j);
+}
+
+static void put_config(struct json *j, const struct field *field)
+{
+	if (!field->unit && !field->display_name && !field->interval_ms)
+		return;
+	json_key(j, "config");
+	json_object(j);
+	if (field->unit)
+		json_put_string(j, "unit", field->unit);
+	if (field->display_name)
+		json_put_string(j, "displayNameFromDS", field->display_name);
+	if (field->interval_ms)
+		json_put_int(j, "interval", field->interval_ms);
+	json_end(j);
+}
+
+static void put_field(struct json *j, const struct field *field)
+{
+	static const char *const words[] = {
+		[FIELD_TIME_MS] = "time",   [FIELD_F64] = "number",
+		[FIELD_I64] = "number",	    [FIELD_BOOL] = "boolean",
+		[FIELD_STRING] = "string",
+	};
+
+	json_object(j);
+	json_put_string(j, "name", field->name);
+	json_put_string(j, "type", words[field->cells->type]);
+	if (field->labels.count) {
+		json_key(j, "labels");
+		put_labels(j, &field->labels);
+	}
+	put_config(j, field);
+	json_end(j);
+}
+
+static void put_schema(struct json *j, const struct frame *f)
+{
+	json_key(j, "schema");
+	json_object(j);
+	if (*f->ref_id)
+		json_put_string(j, "refId", f->ref_id);
+	json_put_string(j, "name", f->name);
+	put_meta(j, f);
+	json_key(j, "fields");
+	json_array(j);
+	for (size_t i = 0; i < f->field_count; i++)
+		put_field(j, &f->fields[i]);
+	json_end(j);
+	json_end(j);
+}
+
+static void put_values(struct json *j, const struct frame *f)
+{
+	json_key(j, "values");
+	json_array(j);
+	for (size_t i = 0; i < f->field_count; i++) {
+		const struct cells *cells = f->fields[i].cells;
+
+		json_array(j);
+		for (size_t row = 0; row < cells->count; row++)
+			put_cell(j, cells, row);
+		json_end(j);
+	}
+	json_end(j);
+}
+
+/* What JSON has no number for, by the name of its list. */
+enum entity { NO_ENTITY, IS_NAN, IS_INF, IS_NEG_INF };
+
+static enum entity entity_of(const struct cells *c, size_t row)
+{
+	double value;
+
+	if (c->type != FIELD_F64 || !cells_valid(c, row))
+		return NO_ENTITY;
+	value = c->f64[row];
+	if (isnan(value))
+		return IS_NAN;
+	return !isinf(value) ? NO_ENTITY : value > 0 ? IS_INF : IS_NEG_INF;
+}
+
+static bool has_entities(const struct cells *c)
+{
+	for (size_t i = 0; i < c->count; i++) {
+		if (entity_of(c, i) != NO_ENTITY)
+			return true;
+	}
+	return false;
+}
+
+static void put_entity(struct json *j, const struct cells *c, const char *key,
+		       enum entity which)
+{
+	json_key(j, key);
+	json_array(j);
+	for (size_t i = 0; i < c->count; i++) {
+		if (entity_of(c, i) == which)
+			json_uint(j, i);
+	}
+	json_end(j);
+}
+
+/* Rows whose null is none; left out where all numbers are finite. */
+static void put_entities(struct json *j, const struct frame *f)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < f->field_count && !any; i++)
+		any = has_entities(f->fields[i].cells);
+	if (!any)
+		return;
+	json_key(j, "entities");
+	json_array(j);
+	for (size_t i = 0; i < f->field_count; i++) {
+		const struct cells *cells = f->fields[i].cells;
+
+		if (!has_entities(cells)) {
+			json_null(j);
+			continue;
+		}
+		json_object(j);
+		put_entity(j, cells, "NaN", IS_NAN);
+		put_entity(j, cells, "Inf", IS_INF);
+		put_entity(j, cells, "NegInf", IS_NEG_INF);
+		json_end(j);
+	}
+	json_end(j);
+}
+
+void encode_json_frames(struct buf *out, struct frame *const *frames,
+			size_t count)
+{
+	struct json j = json_writer(out);
+
+	json_array(&j);
+	for (size_t i = 0; i < count; i++) {
+		json_object(&j);
+		put_schema(&j, frames[i]);
+		json_key(&j, "data");
+		json_object(&j);
+		put_values(&j, frames[i]);
+		put_entities(&j, frames[i]);
+		json_end(&j);
+		json_end(&j);
+	}
+	json_end(&j);
+}

@@ -1,0 +1,23 @@
+/*
+ * The encoders there are.
+ */
+#include "encode.h"
+
+#include <string.h>
+
+static const struct encoder encoders[] = {
+	{ "json-classic", "application/json", encode_json_classic },
+	{ "json-frames", "application/json", encode_json_frames },
+	{ "prometheus", "text/plain; version=0.0.4; charset=utf-8",
+	  encode_prometheus },
+	{ "csv", "text/csv; charset=utf-8", encode_csv },
+};
+
+const struct encoder *encoder_find(const char *name)
+{
+	for (size_t i = 0; i < sizeof(encoders) / sizeof(encoders[0]); i++) {
+		if (strcmp(encoders[i].name, name) == 0)
+			return &encoders[i];
+	}
+	return NULL;
+}

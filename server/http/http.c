@@ -1,0 +1,460 @@
+/*
+ * The glue to libmicrohttpd: sockets, limits, bodies, headers.
+ *
+ * Strict towards clients, for loose parsing is how requests get smuggled;
+ * neither its post processor nor its digest authentication is used, for both
+ * had memory errors.
+ */
+#include "http.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <microhttpd.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+
+#include "route.h"
+
+#define PATH_MAX_LEN 1024
+#define HEADERS_MAX  (16 * 1024)	/* bytes, and of a line */
+#define DRAIN_MAX    (16 * 1024 * 1024) /* read of a body that is too large */
+#define IDLE_S	     30
+#define BODY_NS	     (30 * 1000000000ll) /* for all of a body to arrive */
+#define BACKLOG	     512
+
+struct http {
+	struct MHD_Daemon *daemon; /* owned */
+	struct site site;
+};
+
+/* One request on its way in; a connection has one after the other. */
+struct exchange {
+	struct buf body;
+	bool too_large;
+	uint64_t received;  /* bytes of the body */
+	int64_t started_ns; /* CLOCK_MONOTONIC */
+	bool answered;
+};
+
+/* ---- the address ---- */
+
+struct address {
+	union {
+		struct sockaddr any;
+		struct sockaddr_in v4;
+		struct sockaddr_in6 v6;
+	};
+	socklen_t len;
+};
+
+static int port_parse(in_port_t *out, const char *text)
+{
+	long port;
+	char *end;
+
+	if (!*text || strspn(text, "0123456789") != strlen(text))
+		return -EINVAL;
+	port = strtol(text, &end, 10);
+	if (port > 65535)
+		return -EINVAL;
+	*out = htons((uint16_t)port);
+	return 0;
+}
+
+/* "127.0.0.1:9817", "[::1]:9817", "localhost:9817" */
+static int address_parse(struct address *out, const char *text)
+{
+	const char *colon = strrchr(text, ':');
+	char host[64];
+	size_t len;
+	in_port_t port;
+
+	if (!colon || port_parse(&port, colon + 1))
+		return -EINVAL;
+	len = (size_t)(colon - text);
+	if (len >= sizeof(host))
+		return -EINVAL;
+	memcpy(host, text, len);
+	host[len] = '\0';
+	if (strcmp(host, "localhost") == 0)
+		snprintf(host, sizeof(host), "127.0.0.1");
+	*out = (struct address){ 0 };
+	if (len > 2 && host[0] == '[' && host[len - 1] == ']') {
+		host[len - 1] = '\0';
+		out->v6.sin6_family = AF_INET6;
+		out->v6.sin6_port = port;
+		out->len = sizeof(out->v6);
+		return inet_pton(AF_INET6, host + 1, &out->v6.sin6_addr) == 1 ?
+			       0 :
+			       -EINVAL;
+	}
+	out->v4.sin_family = AF_INET;
+	out->v4.sin_port = port;
+	out->len = sizeof(out->v4);
+	return inet_pton(AF_INET, host, &out->v4.sin_addr) == 1 ? 0 : -EINVAL;
+}
+
+static bool is_loopback(const struct address *a)
+{
+	if (a->any.sa_family == AF_INET6)
+		return IN6_IS_ADDR_LOOPBACK(&a->v6.sin6_addr);
+	return ntohl(a->v4.sin_addr.s_addr) >> 24 == 127;
+}
+
+static int listen_parse(struct address *out, const char *listen,
+			struct problem *p)
+{
+	if (address_parse(out, listen))
+		return problem_set(
+			p, PROBLEM_USAGE,
+			"listen must be an address and a port like "
+			"127.0.0.1:9817 or [::1]:9817, not \"%.64s\"",
+			listen);
+	if (!is_loopback(out))
+		return problem_set(p, PROBLEM_USAGE,
+				   "listen: %.64s is not loopback; serving "
+				   "other machines needs TLS and tokens, which "
+				   "this version does not have",
+				   listen);
+	return 0;
+}
+
+int listen_check(const char *listen, struct problem *p)
+{
+	struct address a;
+
+	return listen_parse(&a, listen, p);
+}
+
+static int bind_problem(int r, const char *listen, struct problem *p)
+{
+	if (r == -EADDRINUSE)
+		problem_set(p, PROBLEM_UNAVAILABLE,
+			    "%.64s is in use by another program; choose "
+			    "another with --listen",
+			    listen);
+	else if (r == -EACCES)
+		problem_set(p, PROBLEM_NOT_PERMITTED,
+			    "listening on %.64s needs CAP_NET_BIND_SERVICE",
+			    listen);
+	else
+		problem_set(p, PROBLEM_UNAVAILABLE,
+			    "cannot listen on %.64s: %s", listen, strerror(-r));
+	return r;
+}
+
+/* A listening socket, or -errno. */
+static int socket_listen(struct address *a)
+{
+	own(fd_closep) int fd =
+		socket(a->any.sa_family,
+		       SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int on = 1;
+
+	if (fd < 0 ||
+	    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) ||
+	    bind(fd, &a->any, a->len) || listen(fd, BACKLOG) ||
+	    getsockname(fd, &a->any, &a->len))
+		return -errno;
+	return take_fd(fd);
+}
+
+static int url_make(char **out, const struct address *a)
+{
+	char host[INET6_ADDRSTRLEN];
+	int r;
+
+	if (a->any.sa_family == AF_INET6) {
+		inet_ntop(AF_INET6, &a->v6.sin6_addr, host, sizeof(host));
+		r = asprintf(out, "http://[%s]:%u", host,
+			     ntohs(a->v6.sin6_port));
+	} else {
+		inet_ntop(AF_INET, &a->v4.sin_addr, host, sizeof(host));
+		r = asprintf(out, "http://%s:%u", host, ntohs(a->v4.sin_port));
+	}
+	return r < 0 ? -ENOMEM : 0;
+}
+
+/* ---- one request ---- */
+
+static const char *header(struct MHD_Connection *c, const char *name)
+{
+	return MHD_lookup_connection_value(c, MHD_HEADER_KIND, name);
+}
+
+static enum MHD_Result count_lengths(void *arg, enum MHD_ValueKind kind,
+				     const char *key, const char *value)
+{
+	int *count = arg;
+
+	(void)kind;
+	(void)value;
+	*count += strcasecmp(key, "Content-Length") == 0;
+	return MHD_YES;
+}
+
+/* Two ways to tell where a body ends are how requests are smuggled. */
+static bool framing_is_ambiguous(struct MHD_Connection *c)
+{
+	const char *encoding = header(c, "Transfer-Encoding");
+	int lengths = 0;
+
+	MHD_get_connection_values(c, MHD_HEADER_KIND, count_lengths, &lengths);
+	return lengths > 1 || (encoding && lengths > 0) ||
+	       (encoding && strcasecmp(encoding, "chunked") != 0);
+}
+
+static void add_headers(struct MHD_Response *response, const struct reply *a)
+{
+	if (a->type)
+		MHD_add_response_header(response, "Content-Type", a->type);
+	if (a->allow)
+		MHD_add_response_header(response, "Allow", a->allow);
+	if (a->type && strncmp(a->type, "text/html", 9) == 0)
+		MHD_add_response_header(
+			response, "Content-Security-Policy",
+			"default-src 'none'; frame-ancestors 'none'");
+	MHD_add_response_header(response, "Cache-Control", "no-store");
+	MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
+}
+
+/* Takes the body of the reply. */
+static enum MHD_Result send_reply(struct MHD_Connection *c, struct reply *a,
+				  bool end)
+{
+	struct MHD_Response *response;
+	enum MHD_Result sent;
+	bool empty = a->body.len == 0;
+
+	response = MHD_create_response_from_buffer(
+		a->body.len, empty ? (void *)"" : a->body.data,
+		empty ? MHD_RESPMEM_PERSISTENT : MHD_RESPMEM_MUST_FREE);
+	if (empty || !response)
+		buf_fini(&a->body);
+	if (!response)
+		return MHD_NO;
+	add_headers(response, a);
+	if (end)
+		MHD_add_response_header(response, "Connection", "close");
+	sent = MHD_queue_response(c, (unsigned)a->status, response);
+	MHD_destroy_response(response);
+	return sent;
+}
+
+static enum MHD_Result send_problem(struct http *h, struct MHD_Connection *c,
+				    const struct problem *p)
+{
+	struct reply a = { 0 };
+
+	atomic_fetch_add(&h->site.requests, 1);
+	atomic_fetch_add(&h->site.refused, 1);
+	reply_problem(&a, p);
+	return send_reply(c, &a, true);
+}
+
+static enum MHD_Result too_large(struct http *h, struct MHD_Connection *c)
+{
+	struct problem p = { 0 };
+
+	problem_set(&p, PROBLEM_TOO_LARGE,
+		    "the body is larger than %lld bytes (http.body_max)",
+		    (long long)h->site.options.body_max);
+	return send_problem(h, c, &p);
+}
+
+static enum MHD_Result answer(struct http *h, struct MHD_Connection *c,
+			      const char *method, const char *url,
+			      struct exchange *e)
+{
+	const char *accept = header(c, "Accept");
+	struct reply a = { 0 };
+	struct problem p = { 0 };
+	char path[PATH_MAX_LEN];
+	struct request q = {
+		.site = &h->site,
+		.method = method,
+		.path = path,
+		.accept = accept ? accept : "",
+		.body = e->body.data,
+		.body_len = e->body.len,
+	};
+
+	if (e->too_large)
+		return too_large(h, c);
+	if (buf_error(&e->body)) {
+		problem_set(&p, PROBLEM_INTERNAL, "out of memory");
+		return send_problem(h, c, &p);
+	}
+	if (path_clean(path, sizeof(path), url)) {
+		problem_set(&p, PROBLEM_BAD_REQUEST,
+			    "the path is longer than %d bytes", PATH_MAX_LEN);
+		return send_problem(h, c, &p);
+	}
+	routes_answer(&q, &a);
+	atomic_fetch_add(&h->site.requests, 1);
+	if (a.status >= 400)
+		atomic_fetch_add(&h->site.refused, 1);
+	return send_reply(c, &a, false);
+}
+
+/* Headers are here, the body is not. */
+static enum MHD_Result begin(struct http *h, struct MHD_Connection *c,
+			     void **state)
+{
+	struct exchange *e = calloc(1, sizeof(*e));
+	const char *length = header(c, "Content-Length");
+	struct problem p = { 0 };
+
+	if (!e)
+		return MHD_NO;
+	e->started_ns = clock_monotonic_ns();
+	*state = e;
+	if (framing_is_ambiguous(c)) {
+		problem_set(&p, PROBLEM_BAD_REQUEST,
+			    "Content-Length and Transfer-Encoding contradict "
+			    "each other");
+		e->answered = true;
+		return send_problem(h, c, &p);
+	}
+	if (length && strtoull(length, NULL, 10) > DRAIN_MAX) {
+		e->answered = true;
+		return too_large(h, c);
+	}
+	return MHD_YES;
+}
+
+/* A body that is too large is read to its end, so that the client gets to
+ * read the answer; one without end, or that trickles in, ends the
+ * connection. */
+static enum MHD_Result receive(struct http *h, struct exchange *e,
+			       const char *data, size_t *len)
+{
+	e->received += *len;
+	if (e->received > (uint64_t)h->site.options.body_max)
+		e->too_large = true;
+	if (e->too_large)
+		buf_fini(&e->body);
+	else
+		buf_add(&e->body, data, *len);
+	*len = 0;
+	if (e->received > DRAIN_MAX ||
+	    clock_monotonic_ns() - e->started_ns > BODY_NS)
+		return MHD_NO;
+	return MHD_YES;
+}
+
+static enum MHD_Result on_request(void *arg, struct MHD_Connection *c,
+				  const char *url, const char *method,
+				  const char *version, const char *data,
+				  size_t *len, void **state)
+{
+	struct http *h = arg;
+	struct exchange *e = *state;
+
+	(void)version;
+	if (!e)
+		return begin(h, c, state);
+	if (*len)
+		return receive(h, e, data, len);
+	if (e->answered)
+		return MHD_YES;
+	e->answered = true;
+	return answer(h, c, method, url, e);
+}
+
+static void on_completed(void *arg, struct MHD_Connection *c, void **state,
+			 enum MHD_RequestTerminationCode code)
+{
+	struct exchange *e = *state;
+
+	(void)arg;
+	(void)c;
+	(void)code;
+	if (!e)
+		return;
+	buf_fini(&e->body);
+	free(e);
+	*state = NULL;
+}
+
+static void on_log(void *arg, const char *format, va_list args)
+	__attribute__((format(printf, 2, 0)));
+
+static void on_log(void *arg, const char *format, va_list args)
+{
+	char line[512];
+
+	(void)arg;
+	vsnprintf(line, sizeof(line), format, args);
+	line[strcspn(line, "\r\n")] = '\0';
+	log_debug("http library message=\"%s\"", line);
+}
+
+/* ---- life ---- */
+
+static struct MHD_Daemon *daemon_start(struct http *h, int fd)
+{
+	const struct http_options *o = &h->site.options;
+
+	return MHD_start_daemon(
+		MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_USE_ERROR_LOG,
+		0, NULL, NULL, on_request, h, MHD_OPTION_EXTERNAL_LOGGER,
+		on_log, NULL, MHD_OPTION_LISTEN_SOCKET, fd,
+		MHD_OPTION_THREAD_POOL_SIZE, (unsigned)o->threads,
+		MHD_OPTION_CONNECTION_LIMIT, (unsigned)o->connections_max,
+		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S,
+		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADERS_MAX,
+		MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_NOTIFY_COMPLETED,
+		on_completed, NULL, MHD_OPTION_END);
+}
+
+int http_start(struct http **out, const struct http_options *o,
+	       struct store *store, struct census_board *board,
+	       struct queue *queue, char **url_out, struct problem *p)
+{
+	own(freep) struct http *h = calloc(1, sizeof(*h));
+	own(freep) char *url = NULL;
+	own(fd_closep) int fd = -1;
+	struct address address;
+	int r;
+
+	if (!h)
+		return -ENOMEM;
+	h->site = (struct site){ .options = *o,
+				 .store = store,
+				 .board = board,
+				 .queue = queue,
+				 .started_ns = clock_monotonic_ns() };
+	r = listen_parse(&address, o->listen, p);
+	if (r)
+		return r;
+	fd = socket_listen(&address);
+	if (fd < 0)
+		return bind_problem(fd, o->listen, p);
+	r = url_make(&url, &address);
+	if (r)
+		return r;
+	h->daemon = daemon_start(h, fd);
+	if (!h->daemon)
+		return problem_set(p, PROBLEM_INTERNAL,
+				   "cannot start the HTTP threads");
+	(void)take_fd(fd); /* the daemon's */
+	if (url_out)
+		*url_out = take(url);
+	*out = take(h);
+	return 0;
+}
+
+void http_stop(struct http *h)
+{
+	if (!h)
+		return;
+	MHD_stop_daemon(h->daemon);
+	free(h);
+}

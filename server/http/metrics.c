@@ -1,0 +1,184 @@
+/* POST /metrics and its options: what the query editor of Grafana offers. */
+#include <errno.h>
+#include <string.h>
+
+#include "request_parse.h"
+#include "route.h"
+
+/* An option of every metric; labels follow as options of their own. */
+static const struct option {
+	const char *name, *label, *type, *placeholder;
+} options[] = {
+	{ "format", "Format", "select", "timeseries" },
+	{ "agg", "Aggregate series", "select", "none" },
+	{ "by", "By labels", "multi-select", NULL },
+	{ "fn", "Function over time", "select", "the metric's own" },
+	{ "step", "Step", "input", "from the panel" },
+	{ "top", "Top", "input", "all; -5: lowest five" },
+	{ "shift", "Shift", "input", "1d" },
+	{ "legend", "Legend", "input", "{{service}}" },
+};
+
+static const char *const formats[] = { "timeseries", "table", "latest",
+				       "frames" };
+
+/* Labels that are offered even before there is any series. */
+static const char *const labels[] = { "node", "service", "instance", "runtime",
+				      "pid" };
+
+static void put_choice(struct json *j, const char *value)
+{
+	json_begin_object(j);
+	json_put_string(j, "label", value);
+	json_put_string(j, "value", value);
+	json_end(j);
+}
+
+/* False: the option has no fixed choices. */
+static bool put_choices(struct json *j, const char *name)
+{
+	if (strcmp(name, "format") == 0) {
+		for (size_t i = 0; i < ARRAY_SIZE(formats); i++)
+			put_choice(j, formats[i]);
+	} else if (strcmp(name, "agg") == 0) {
+		for (int a = 0; a < AGG_WORD_COUNT; a++)
+			put_choice(j, agg_word((enum agg)a));
+	} else if (strcmp(name, "fn") == 0) {
+		for (int f = FN_LAST; f < FN_WORD_COUNT; f++)
+			put_choice(j, fn_word((enum fn)f));
+	} else {
+		return false;
+	}
+	return true;
+}
+
+static void put_option(struct json *j, const char *name, const char *label,
+		       const char *type, const char *placeholder)
+{
+	json_begin_object(j);
+	json_put_string(j, "name", name);
+	json_put_string(j, "label", label);
+	json_put_string(j, "type", type);
+	if (placeholder)
+		json_put_string(j, "placeholder", placeholder);
+	if (strcmp(type, "select") == 0) {
+		json_key(j, "options");
+		json_begin_array(j);
+		put_choices(j, name);
+		json_end(j);
+	}
+	json_end(j);
+}
+
+static bool is_known(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(labels); i++) {
+		if (strcmp(labels[i], name) == 0)
+			return true;
+	}
+	return payload_reserved(name);
+}
+
+static void put_metric(struct json *j, const struct metric_info *m,
+		       char *const *names, size_t count)
+{
+	json_begin_object(j);
+	json_put_string(j, "label", m->name);
+	json_put_string(j, "value", m->name);
+	json_put_string(j, "description", m->help);
+	json_key(j, "payloads");
+	json_begin_array(j);
+	for (size_t i = 0; i < ARRAY_SIZE(labels); i++)
+		put_option(j, labels[i], labels[i], "multi-select", NULL);
+	for (size_t i = 0; i < count; i++) {
+		if (!is_known(names[i]))
+			put_option(j, names[i], names[i], "multi-select", NULL);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(options); i++)
+		put_option(j, options[i].name, options[i].label,
+			   options[i].type, options[i].placeholder);
+	json_end(j);
+	json_end(j);
+}
+
+/*
+ * Always the whole list: "metric" of the body is what the editor shows now,
+ * and it blanks a metric that the answer lacks.
+ */
+int handle_metric_list(const struct request *q, struct reply *a,
+		       struct problem *p)
+{
+	own(json_decrefp) json_t *body = NULL;
+	own(view_closep) struct view *view = NULL;
+	struct json j = json_writer(&a->body);
+	char **names = NULL;
+	size_t count = 0;
+	int r;
+
+	if ((r = body_parse(&body, q->body, q->body_len, p)) ||
+	    (r = site_view(&view, q->site, p)) ||
+	    (r = view_label_names(view, NULL, 0, &names, &count)))
+		return r;
+	json_begin_array(&j);
+	for (int m = 0; m < METRIC_COUNT; m++)
+		put_metric(&j, metric_info((enum metric)m), names, count);
+	json_end(&j);
+	strings_free(names, count);
+	return 0;
+}
+
+/* The labels there are, or the values of one, as choices. */
+static int put_stored(struct json *j, const struct request *q,
+		      const char *label, const json_t *payload,
+		      struct problem *p)
+{
+	own(matcher_list_fini) struct matcher_list l = { 0 };
+	own(view_closep) struct view *view = NULL;
+	own(json_decrefp) json_t *others = json_copy((json_t *)payload);
+	char **texts = NULL;
+	size_t count = 0;
+	int r;
+
+	/* What is chosen already must not hide the other choices. */
+	if (others && label)
+		json_object_del(others, label);
+	if ((others && (r = matchers_add_payload(&l, others, p))) ||
+	    (r = site_view(&view, q->site, p)))
+		return r;
+	r = label ? view_label_values(view, label, l.items, l.count, &texts,
+				      &count) :
+		    view_label_names(view, l.items, l.count, &texts, &count);
+	for (size_t i = 0; i < count && !r; i++)
+		put_choice(j, texts[i]);
+	strings_free(texts, count);
+	return r;
+}
+
+int handle_metric_options(const struct request *q, struct reply *a,
+			  struct problem *p)
+{
+	own(json_decrefp) json_t *body = NULL;
+	struct json j = json_writer(&a->body);
+	const json_t *payload;
+	const char *name;
+	int r;
+
+	r = body_parse(&body, q->body, q->body_len, p);
+	if (r)
+		return r;
+	name = json_string_value(json_object_get(body, "name"));
+	payload = json_object_get(body, "payload");
+	if (!json_is_object(payload))
+		payload = NULL;
+	if (!name || !label_name_valid(name))
+		return problem_set(
+			p, PROBLEM_BAD_REQUEST,
+			"name must be the name of an option or a label");
+	json_begin_array(&j);
+	if (strcmp(name, "by") == 0)
+		r = put_stored(&j, q, NULL, NULL, p);
+	else if (!put_choices(&j, name) && !payload_reserved(name))
+		r = put_stored(&j, q, name, payload, p);
+	json_end(&j);
+	return r;
+}

@@ -1,0 +1,1108 @@
+#include "request_parse.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "common/buf.h"
+#include "common/units.h"
+
+#define TEXT_MAX 8192 /* bytes of one parameter */
+#define HOUR_MS	 (60 * 60 * 1000ll)
+
+static int bad(struct problem *p, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+static int bad(struct problem *p, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	problem_vset(p, PROBLEM_BAD_REQUEST, format, args);
+	va_end(args);
+	return -EINVAL;
+}
+
+/* ---- the body ---- */
+
+/* Brackets outside of strings; jansson itself would go 2048 deep. */
+static bool too_deep(const char *data, size_t len)
+{
+	int depth = 0;
+	bool text = false;
+
+	for (size_t i = 0; i < len; i++) {
+		char c = data[i];
+
+		if (text && c == '\\')
+			i++;
+		else if (c == '"')
+			text = !text;
+		else if (!text && (c == '{' || c == '['))
+			depth++;
+		else if (!text && (c == '}' || c == ']'))
+			depth--;
+		if (depth > BODY_DEPTH_MAX)
+			return true;
+	}
+	return false;
+}
+
+int body_parse(json_t **out, const char *data, size_t len, struct problem *p)
+{
+	json_error_t error;
+	json_t *body;
+
+	if (len == 0) {
+		*out = json_object();
+		return *out ? 0 : -ENOMEM;
+	}
+	if (too_deep(data, len))
+		return bad(p, "the body is nested deeper than %d",
+			   BODY_DEPTH_MAX);
+	body = json_loadb(data, len, JSON_REJECT_DUPLICATES, &error);
+	if (!body)
+		return bad(p, "the body is not JSON: line %d column %d: %s",
+			   error.line, error.column, error.text);
+	if (!json_is_object(body)) {
+		json_decref(body);
+		return bad(p, "the body must be a JSON object");
+	}
+	*out = body;
+	return 0;
+}
+
+/* ---- words ---- */
+
+void words_fini(struct words *w)
+{
+	for (size_t i = 0; i < w->count; i++)
+		free(w->items[i].text);
+	free(w->items);
+	*w = (struct words){ 0 };
+}
+
+static int words_add(struct words *w, const char *text, size_t len,
+		     bool pattern)
+{
+	struct word *items;
+
+	if (len == 0)
+		return 0;
+	if ((len == 1 && *text == '*') ||
+	    (len == 2 && !memcmp(text, ".*", 2)) ||
+	    (len == 6 && !memcmp(text, "$__all", 6))) {
+		w->all = true;
+		return 0;
+	}
+	if (w->count == WORDS_MAX)
+		return -E2BIG;
+	items = realloc(w->items, (w->count + 1) * sizeof(*items));
+	if (!items)
+		return -ENOMEM;
+	w->items = items;
+	items[w->count] = (struct word){ strndup(text, len), pattern };
+	if (!items[w->count].text)
+		return -ENOMEM;
+	w->count++;
+	return 0;
+}
+
+/* No literal of Grafana's has these without a backslash before them. */
+static bool is_pattern(const char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		if (strchr("*+?[]^$", text[i]))
+			return true;
+		if (text[i] == '\\' &&
+		    (++i == len || isalnum((unsigned char)text[i])))
+			return true;
+	}
+	return false;
+}
+
+/* "hist\(3\)" -> hist(3) */
+static int add_literal(struct words *w, const char *text, size_t len)
+{
+	char plain[TEXT_MAX + 1];
+	size_t count = 0;
+
+	for (size_t i = 0; i < len; i++) {
+		if (text[i] == '\\')
+			i++;
+		plain[count++] = text[i];
+	}
+	return words_add(w, plain, count, false);
+}
+
+/* Is text "(" ... ")" or "{" ... "}" as a whole? */
+static bool wrapped(const char *text, size_t len, char open, char close)
+{
+	int depth = 0;
+
+	if (len < 2 || text[0] != open || text[len - 1] != close)
+		return false;
+	for (size_t i = 0; i < len; i++) {
+		if (text[i] == '\\')
+			i++;
+		else if (text[i] == open)
+			depth++;
+		else if (text[i] == close && --depth == 0)
+			return i == len - 1;
+	}
+	return false;
+}
+
+/* The next separator outside of parentheses, or len. *nested is set when one
+ * stands inside of them. */
+static size_t next_separator(const char *text, size_t len, char separator,
+			     bool *nested)
+{
+	int depth = 0;
+
+	for (size_t i = 0; i < len; i++) {
+		if (text[i] == '\\')
+			i++;
+		else if (text[i] == '(')
+			depth++;
+		else if (text[i] == ')')
+			depth--;
+		else if (text[i] == separator && depth <= 0)
+			return i;
+		else if (text[i] == separator)
+			*nested = true;
+	}
+	return len;
+}
+
+struct set {
+	const char *text;
+	size_t len;
+	char separator; /* 0: one value */
+};
+
+/* Which of the forms is it: "(a|b)", "{a,b}", "a|b", "a,b", "a"? */
+static struct set find_set(const char *text, size_t len)
+{
+	bool nested = false;
+
+	if (wrapped(text, len, '(', ')'))
+		return (struct set){ text + 1, len - 2, '|' };
+	if (wrapped(text, len, '{', '}'))
+		return (struct set){ text + 1, len - 2, ',' };
+	if (next_separator(text, len, '|', &nested) < len)
+		return (struct set){ text, len, '|' };
+	if (next_separator(text, len, ',', &nested) < len)
+		return (struct set){ text, len, ',' };
+	return (struct set){ text, len, 0 };
+}
+
+/* An alternation of which one part is a pattern stays one pattern. */
+static bool set_is_pattern(struct set s)
+{
+	bool nested = false;
+
+	if (s.separator == ',')
+		return false;
+	next_separator(s.text, s.len, '|', &nested);
+	return nested || is_pattern(s.text, s.len);
+}
+
+static int split(struct words *w, const char *text, size_t len)
+{
+	struct set s = find_set(text, len);
+	bool nested = false;
+	int r = 0;
+
+	if (set_is_pattern(s))
+		return words_add(w, text, len, true);
+	if (!s.separator)
+		return add_literal(w, text, len);
+	for (;;) {
+		size_t part =
+			next_separator(s.text, s.len, s.separator, &nested);
+
+		r = is_pattern(s.text, part) ?
+			    words_add(w, s.text, part, true) :
+			    add_literal(w, s.text, part);
+		if (r || part == s.len)
+			return r;
+		s.text += part + 1;
+		s.len -= part + 1;
+	}
+}
+
+/* One scalar of JSON as text: 10 and "10" are the same. False: it is none. */
+static bool scalar_text(const json_t *v, char out[32], const char **text)
+{
+	*text = out;
+	switch (json_typeof(v)) {
+	case JSON_STRING:
+		*text = json_string_value(v);
+		return true;
+	case JSON_INTEGER:
+		snprintf(out, 32, "%lld", (long long)json_integer_value(v));
+		return true;
+	case JSON_REAL:
+		snprintf(out, 32, "%.15g", json_real_value(v));
+		return true;
+	case JSON_TRUE:
+	case JSON_FALSE:
+		*text = json_is_true(v) ? "true" : "false";
+		return true;
+	default:
+		return false;
+	}
+}
+
+static int words_add_json(struct words *w, const json_t *v, const char *field,
+			  struct problem *p)
+{
+	char number[32];
+	const char *text;
+	size_t len;
+	int r;
+
+	if (json_is_null(v))
+		return 0;
+	if (!scalar_text(v, number, &text))
+		return bad(p, "%.100s must be text, a number or a list of them",
+			   field);
+	len = strlen(text);
+	if (len > TEXT_MAX)
+		return bad(p, "%.100s is longer than %d bytes", field,
+			   TEXT_MAX);
+	/* A number has signs that would be a pattern's: "1e+06". */
+	r = json_is_number(v) ? words_add(w, text, len, false) :
+				split(w, text, len);
+	if (r == -E2BIG)
+		return bad(p, "%.100s has more than %d values", field,
+			   WORDS_MAX);
+	return r;
+}
+
+int words_parse(struct words *out, const json_t *value, const char *field,
+		struct problem *p)
+{
+	struct words w = { 0 };
+	size_t i;
+	json_t *item;
+	int r = 0;
+
+	if (json_is_array(value)) {
+		json_array_foreach(value, i, item)
+		{
+			r = words_add_json(&w, item, field, p);
+			if (r)
+				break;
+		}
+	} else if (value) {
+		r = words_add_json(&w, value, field, p);
+	}
+	if (r)
+		words_fini(&w);
+	else
+		*out = w;
+	return r;
+}
+
+/* ---- matchers ---- */
+
+void matcher_list_fini(struct matcher_list *l)
+{
+	for (size_t i = 0; i < l->count; i++)
+		matcher_fini(&l->items[i]);
+	free(l->items);
+	*l = (struct matcher_list){ 0 };
+}
+
+/* Weights, about: a value with its pointer, a compiled pattern. */
+#define VALUE_BYTES   64
+#define PATTERN_BYTES 8192
+
+static int spend(struct matcher_list *l, size_t bytes, struct problem *p)
+{
+	l->spent += bytes;
+	if (l->spent > CONDITIONS_MAX)
+		return problem_set(p, PROBLEM_TOO_MUCH,
+				   "too many conditions in one request; ask "
+				   "for fewer targets or values");
+	return 0;
+}
+
+static int add_value(struct matcher_list *l, struct matcher *m,
+		     const char *value, struct problem *p)
+{
+	int r = spend(l, VALUE_BYTES + strlen(value), p);
+
+	return r ? r : matcher_add_value(m, value);
+}
+
+/* A matcher of one value at the end of the list; *out is the list's. */
+static int add_matcher(struct matcher_list *l, struct matcher **out,
+		       const char *label, enum match_op op, const char *value,
+		       struct problem *p)
+{
+	struct matcher *items;
+	int r;
+
+	if (!label_name_valid(label))
+		return bad(p, "\"%.64s\" is no name of a label", label);
+	r = spend(l, sizeof(*items) + VALUE_BYTES + strlen(value), p);
+	if (!r && (op == MATCH_REGEX || op == MATCH_NOT_REGEX))
+		r = spend(l, PATTERN_BYTES, p);
+	if (r)
+		return r;
+	items = realloc(l->items, (l->count + 1) * sizeof(*items));
+	if (!items)
+		return -ENOMEM;
+	l->items = items;
+	items[l->count] = (struct matcher){ 0 };
+	r = matcher_init(&items[l->count], label, op, value, p);
+	if (r)
+		return r;
+	*out = &items[l->count++];
+	return 0;
+}
+
+static void quote(struct buf *out, const char *text)
+{
+	for (; *text; text++) {
+		unsigned char c = (unsigned char)*text;
+
+		if (c < 0x80 && !isalnum(c) && c != '_')
+			buf_putc(out, '\\');
+		buf_putc(out, *text);
+	}
+}
+
+/* Patterns and literals together are one pattern. */
+static int add_mixed(struct matcher_list *l, const char *label,
+		     const struct words *w, struct problem *p)
+{
+	struct buf b = BUF_INIT;
+	struct matcher *m;
+	int r;
+
+	for (size_t i = 0; i < w->count; i++) {
+		buf_puts(&b, i ? "|" : "");
+		if (w->items[i].pattern)
+			buf_printf(&b, "(?:%s)", w->items[i].text);
+		else
+			quote(&b, w->items[i].text);
+	}
+	r = buf_error(&b);
+	if (!r)
+		r = add_matcher(l, &m, label, MATCH_REGEX, buf_cstr(&b), p);
+	buf_fini(&b);
+	return r;
+}
+
+static int add_words(struct matcher_list *l, const char *label,
+		     const struct words *w, struct problem *p)
+{
+	enum match_op op = w->count == 1 ? MATCH_EQUAL : MATCH_ONE_OF;
+	struct matcher *m;
+	int r;
+
+	if (w->all || w->count == 0)
+		return 0;
+	for (size_t i = 0; i < w->count; i++) {
+		if (w->items[i].pattern && w->count == 1)
+			return add_matcher(l, &m, label, MATCH_REGEX,
+					   w->items[0].text, p);
+		if (w->items[i].pattern)
+			return add_mixed(l, label, w, p);
+	}
+	r = add_matcher(l, &m, label, op, w->items[0].text, p);
+	for (size_t i = 1; i < w->count && !r; i++)
+		r = add_value(l, m, w->items[i].text, p);
+	return r;
+}
+
+int matchers_add_value(struct matcher_list *l, const char *label,
+		       const json_t *value, struct problem *p)
+{
+	struct words w = { 0 };
+	char field[96];
+	int r;
+
+	if (!label_name_valid(label))
+		return bad(p,
+			   "payload.%.64s is neither an option nor the name of "
+			   "a label",
+			   label);
+	snprintf(field, sizeof(field), "payload.%.64s", label);
+	r = words_parse(&w, value, field, p);
+	if (!r)
+		r = add_words(l, label, &w, p);
+	words_fini(&w);
+	return r;
+}
+
+/* The values of a filter with =| or !=|, literal as they are. */
+static int add_filter_values(struct matcher_list *l, const char *key,
+			     enum match_op op, const json_t *values,
+			     struct problem *p)
+{
+	struct matcher *m = NULL;
+	char number[32];
+	const char *text;
+	json_t *v;
+	size_t i;
+	int r = 0;
+
+	if (json_array_size(values) > WORDS_MAX)
+		return bad(p, "filters: %.64s has more than %d values", key,
+			   WORDS_MAX);
+	json_array_foreach(values, i, v)
+	{
+		if (!scalar_text(v, number, &text))
+			return bad(p, "filters: values of %.64s must be text",
+				   key);
+		r = m ? add_value(l, m, text, p) :
+			add_matcher(l, &m, key, op, text, p);
+		if (r)
+			return r;
+	}
+	return r;
+}
+
+static int add_filter(struct matcher_list *l, const json_t *filter,
+		      struct problem *p)
+{
+	const char *key = json_string_value(json_object_get(filter, "key"));
+	const char *word =
+		json_string_value(json_object_get(filter, "operator"));
+	const json_t *value = json_object_get(filter, "value");
+	const json_t *values = json_object_get(filter, "values");
+	struct matcher *m;
+	enum match_op op;
+	const char *text;
+	char number[32];
+
+	if (!key || !word)
+		return bad(p, "filters: each wants a key and an operator");
+	if (!*key)
+		return 0; /* a filter that is still being typed */
+	if (match_op_parse(&op, word))
+		return bad(p,
+			   "filters: operator \"%.16s\" of %.64s is none of = "
+			   "!= =~ !~ =| !=|",
+			   word, key);
+	if ((op == MATCH_ONE_OF || op == MATCH_NONE_OF) &&
+	    json_array_size(values) > 0)
+		return add_filter_values(l, key, op, values, p);
+	if (!value || !scalar_text(value, number, &text))
+		return bad(p, "filters: the value of %.64s must be text", key);
+	return add_matcher(l, &m, key, op, text, p);
+}
+
+int matchers_add_filters(struct matcher_list *l, const json_t *filters,
+			 struct problem *p)
+{
+	json_t *filter;
+	size_t i;
+	int r = 0;
+
+	if (!filters || json_is_null(filters))
+		return 0;
+	if (!json_is_array(filters) || json_array_size(filters) > 100)
+		return bad(p, "filters must be a list of at most 100");
+	json_array_foreach(filters, i, filter)
+	{
+		r = add_filter(l, filter, p);
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
+bool payload_reserved(const char *key)
+{
+	static const char *const words[] = {
+		"matchers", "metric", "target", "agg",	  "by",	    "fn",
+		"step",	    "top",    "shift",	"legend", "format", "frame",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+		if (strcmp(words[i], key) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* "matchers": {label: values}, or a list in the shape of filters. */
+static int add_matchers_option(struct matcher_list *l, const json_t *v,
+			       struct problem *p)
+{
+	const char *label;
+	json_t *value;
+	int r;
+
+	if (!json_is_object(v))
+		return matchers_add_filters(l, v, p);
+	json_object_foreach((json_t *)v, label, value)
+	{
+		r = matchers_add_value(l, label, value, p);
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
+int matchers_add_payload(struct matcher_list *l, const json_t *payload,
+			 struct problem *p)
+{
+	const char *key;
+	json_t *value;
+	int r;
+
+	json_object_foreach((json_t *)payload, key, value)
+	{
+		if (payload_reserved(key))
+			continue;
+		r = matchers_add_value(l, key, value, p);
+		if (r)
+			return r;
+	}
+	return add_matchers_option(l, json_object_get(payload, "matchers"), p);
+}
+
+/* ---- time ---- */
+
+/* Below this a number means seconds: 1e11 s is the year 5138, 1e11 ms 1973. */
+#define SECONDS_BELOW 100000000000.0
+
+static int number_time(int64_t *out_ms, double value)
+{
+	double ms = value < SECONDS_BELOW ? value * 1000 : value;
+
+	if (!(ms >= 0 && ms < 1e14))
+		return -EINVAL;
+	*out_ms = (int64_t)ms;
+	return 0;
+}
+
+/* "now", "now-6h", "now+1h" */
+static int relative_time(int64_t *out_ms, const char *text, int64_t now_ms)
+{
+	int64_t ms = 0;
+
+	text += strlen("now");
+	if (*text && ((*text != '-' && *text != '+') ||
+		      duration_parse(&ms, text + 1) || ms > INT64_MAX / 4))
+		return -EINVAL;
+	*out_ms = *text == '-' ? now_ms - ms : now_ms + ms;
+	return 0;
+}
+
+/* "Z", "+02:00" -> minutes east. */
+static int zone_parse(int *out, const char *text)
+{
+	int hours, minutes, end = 0;
+
+	if (strcmp(text, "Z") == 0 || strcmp(text, "z") == 0) {
+		*out = 0;
+		return 0;
+	}
+	if (strlen(text) != 6 || (*text != '+' && *text != '-') ||
+	    sscanf(text + 1, "%2d:%2d%n", &hours, &minutes, &end) != 2 ||
+	    end != 5 || hours > 23 || minutes > 59)
+		return -EINVAL;
+	*out = (hours * 60 + minutes) * (*text == '-' ? -1 : 1);
+	return 0;
+}
+
+/* RFC 3339 with or without a fraction of the second. */
+static int iso_time(int64_t *out_ms, const char *text)
+{
+	struct tm tm = { 0 };
+	int end = 0, zone, ms = 0, scale = 100;
+
+	if (sscanf(text, "%4d-%2d-%2d%*1[Tt ]%2d:%2d:%2d%n", &tm.tm_year,
+		   &tm.tm_mon, &tm.tm_mday, &tm.tm_hour, &tm.tm_min, &tm.tm_sec,
+		   &end) != 6 ||
+	    end != 19)
+		return -EINVAL;
+	text += end;
+	if (*text == '.') {
+		for (text++; isdigit((unsigned char)*text); text++) {
+			ms += (*text - '0') * scale;
+			scale /= 10;
+		}
+	}
+	if (zone_parse(&zone, text) || tm.tm_year < 1970 || tm.tm_mon < 1 ||
+	    tm.tm_mon > 12 || tm.tm_mday < 1 || tm.tm_mday > 31 ||
+	    tm.tm_hour < 0 || tm.tm_hour > 23 || tm.tm_min < 0 ||
+	    tm.tm_min > 59 || tm.tm_sec < 0 || tm.tm_sec > 60)
+		return -EINVAL;
+	tm.tm_year -= 1900;
+	tm.tm_mon -= 1;
+	*out_ms = ((int64_t)timegm(&tm) - zone * 60) * 1000 + ms;
+	return 0;
+}
+
+int time_parse(int64_t *out_ms, const json_t *value, int64_t now_ms,
+	       const char *field, struct problem *p)
+{
+	const char *text = json_string_value(value);
+	int r = -EINVAL;
+
+	if (json_is_number(value))
+		r = number_time(out_ms, json_number_value(value));
+	else if (text && *text && strspn(text, "0123456789.") == strlen(text))
+		r = number_time(out_ms, strtod(text, NULL));
+	else if (text && strncmp(text, "now", 3) == 0)
+		r = relative_time(out_ms, text, now_ms);
+	else if (text)
+		r = iso_time(out_ms, text);
+	if (r)
+		return bad(p,
+			   "%s must be a time: 2026-11-22T15:00:00Z, Unix "
+			   "seconds or milliseconds, or now-6h",
+			   field);
+	return 0;
+}
+
+/* ---- questions ---- */
+
+/* The one value of an option; *out is the words'. NULL: not given. */
+static int single(const char **out, struct words *w, const json_t *payload,
+		  const char *key, struct problem *p)
+{
+	char field[96];
+	int r;
+
+	snprintf(field, sizeof(field), "payload.%s", key);
+	r = words_parse(w, json_object_get(payload, key), field, p);
+	if (r)
+		return r;
+	if (w->count > 1)
+		return bad(p, "%s wants one value, not %zu", field, w->count);
+	*out = w->count ? w->items[0].text : NULL;
+	return 0;
+}
+
+/* A duration; a bare number is seconds. */
+static int seconds_parse(int64_t *out_ms, const char *text)
+{
+	double seconds;
+	char *end;
+
+	if (duration_parse(out_ms, text) == 0)
+		return 0;
+	seconds = strtod(text, &end);
+	if (end == text || *end || !(seconds >= 0 && seconds < 1e9))
+		return -EINVAL;
+	*out_ms = (int64_t)(seconds * 1000);
+	return 0;
+}
+
+#define SPAN_MAX_MS (3660 * UNIT_DAY)
+
+static int set_step(struct query *q, const char *text)
+{
+	return seconds_parse(&q->step_ms, text) || q->step_ms > SPAN_MAX_MS ?
+		       -EINVAL :
+		       0;
+}
+
+static int set_shift(struct query *q, const char *text)
+{
+	return seconds_parse(&q->shift_ms, text) || q->shift_ms > SPAN_MAX_MS ?
+		       -EINVAL :
+		       0;
+}
+
+static int set_top(struct query *q, const char *text)
+{
+	char *end;
+	long n = strtol(text, &end, 10);
+
+	if (end == text || *end || n < -10000 || n > 10000)
+		return -EINVAL;
+	q->top = (int)n;
+	return 0;
+}
+
+static int set_agg(struct query *q, const char *text)
+{
+	return agg_parse(&q->agg, text);
+}
+
+static int set_fn(struct query *q, const char *text)
+{
+	return fn_parse(&q->fn, text);
+}
+
+static int set_format(struct query *q, const char *text)
+{
+	static const struct {
+		const char *word;
+		enum query_format format;
+	} words[] = {
+		{ "timeseries", QUERY_TIMESERIES },
+		{ "time_series", QUERY_TIMESERIES },
+		{ "timeserie", QUERY_TIMESERIES },
+		{ "frames", QUERY_TIMESERIES },
+		{ "frame", QUERY_TIMESERIES },
+		{ "table", QUERY_TABLE },
+		{ "latest", QUERY_LATEST },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+		if (strcmp(words[i].word, text) == 0) {
+			q->format = words[i].format;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
+static const struct {
+	const char *key;
+	int (*set)(struct query *q, const char *text);
+	const char *wanted;
+} options[] = {
+	{ "agg", set_agg, "none, avg, min, max, sum, count, p50, p95 or p99" },
+	{ "fn", set_fn, "last, rate, increase, delta, avg, max or min" },
+	{ "step", set_step, "a duration like 30s, or seconds" },
+	{ "shift", set_shift, "a duration like 1d, or seconds" },
+	{ "top", set_top, "a whole number from -10000 to 10000" },
+	{ "format", set_format, "timeseries, table, latest or frames" },
+};
+
+static int set_options(struct query *q, const json_t *payload,
+		       struct problem *p)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(options); i++) {
+		struct words w = { 0 };
+		const char *text = NULL;
+		int r = single(&text, &w, payload, options[i].key, p);
+
+		if (!r && text && options[i].set(q, text))
+			r = bad(p, "payload.%s must be %s, not \"%.64s\"",
+				options[i].key, options[i].wanted, text);
+		words_fini(&w);
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
+static int set_by(struct query *q, const json_t *payload, struct problem *p)
+{
+	struct words w = { 0 };
+	int r = words_parse(&w, json_object_get(payload, "by"), "payload.by",
+			    p);
+
+	if (!r && w.count > LABELS_MAX)
+		r = bad(p, "payload.by has more than %d labels", LABELS_MAX);
+	if (!r && w.count)
+		q->by = calloc(w.count, sizeof(*q->by));
+	for (size_t i = 0; i < w.count && !r; i++) {
+		if (!label_name_valid(w.items[i].text))
+			r = bad(p,
+				"payload.by: \"%.64s\" is no name of a label",
+				w.items[i].text);
+		else if (!q->by)
+			r = -ENOMEM;
+		else
+			q->by[q->by_count++] = take(w.items[i].text);
+	}
+	words_fini(&w);
+	return r;
+}
+
+/* A template keeps its braces and commas, so it is not split. */
+static int set_legend(struct query *q, const json_t *payload, struct problem *p)
+{
+	const json_t *v = json_object_get(payload, "legend");
+	const char *text = json_string_value(v);
+
+	if (!v || json_is_null(v) || (text && !*text))
+		return 0;
+	if (!text || strlen(text) > 256)
+		return bad(p,
+			   "payload.legend must be text of at most 256 bytes");
+	q->legend = strdup(text);
+	return q->legend ? 0 : -ENOMEM;
+}
+
+static int set_range(struct query *q, const json_t *body, int64_t now_ms,
+		     struct problem *p)
+{
+	const json_t *range = json_object_get(body, "range");
+	const json_t *from = json_object_get(range, "from");
+	const json_t *to = json_object_get(range, "to");
+	int r = 0;
+
+	if (range && !json_is_null(range) && !json_is_object(range))
+		return bad(p, "range must be an object with from and to");
+	q->to_ms = now_ms;
+	if (to && !json_is_null(to))
+		r = time_parse(&q->to_ms, to, now_ms, "range.to", p);
+	q->from_ms = q->to_ms - HOUR_MS;
+	if (!r && from && !json_is_null(from))
+		r = time_parse(&q->from_ms, from, now_ms, "range.from", p);
+	if (!r && q->from_ms >= q->to_ms)
+		return bad(p, "range.from must lie before range.to");
+	return r;
+}
+
+/* A number or numeric text of the request; absent is 0. */
+static int set_number(int64_t *out, const json_t *body, const char *key,
+		      struct problem *p)
+{
+	const json_t *v = json_object_get(body, key);
+	const char *text;
+	char number[32];
+	char *end;
+	double value;
+
+	if (!v || json_is_null(v))
+		return 0;
+	if (!scalar_text(v, number, &text))
+		return bad(p, "%s must be a number", key);
+	value = strtod(text, &end);
+	if (end == text || *end || !(value >= 0 && value < 1e15))
+		return bad(p, "%s must be a number, not \"%.64s\"", key, text);
+	*out = (int64_t)value;
+	return 0;
+}
+
+static bool wants_frames(const json_t *payload)
+{
+	static const char *const off[] = { "", "false", "0", "no" };
+	const char *format =
+		json_string_value(json_object_get(payload, "format"));
+	const json_t *frame = json_object_get(payload, "frame");
+	const char *text;
+	char number[32];
+
+	if (format && (!strcmp(format, "frames") || !strcmp(format, "frame")))
+		return true;
+	if (!frame || !scalar_text(frame, number, &text))
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(off); i++) {
+		if (strcmp(text, off[i]) == 0)
+			return false;
+	}
+	return true;
+}
+
+/* The old plugin has the format beside the target, as "type". */
+static int set_type(struct query *q, const json_t *target,
+		    const json_t *payload)
+{
+	const char *type = json_string_value(json_object_get(target, "type"));
+
+	if (type && !json_object_get(payload, "format"))
+		set_format(q, type);
+	return 0;
+}
+
+struct target_parser {
+	struct query_request *out;
+	const json_t *body;
+	int64_t now_ms;
+	struct problem *p;
+};
+
+/* All conditions on one question; those of the request apply to each. */
+static int set_matchers(struct query *q, const struct target_parser *t,
+			const json_t *payload)
+{
+	struct matcher_list l = { .spent = t->out->spent };
+	int r = matchers_add_payload(&l, payload, t->p);
+
+	if (!r)
+		r = matchers_add_filters(
+			&l, json_object_get(t->body, "filters"), t->p);
+	if (!r)
+		r = matchers_add_filters(
+			&l, json_object_get(t->body, "adhocFilters"), t->p);
+	t->out->spent = l.spent;
+	q->matchers = l.items;
+	q->matcher_count = l.count;
+	return r;
+}
+
+static int query_fill(struct query *q, const struct target_parser *t,
+		      const json_t *target, const json_t *payload)
+{
+	const char *ref_id =
+		json_string_value(json_object_get(target, "refId"));
+	struct problem *p = t->p;
+	int64_t interval_ms = 0;
+	int r;
+
+	q->ref_id = strndup(ref_id ? ref_id : "", 64);
+	if (!q->ref_id)
+		return -ENOMEM;
+	if ((r = set_range(q, t->body, t->now_ms, p)) ||
+	    (r = set_number(&q->max_points, t->body, "maxDataPoints", p)) ||
+	    (r = set_number(&interval_ms, t->body, "intervalMs", p)) ||
+	    (r = set_type(q, target, payload)) ||
+	    (r = set_options(q, payload, p)) || (r = set_by(q, payload, p)) ||
+	    (r = set_legend(q, payload, p)))
+		return r;
+	if (q->step_ms == 0)
+		q->step_ms =
+			interval_ms < SPAN_MAX_MS ? interval_ms : SPAN_MAX_MS;
+	return set_matchers(q, t, payload);
+}
+
+static int add_query(struct target_parser *t, const json_t *target,
+		     const json_t *payload, enum metric metric)
+{
+	struct query_request *out = t->out;
+	struct query *queries;
+
+	if (out->count == TARGETS_MAX)
+		return bad(t->p, "more than %d questions in one request",
+			   TARGETS_MAX);
+	queries = realloc(out->queries, (out->count + 1) * sizeof(*queries));
+	if (!queries)
+		return -ENOMEM;
+	out->queries = queries;
+	queries[out->count] = (struct query){ .metric = metric };
+	return query_fill(&queries[out->count++], t, target, payload);
+}
+
+static int unknown_metric(struct problem *p, const char *word)
+{
+	char close[160];
+
+	query_suggest(word, close, sizeof(close));
+	return problem_set(p, PROBLEM_UNKNOWN_METRIC,
+			   "no metric is named \"%.64s\"%s%s", word,
+			   *close ? "; close to it: " : "", close);
+}
+
+/* A pattern asks for every metric whose name it matches. */
+static int add_matching(struct target_parser *t, const json_t *target,
+			const json_t *payload, const char *text)
+{
+	own(pattern_freep) struct pattern *pattern = NULL;
+	bool found = false;
+	int r = pattern_compile(&pattern, text, t->p);
+
+	for (int m = 0; m < METRIC_COUNT && !r; m++) {
+		if (!pattern_matches(pattern,
+				     metric_info((enum metric)m)->name))
+			continue;
+		found = true;
+		r = add_query(t, target, payload, (enum metric)m);
+	}
+	return !r && !found ? unknown_metric(t->p, text) : r;
+}
+
+static int add_word(struct target_parser *t, const json_t *target,
+		    const json_t *payload, const struct word *w)
+{
+	enum metric m = metric_find(w->text);
+
+	if (w->pattern)
+		return add_matching(t, target, payload, w->text);
+	if (m == METRIC_COUNT)
+		return unknown_metric(t->p, w->text);
+	return add_query(t, target, payload, m);
+}
+
+static int add_metrics(struct target_parser *t, const json_t *target,
+		       const json_t *payload, const json_t *name)
+{
+	struct words w = { 0 };
+	int r = words_parse(&w, name, "target", t->p);
+
+	if (!r && w.all)
+		r = add_matching(t, target, payload, ".*");
+	else if (!r && w.count == 0)
+		r = problem_set(t->p, PROBLEM_EMPTY_TARGET,
+				"target is empty: name a metric");
+	for (size_t i = 0; i < w.count && !r && !w.all; i++)
+		r = add_word(t, target, payload, &w.items[i]);
+	words_fini(&w);
+	return r;
+}
+
+void problem_of_query(struct problem *p, const char *ref_id, const char *target)
+{
+	char text[sizeof(p->text)];
+
+	memcpy(text, p->text, sizeof(text));
+	problem_set(p, p->code, "refId %.16s%s%.48s: %s",
+		    *ref_id ? ref_id : "-", *target ? ", target " : "", target,
+		    text);
+}
+
+static int parse_target(struct target_parser *t, const json_t *target)
+{
+	own(json_decrefp) json_t *none = json_object();
+	const json_t *payload = json_object_get(target, "payload");
+	const json_t *name = json_object_get(target, "target");
+	const char *ref_id =
+		json_string_value(json_object_get(target, "refId"));
+	int r;
+
+	if (!none)
+		return -ENOMEM;
+	if (!json_is_object(target))
+		return bad(t->p, "targets must be a list of objects");
+	if (json_is_true(json_object_get(target, "hide")))
+		return 0;
+	if (!payload) /* its name before version 0.4 of the plugin */
+		payload = json_object_get(target, "data");
+	if (!payload || json_is_null(payload) ||
+	    (json_string_length(payload) == 0 && json_is_string(payload)))
+		payload = none;
+	if (!name)
+		name = json_object_get(payload, "metric");
+	if (!json_is_object(payload))
+		r = bad(t->p, "payload must be an object");
+	else
+		r = add_metrics(t, target, payload, name);
+	t->out->frames |= !r && wants_frames(payload);
+	if (r == -EINVAL)
+		problem_of_query(
+			t->p, ref_id ? ref_id : "",
+			json_is_string(name) ? json_string_value(name) : "");
+	return r;
+}
+
+int query_request_parse(struct query_request *out, const json_t *body,
+			int64_t now_ms, struct problem *p)
+{
+	struct query_request request = { 0 };
+	struct target_parser t = { &request, body, now_ms, p };
+	const json_t *targets = json_object_get(body, "targets");
+	json_t *target;
+	size_t i;
+	int r = 0;
+
+	if (!json_is_array(targets))
+		return bad(p, "targets must be a list");
+	json_array_foreach(targets, i, target)
+	{
+		r = parse_target(&t, target);
+		if (r) {
+			query_request_fini(&request);
+			return r;
+		}
+	}
+	*out = request;
+	return 0;
+}
+
+void query_request_fini(struct query_request *r)
+{
+	for (size_t i = 0; i < r->count; i++)
+		query_fini(&r->queries[i]);
+	free(r->queries);
+	*r = (struct query_request){ 0 };
+}

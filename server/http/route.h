@@ -1,0 +1,91 @@
+#pragma once
+/*
+ * route.h - requests and replies as handlers see them, and all endpoints.
+ *
+ * A handler knows neither libmicrohttpd nor sockets: it gets a request with
+ * its whole body and fills a reply, or a problem and returns -errno. A new
+ * endpoint is one function and one line in the table of routes.c.
+ */
+#include <stdatomic.h>
+
+#include "common/buf.h"
+#include "common/json.h"
+
+#include "http.h"
+
+/* What all handlers may use; owned by struct http. */
+struct site {
+	struct http_options options;
+	struct store *store;
+	struct census_board *board;
+	struct queue *queue;
+	int64_t started_ns; /* CLOCK_MONOTONIC */
+
+	/* counted by any thread: */
+	atomic_ulong requests, refused; /* answered with 4xx or 5xx */
+};
+
+struct request {
+	struct site *site;
+	const char *method;
+	const char *path;   /* without query and duplicate slashes */
+	const char *accept; /* the header, or "" */
+	const char *body;   /* body_len bytes, not NUL-terminated */
+	size_t body_len;
+};
+
+struct reply {
+	int status;
+	const char *type; /* content type; static */
+	const char *allow; /* methods, for 405 and OPTIONS, or NULL; static */
+	struct buf body;
+};
+
+typedef int (*handler_fn)(const struct request *q, struct reply *a,
+			  struct problem *p);
+
+struct route {
+	const char *method; /* GET answers HEAD too */
+	const char *path;
+	handler_fn handle;
+	const char *help; /* a sentence, for GET / */
+};
+
+const struct route *routes_all(size_t *count);
+
+/*
+ * Answer the request: find the route, call it, turn a problem into its body.
+ * Never fails: without memory the reply is an empty 500.
+ */
+void routes_answer(const struct request *q, struct reply *a);
+
+/* {"message": ..., "error": {"code": ..., "message": ...}} */
+void reply_problem(struct reply *a, const struct problem *p);
+
+/* "//query/" -> "/query"; out has room for len bytes. -ENAMETOOLONG. */
+int path_clean(char *out, size_t len, const char *path);
+
+/* One file each. */
+int handle_root(const struct request *q, struct reply *a, struct problem *p);
+int handle_query(const struct request *q, struct reply *a, struct problem *p);
+int handle_metric_list(const struct request *q, struct reply *a,
+		       struct problem *p);
+int handle_metric_options(const struct request *q, struct reply *a,
+			  struct problem *p);
+int handle_prometheus(const struct request *q, struct reply *a,
+		      struct problem *p);
+int handle_variable(const struct request *q, struct reply *a,
+		    struct problem *p);
+int handle_tag_keys(const struct request *q, struct reply *a,
+		    struct problem *p);
+int handle_tag_values(const struct request *q, struct reply *a,
+		      struct problem *p);
+int handle_targets(const struct request *q, struct reply *a,
+		   struct problem *p);
+int handle_status(const struct request *q, struct reply *a, struct problem *p);
+int handle_healthy(const struct request *q, struct reply *a,
+		   struct problem *p);
+int handle_ready(const struct request *q, struct reply *a, struct problem *p);
+
+/* A view for one answer; -EBUSY and others fill the problem. */
+int site_view(struct view **out, const struct site *s, struct problem *p);

@@ -1,0 +1,289 @@
+/*
+ * The frame of an answer.
+ */
+#include "parts.h"
+
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+
+#include "common/clock.h"
+
+#define GAP_NOTICES_MAX 5
+
+/* Grafana's unit of a value per second, or of the number of series. */
+static const char *unit_of(const struct query *q)
+{
+	const char *unit = metric_info(q->metric)->unit;
+
+	if (q->agg == AGG_COUNT)
+		return "short";
+	if (q->fn != FN_RATE)
+		return unit;
+	if (strcmp(unit, "bytes") == 0)
+		return "Bps";
+	return strcmp(unit, "s") == 0 ? "percentunit" : "cps";
+}
+
+static int64_t time_of(const struct run *r, size_t step)
+{
+	return r->axis.begin_ms + (int64_t)(step + 1) * r->axis.step_ms +
+	       r->q->shift_ms;
+}
+
+static const char *label_of(const struct run *r, size_t row, const char *name)
+{
+	return labels_get(&r->series[r->member[row]].labels, name);
+}
+
+/* Unit, name and labels of a row. */
+static int describe(struct run *r, struct field *field, size_t row)
+{
+	int err = legend_text(&field->display_name, r, row);
+
+	if (err)
+		return err;
+	field->unit = strdup(unit_of(r->q));
+	if (!field->unit)
+		return -ENOMEM;
+	for (size_t i = 0; i < r->names.count && err == 0; i++) {
+		const char *value = label_of(r, row, r->names.items[i]);
+
+		if (value)
+			err = labels_set(&field->labels, r->names.items[i],
+					 value);
+	}
+	return err;
+}
+
+static int fill(struct cells *cells, const double *values, size_t count)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < count && err == 0; i++) {
+		err = isnan(values[i]) ? cells_add_null(cells) :
+					 cells_add_f64(cells, values[i]);
+	}
+	return err;
+}
+
+static int add_times(struct frame *f, const struct run *r)
+{
+	struct field *field;
+	int err = frame_add_field(f, &field, "time", FIELD_TIME_MS, NULL);
+
+	if (err)
+		return err;
+	field->interval_ms = r->axis.step_ms;
+	for (size_t i = 0; r->kept && i < r->rows.shown && err == 0; i++)
+		err = cells_add_i64(field->cells, time_of(r, i));
+	return err;
+}
+
+/* One value field per row; also for the single step of "latest". */
+static int wide(struct frame *f, struct run *r)
+{
+	int err = 0;
+
+	for (size_t row = 0; row < r->rows.count && err == 0; row++) {
+		struct field *field;
+
+		if (!r->keep[row])
+			continue;
+		err = frame_add_field(f, &field,
+				      metric_info(r->q->metric)->name,
+				      FIELD_F64, NULL);
+		if (err == 0)
+			err = describe(r, field, row);
+		if (err == 0)
+			err = fill(field->cells,
+				   r->rows.values + row * r->rows.steps,
+				   r->rows.shown);
+	}
+	return err;
+}
+
+/* The columns of a long table: time, labels, value. */
+static int long_columns(struct frame *f, struct run *r)
+{
+	struct field *field;
+	int err = frame_add_field(f, &field, "time", FIELD_TIME_MS, NULL);
+
+	for (size_t i = 0; i < r->names.count && err == 0; i++)
+		err = frame_add_field(f, &field, r->names.items[i],
+				      FIELD_STRING, NULL);
+	if (err == 0)
+		err = frame_add_field(f, &field,
+				      metric_info(r->q->metric)->name,
+				      FIELD_F64, NULL);
+	if (err)
+		return err;
+	field->unit = strdup(unit_of(r->q));
+	f->fields[0].interval_ms = r->axis.step_ms;
+	return field->unit ? 0 : -ENOMEM;
+}
+
+static int long_row(struct frame *f, struct run *r, size_t step, size_t row,
+		    double cell)
+{
+	int err = cells_add_i64(f->fields[0].cells, time_of(r, step));
+
+	for (size_t i = 0; i < r->names.count && err == 0; i++) {
+		const char *value = label_of(r, row, r->names.items[i]);
+		struct cells *cells = f->fields[1 + i].cells;
+
+		err = value ? cells_add_string(cells, value) :
+			      cells_add_null(cells);
+	}
+	if (err == 0)
+		err = cells_add_f64(f->fields[1 + r->names.count].cells, cell);
+	return err;
+}
+
+static int long_table(struct frame *f, struct run *r)
+{
+	int err = long_columns(f, r);
+
+	for (size_t step = 0; step < r->rows.shown && err == 0; step++) {
+		for (size_t row = 0; row < r->rows.count && err == 0; row++) {
+			double cell = r->rows.values[row * r->rows.steps +
+						     step];
+
+			if (r->keep[row] && !isnan(cell))
+				err = long_row(f, r, step, row, cell);
+		}
+	}
+	return err;
+}
+
+int answer_frame(struct frame **out, struct run *r)
+{
+	static const enum frame_type types[] = {
+		[QUERY_TIMESERIES] = FRAME_TIMESERIES,
+		[QUERY_TABLE] = FRAME_TABLE,
+		[QUERY_LATEST] = FRAME_NUMERIC,
+	};
+	own(frame_freep) struct frame *f = NULL;
+	const struct query *q = r->q;
+	int err = frame_new(&f, q->ref_id ? q->ref_id : "",
+			    metric_info(q->metric)->name, types[q->format]);
+
+	if (err == 0 && q->format == QUERY_TIMESERIES)
+		err = add_times(f, r);
+	if (err == 0)
+		err = q->format == QUERY_TABLE ? long_table(f, r) : wide(f, r);
+	if (err == 0)
+		err = answer_notices(f, r);
+	if (err == 0)
+		*out = take(f);
+	return err;
+}
+
+/* Its newest window is empty, and the store knows why. */
+static enum gap gap_now(struct run *r, size_t i)
+{
+	const struct series *s = &r->series[i];
+	int64_t shown_ms = (int64_t)r->rows.shown * r->axis.step_ms;
+
+	if (!s->open || r->windows[i].last_ms > r->axis.begin_ms + shown_ms -
+							2 * r->axis.step_ms)
+		return GAP_NONE;
+	return view_gap(r->view, s);
+}
+
+static int tell_gaps(struct frame *f, struct run *r)
+{
+	const char *metric = metric_info(r->q->metric)->name;
+	size_t told = 0;
+	char who[128];
+	int err = 0;
+
+	for (size_t i = 0; i < r->series_count && err == 0; i++) {
+		enum gap gap = gap_now(r, i);
+
+		if (gap == GAP_NONE || told++ >= GAP_NOTICES_MAX)
+			continue;
+		err = frame_notice(f, NOTICE_INFO, "%s of %s: %s", metric,
+				   legend_who(&r->series[i], who, sizeof(who)),
+				   gap_text(gap));
+	}
+	if (err == 0 && told > GAP_NOTICES_MAX)
+		err = frame_notice(f, NOTICE_INFO,
+				   "%s: %zu more without a value", metric,
+				   told - GAP_NOTICES_MAX);
+	return err;
+}
+
+static int tell_left_out(struct frame *f, struct run *r)
+{
+	size_t found = 0;
+
+	for (size_t i = 0; i < r->rows.count; i++) {
+		if (r->keep[i])
+			found++;
+	}
+	if (found == r->kept)
+		return 0;
+	return frame_notice(f, NOTICE_INFO, "%s %zu of %zu series are shown",
+			    r->q->top < 0 ? "lowest" : "highest", found,
+			    r->kept);
+}
+
+/* Why there is no value now tells nothing about another time. */
+static bool about_now(const struct query *q)
+{
+	return q->format == QUERY_LATEST ||
+	       (q->shift_ms == 0 &&
+		q->to_ms > clock_now().wall_ms - RECENT_MS);
+}
+
+static bool is_among(char *const *names, size_t count, const char *name)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (strcmp(names[i], name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Nothing matched: perhaps a label is misspelt, or a parameter was taken for
+ * one. */
+static int tell_nothing(struct frame *f, struct run *r)
+{
+	const char *metric = metric_info(r->q->metric)->name;
+	int err = frame_notice(f, NOTICE_INFO,
+			       "no series of %s matches in this range",
+			       metric);
+	char **names = NULL;
+	size_t count = 0;
+
+	if (r->q->matcher_count == 0 || err)
+		return err;
+	if (view_label_names(r->view, NULL, 0, &names, &count))
+		return 0; /* it was a hint only */
+	for (size_t i = 0; i < r->q->matcher_count && err == 0; i++) {
+		const char *name = r->q->matchers[i].name;
+
+		if (!is_among(names, count, name))
+			err = frame_notice(f, NOTICE_WARNING,
+					   "no series has a label \"%.64s\"",
+					   name);
+	}
+	strings_free(names, count);
+	return err;
+}
+
+int answer_notices(struct frame *f, struct run *r)
+{
+	int err = r->series_count ? tell_left_out(f, r) : tell_nothing(f, r);
+
+	if (err == 0 && r->steps_back > 0)
+		err = frame_notice(f, NOTICE_WARNING,
+				   "times occur more than once in this range, "
+				   "since the wall clock stepped back (%u); "
+				   "they are folded into one step",
+				   r->steps_back);
+	if (err == 0 && about_now(r->q))
+		err = tell_gaps(f, r);
+	return err;
+}

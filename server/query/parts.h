@@ -1,0 +1,143 @@
+#pragma once
+/*
+ * parts.h - what the files of the query share among themselves.
+ *
+ * A question runs through: select (query.c) -> group (group.c) -> scan, where
+ * window.c makes one value per series and step and rows.c one per group and
+ * step -> top n (rows.c) -> frame (answer.c).
+ */
+#include "query.h"
+
+/* Open series have points this recent; for the latest value, older history
+ * is not gone through. */
+#define RECENT_MS (5 * 60 * 1000ll)
+
+/* The steps of an answer: the i-th stands for the window
+ * (begin_ms + i * step_ms, begin_ms + (i + 1) * step_ms]. */
+struct axis {
+	int64_t begin_ms, step_ms;
+	size_t steps;
+};
+
+static inline int64_t axis_end(const struct axis *a)
+{
+	return a->begin_ms + (int64_t)a->steps * a->step_ms;
+}
+
+/* Values of an answer, rows x steps; NAN where there is none. */
+struct rows {
+	enum agg agg;
+	enum fn fn;
+	enum fold fold;       /* of the metric, for FN_FOLD */
+	size_t count, steps;
+	size_t shown;         /* the first so many steps are answered */
+	double *values;       /* owned */
+	uint32_t *counts;     /* owned; values in a cell; for avg and count */
+	uint8_t *seen;        /* owned; a bit per series and step, or NULL */
+};
+
+/* Cells for that many rows; repeats: the clock stepped back, so a series may
+ * bring a step twice; series_count is needed then. -ENOMEM. */
+int rows_init(struct rows *r, size_t series_count, bool repeats);
+void rows_fini(struct rows *r);
+
+/* One value of a series; row is its group's, or its own for a quantile. */
+void rows_put(struct rows *r, size_t series, size_t row, size_t step,
+	      double value);
+
+/* Make averages, counts and quantiles of what was put. For a quantile the
+ * rows of the series become those of their groups. -ENOMEM. */
+int rows_finish(struct rows *r, const uint32_t *group_of, size_t groups);
+
+/* keep[i] becomes true for rows that have a value, and false for those that
+ * top leaves out; rows are ranked by their mean. Returns how many rows with
+ * a value were left out. -ENOMEM. */
+int rows_top(const struct rows *r, int top, bool *keep);
+
+static inline bool agg_is_quantile(enum agg a)
+{
+	return a == AGG_P50 || a == AGG_P95 || a == AGG_P99;
+}
+
+/* What is known of one series while its points go by. */
+struct window {
+	int64_t begin_ms, end_ms;  /* the open one: (begin, end] */
+	size_t first, index;       /* its value is for these steps */
+	uint32_t points;           /* in it */
+	double value;              /* folded so far */
+	double base;               /* counters and deltas start from here */
+	int64_t base_ms;
+	bool based;                /* base lies before the window */
+	double last;               /* the newest point, any window */
+	int64_t last_ms;
+	uint32_t epoch;
+	bool any;                  /* there was one in this epoch */
+};
+
+/* The same for all series of a question. */
+struct windows {
+	const struct axis *axis;
+	struct rows *rows;
+	enum fn fn;      /* never FN_FOLD: see fn_resolve */
+	bool sum;        /* FOLD_SUM stands behind FN_FOLD */
+};
+
+/* How far before a window the point that a rate starts from may lie: one
+ * step, or three points of the resolution (two were missed). */
+int64_t window_look_back(int64_t step_ms, int64_t resolution_ms);
+
+void window_add(const struct windows *all, struct window *w, size_t series,
+		size_t row, int64_t resolution_ms, struct point p);
+/* No more points of this series. */
+void window_close(const struct windows *all, struct window *w, size_t series,
+		  size_t row);
+
+/* Names of the labels that an answer shows. */
+struct names {
+	const char **items; /* owned array of borrowed texts */
+	size_t count, cap;
+};
+
+void names_fini(struct names *n);
+int names_add(struct names *n, const char *name); /* once each; -ENOMEM */
+bool names_has(const struct names *n, const char *name);
+
+/* One question on its way; see query.c. */
+struct run {
+	const struct query *q;
+	struct view *view;
+	const struct query_limits *limits;
+	struct problem *problem;
+
+	struct series *series;    /* owned; series_total of them */
+	size_t series_count;      /* the first so many are in question */
+	size_t series_total;
+	uint32_t *group_of;       /* owned; series -> group */
+	uint32_t *member;         /* owned; group -> one of its series */
+	size_t group_count;
+	struct names names;       /* labels the answer shows */
+	struct names distinct;    /* those of them that tell rows apart */
+
+	struct axis axis;         /* in the time of the store, not shifted */
+	struct rows rows;
+	struct window *windows;   /* owned; one per series */
+	bool *keep;               /* owned; which rows are answered */
+	size_t kept;
+	int64_t scanned;
+	uint32_t steps_back;      /* of the wall clock, in the range */
+};
+
+/* group.c: fill group_of, member, group_count, names. -ENOMEM. */
+int group_series(struct run *r);
+
+/* answer.c: the frame of what was found. -ENOMEM. */
+int answer_frame(struct frame **out, struct run *r);
+int answer_notices(struct frame *f, struct run *r);
+
+/* legend.c: the name people see; the caller's. -ENOMEM. */
+int legend_text(char **out, struct run *r, size_t row);
+/* "scada/0": who a series belongs to, for notices. Returns out. */
+const char *legend_who(const struct series *s, char *out, size_t len);
+
+/* latest.c: the newest value of each series into the only step. */
+int latest_values(struct run *r);

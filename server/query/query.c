@@ -1,0 +1,353 @@
+/*
+ * From a question to a frame.
+ */
+#include "query.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "parts.h"
+
+#define LATEST_STEP_MS 60000
+#define LEGEND_MAX     256 /* bytes; each row gets its own expansion */
+
+void query_fini(struct query *q)
+{
+	for (size_t i = 0; i < q->matcher_count; i++)
+		matcher_fini(&q->matchers[i]);
+	for (size_t i = 0; i < q->by_count; i++)
+		free(q->by[i]);
+	free(q->matchers);
+	free(q->by);
+	free(q->ref_id);
+	free(q->legend);
+	*q = (struct query){ 0 };
+}
+
+static void run_fini(struct run *r)
+{
+	series_free(r->series, r->series_total);
+	free(r->group_of);
+	free(r->member);
+	names_fini(&r->names);
+	names_fini(&r->distinct);
+	rows_fini(&r->rows);
+	free(r->windows);
+	free(r->keep);
+}
+
+/* The newest value itself is asked for, not one over time. */
+static bool wants_last(const struct query *q)
+{
+	return q->format == QUERY_LATEST &&
+	       (q->fn == FN_FOLD || q->fn == FN_LAST);
+}
+
+/* What costs time or memory per row is short. */
+static int check_lengths(const struct query *q, struct problem *p)
+{
+	if (q->by_count > LABELS_MAX)
+		return problem_set(p, PROBLEM_BAD_REQUEST,
+				   "by: %zu labels, there may be %d",
+				   q->by_count, LABELS_MAX);
+	if (q->legend && strlen(q->legend) > LEGEND_MAX)
+		return problem_set(p, PROBLEM_BAD_REQUEST,
+				   "legend: longer than %d bytes", LEGEND_MAX);
+	return 0;
+}
+
+static int check(const struct query *q, struct problem *p)
+{
+	const struct metric_info *m;
+
+	if (q->metric >= METRIC_COUNT)
+		return problem_set(p, PROBLEM_UNKNOWN_METRIC,
+				   "no such metric");
+	m = metric_info(q->metric);
+	if ((q->fn == FN_RATE || q->fn == FN_INCREASE) &&
+	    m->kind != METRIC_COUNTER)
+		return problem_set(p, PROBLEM_BAD_REQUEST,
+				   "fn: %s needs a counter and %s is a gauge; "
+				   "use delta", fn_word(q->fn), m->name);
+	if (q->format != QUERY_LATEST && q->from_ms >= q->to_ms)
+		return problem_set(p, PROBLEM_BAD_REQUEST,
+				   "range: from must lie before to");
+	if (q->from_ms < 0 || q->to_ms < 0 || q->step_ms < 0 ||
+	    q->to_ms > INT64_MAX / 4 || q->step_ms > INT64_MAX / 4 ||
+	    q->shift_ms > INT64_MAX / 4 || q->shift_ms < -INT64_MAX / 4)
+		return problem_set(p, PROBLEM_BAD_REQUEST,
+				   "range: times are Unix milliseconds, steps "
+				   "and shifts milliseconds");
+	return check_lengths(q, p);
+}
+
+static int64_t floor_to(int64_t ms, int64_t step)
+{
+	int64_t rest = ms % step;
+
+	return ms - (rest < 0 ? rest + step : rest);
+}
+
+/*
+ * Windows are aligned in the time people see; a shift moves them to where
+ * the points lie. The windows of "latest" end at to itself.
+ */
+static void lay_axis(struct run *r)
+{
+	const struct query *q = r->q;
+	struct axis *a = &r->axis;
+
+	if (q->format == QUERY_LATEST) {
+		a->step_ms = q->step_ms ? q->step_ms : LATEST_STEP_MS;
+		a->begin_ms = q->to_ms - a->step_ms;
+		a->steps = 1;
+	} else {
+		int64_t end;
+
+		a->step_ms = query_step(q);
+		a->begin_ms = floor_to(q->from_ms, a->step_ms);
+		end = floor_to(q->to_ms - 1, a->step_ms) + a->step_ms;
+		a->steps = (size_t)((end - a->begin_ms) / a->step_ms);
+	}
+	a->begin_ms -= q->shift_ms;
+}
+
+/* What has ended has no latest value. */
+static void drop_closed(struct run *r)
+{
+	size_t open = 0;
+
+	for (size_t i = 0; i < r->series_count; i++) {
+		struct series s = r->series[i];
+
+		if (!s.open)
+			continue;
+		r->series[i] = r->series[open];
+		r->series[open++] = s;
+	}
+	r->series_count = open;
+}
+
+static int select_series(struct run *r)
+{
+	const struct query *q = r->q;
+	bool last = wants_last(q);
+	int64_t from_ms = last ? q->to_ms - RECENT_MS : r->axis.begin_ms;
+	int64_t to_ms = last ? INT64_MAX : axis_end(&r->axis);
+
+	if (view_select(r->view, q->metric, q->matchers, q->matcher_count,
+			from_ms, to_ms, &r->series, &r->series_total))
+		return problem_set(r->problem, PROBLEM_UNAVAILABLE,
+				   "the store cannot be read");
+	r->series_count = r->series_total;
+	if (q->format == QUERY_LATEST)
+		drop_closed(r);
+	if ((int64_t)r->series_count > r->limits->series_max)
+		return problem_set(r->problem, PROBLEM_TOO_MUCH,
+				   "%zu series of %s match, the limit is "
+				   "%lld: add a filter on a label",
+				   r->series_count,
+				   metric_info(q->metric)->name,
+				   (long long)r->limits->series_max);
+	return 0;
+}
+
+/* The coarsest resolution of all series. */
+static int64_t coarsest(const struct run *r)
+{
+	int64_t most = 0;
+
+	for (size_t i = 0; i < r->series_count; i++) {
+		if (r->series[i].resolution_ms > most)
+			most = r->series[i].resolution_ms;
+	}
+	return most;
+}
+
+/* A long table has cells for time and labels in each row too. */
+static int check_points(const struct run *r, size_t rows)
+{
+	size_t most = (size_t)r->limits->points_max, steps = r->axis.steps;
+	size_t columns = r->q->format == QUERY_TABLE ? r->names.count + 2 : 1;
+	char width[40] = "";
+
+	if (rows == 0 || steps <= most / rows / columns)
+		return 0;
+	if (columns > 1)
+		snprintf(width, sizeof(width), " x %zu columns", columns);
+	return problem_set(r->problem, PROBLEM_TOO_MUCH,
+			   "%zu series x %zu steps%s are %zu values, the "
+			   "limit is %zu: ask for a larger step, a shorter "
+			   "range or fewer series", rows, steps, width,
+			   rows * steps * columns, most);
+}
+
+/*
+ * Steps finer than the resolution take the value of the next stored point,
+ * which may lie behind the range: so many more steps are worked out.
+ */
+static size_t extra_steps(const struct run *r)
+{
+	int64_t step = r->axis.step_ms, most = coarsest(r);
+
+	return most > step ? (size_t)((most + step - 1) / step) : 0;
+}
+
+static int prepare(struct run *r)
+{
+	const struct query *q = r->q;
+	size_t shown = r->axis.steps;
+	size_t rows = agg_is_quantile(q->agg) ? r->series_count :
+						r->group_count;
+	int err = check_points(r, rows);
+
+	if (err)
+		return err;
+	r->axis.steps += extra_steps(r);
+	r->rows = (struct rows){
+		.agg = q->agg,
+		.fn = q->fn,
+		.fold = metric_info(q->metric)->fold,
+		.count = rows,
+		.steps = r->axis.steps,
+		.shown = shown,
+	};
+	r->windows = calloc(r->series_count + 1, sizeof(r->windows[0]));
+	r->keep = calloc(r->series_count + 1, sizeof(r->keep[0]));
+	if (!r->windows || !r->keep)
+		return -ENOMEM;
+	return rows_init(&r->rows, r->series_count, r->steps_back > 0);
+}
+
+/* What FN_FOLD means for this metric. */
+static struct windows windows_of(struct run *r)
+{
+	static const enum fn folds[] = {
+		[FOLD_LAST] = FN_LAST,
+		[FOLD_MAX] = FN_MAX,
+		[FOLD_MIN] = FN_MIN,
+		[FOLD_SUM] = FN_LAST,
+	};
+	struct windows all = { &r->axis, &r->rows, r->q->fn, false };
+
+	if (all.fn == FN_FOLD) {
+		all.fn = folds[r->rows.fold];
+		all.sum = r->rows.fold == FOLD_SUM;
+	}
+	return all;
+}
+
+struct scan {
+	struct run *run;
+	struct windows all;
+	bool quantile;
+};
+
+static size_t row_of(const struct scan *s, size_t series)
+{
+	return s->quantile ? series : s->run->group_of[series];
+}
+
+static int on_point(void *arg, size_t i, struct point p)
+{
+	struct scan *s = arg;
+	struct run *r = s->run;
+
+	if (++r->scanned > r->limits->scan_max)
+		return -E2BIG;
+	window_add(&s->all, &r->windows[i], i, row_of(s, i),
+		   r->series[i].resolution_ms, p);
+	return 0;
+}
+
+static int scan_failed(const struct run *r, int err)
+{
+	if (err == -ENOMEM)
+		return err;
+	if (err != -E2BIG)
+		return problem_set(r->problem, PROBLEM_UNAVAILABLE,
+				   "the store cannot be read");
+	return problem_set(r->problem, PROBLEM_TOO_MUCH,
+			   "more than %lld stored points lie in this question, "
+			   "which is the limit: ask for a shorter range or "
+			   "fewer series", (long long)r->limits->scan_max);
+}
+
+/* How much before the first window the points matter: to start a rate from,
+ * and to tell a gap from a resolution. */
+static int64_t look_back(const struct run *r, enum fn fn)
+{
+	int64_t step = r->axis.step_ms, most = coarsest(r);
+
+	if (fn == FN_RATE || fn == FN_INCREASE || fn == FN_DELTA)
+		return window_look_back(step, most);
+	return most > step ? most : 0;
+}
+
+static int scan_values(struct run *r)
+{
+	struct scan s = { r, windows_of(r), agg_is_quantile(r->q->agg) };
+	int err = view_scan(r->view, r->series, r->series_count,
+			    r->axis.begin_ms - look_back(r, s.all.fn),
+			    axis_end(&r->axis), r->axis.step_ms, on_point, &s);
+
+	if (err)
+		return scan_failed(r, err);
+	for (size_t i = 0; i < r->series_count; i++)
+		window_close(&s.all, &r->windows[i], i, row_of(&s, i));
+	return 0;
+}
+
+static int run_values(struct run *r)
+{
+	int err = prepare(r);
+
+	if (err == 0 && r->series_count)
+		err = wants_last(r->q) ? latest_values(r) : scan_values(r);
+	if (err == 0)
+		err = rows_finish(&r->rows, r->group_of, r->group_count);
+	if (err)
+		return err;
+	err = rows_top(&r->rows, r->q->top, r->keep);
+	if (err < 0)
+		return err;
+	for (size_t i = 0; i < r->rows.count; i++)
+		r->kept += r->keep[i];
+	r->kept += (size_t)err;
+	return 0;
+}
+
+static int run(struct frame **out, struct run *r)
+{
+	int err;
+
+	lay_axis(r);
+	err = select_series(r);
+	if (err)
+		return err;
+	if (!wants_last(r->q))
+		r->steps_back = view_epochs(r->view, r->axis.begin_ms,
+					axis_end(&r->axis));
+	err = group_series(r);
+	if (err == 0)
+		err = run_values(r);
+	return err ? err : answer_frame(out, r);
+}
+
+int query_run(struct frame **out, const struct query *q, struct view *v,
+	      const struct query_limits *limits, struct problem *p)
+{
+	struct run r = {
+		.q = q, .view = v, .limits = limits, .problem = p,
+	};
+	int err = check(q, p);
+
+	if (err)
+		return err;
+	err = run(out, &r);
+	run_fini(&r);
+	if (err == -ENOMEM)
+		problem_set(p, PROBLEM_UNAVAILABLE, "out of memory");
+	return err;
+}

@@ -1,0 +1,169 @@
+"""Processes that come, go, restart and share pids. Needs root and Go victims."""
+import ctypes
+import os
+import pathlib
+import signal
+import tempfile
+import time
+import unittest
+
+from heapwatch import ROOT, Server, Victim, until
+
+CLONE3 = 435  # x86-64 and arm64 alike
+
+
+def go_victim():
+    """The newest Go victim that was built."""
+    found = sorted((ROOT / "build/victims/go").glob("victim-*"))
+    found = [p for p in found if p.is_file() and os.access(p, os.X_OK)]
+    assert found, "no Go victim: run make victims"
+    return str(found[-1])
+
+
+def fork_as(pid):
+    """fork() whose child has this very pid (clone3 with set_tid)."""
+    class Args(ctypes.Structure):
+        _fields_ = [(name, ctypes.c_uint64) for name in (
+            "flags", "pidfd", "child_tid", "parent_tid", "exit_signal", "stack",
+            "stack_size", "tls", "set_tid", "set_tid_size", "cgroup")]
+    tids = (ctypes.c_int32 * 1)(pid)
+    args = Args(exit_signal=signal.SIGCHLD, set_tid=ctypes.addressof(tids), set_tid_size=1)
+    libc = ctypes.CDLL(None, use_errno=True)
+    got = libc.syscall(CLONE3, ctypes.byref(args), ctypes.sizeof(args))
+    if got < 0:
+        raise OSError(ctypes.get_errno(), "clone3")
+    return got
+
+
+def start_as(pid, argv):
+    """Start a program under this pid; its standard input stays open."""
+    reader, writer = os.pipe()
+    child = fork_as(pid)
+    if child == 0:
+        os.dup2(reader, 0)
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, 1)
+        os.dup2(null, 2)
+        os.closerange(3, 256)
+        os.execv(argv[0], argv)
+    os.close(reader)
+    return child, writer
+
+
+def labels_of(target):
+    return {k: target["labels"][k] for k in ("node", "service", "instance", "runtime")}
+
+
+class Discovery(unittest.TestCase):
+    def test_process_that_runs_already_is_found_at_start(self):
+        with Victim([go_victim()]) as victim, Server() as server:
+            target = server.wait_target(victim.pid)
+            self.assertEqual(target["labels"]["runtime"], "go")
+            self.assertIn("bound", target["attributes"])
+            self.assertTrue(target["attributes"]["version"].startswith("go1."))
+
+    def test_process_that_starts_later_is_found_within_two_seconds(self):
+        with Server() as server, Victim([go_victim()]) as victim:
+            server.wait_target(victim.pid, timeout=2)
+
+    def test_rescan_finds_it_where_there_is_no_ebpf(self):
+        with Server(args=["--without=bpf", "--collector-rescan=1s"]) as server:
+            with Victim([go_victim()]) as victim:
+                server.wait_target(victim.pid, timeout=5)
+
+    def test_restart_keeps_the_labels_of_the_alert(self):
+        with Server() as server:
+            with Victim([go_victim()]) as first:
+                before = labels_of(server.wait_target(first.pid))
+                first.stop(signal.SIGKILL)
+                with Victim([go_victim()]) as second:
+                    after = labels_of(server.wait_target(second.pid))
+                    self.assertEqual(before, after)
+                    self.assertIsNone(server.value("heap_used_bytes", first.pid))
+
+    def test_two_of_a_service_have_two_instances(self):
+        with Victim([go_victim()]) as a, Victim([go_victim()]) as b, Server() as server:
+            instances = {server.wait_target(v.pid)["labels"]["instance"] for v in (a, b)}
+            self.assertEqual(instances, {"0", "1"})
+
+    def test_instances_survive_a_restart_of_heapwatch(self):
+        with tempfile.TemporaryDirectory() as folder, Victim([go_victim()]) as first:
+            with Server(folder=folder) as server, Victim([go_victim()]) as second:
+                server.wait_target(first.pid)
+                self.assertEqual(server.wait_target(second.pid)["labels"]["instance"], "1")
+                first.stop(signal.SIGKILL)
+                until(lambda: server.target(first.pid) is None, 5, "the end of the first")
+                server.stop()
+                with Server(folder=folder) as again:
+                    self.assertEqual(again.wait_target(second.pid)["labels"]["instance"], "1")
+
+    def test_reused_pid_is_another_process(self):
+        with Server() as server:
+            with Victim([go_victim()]) as first:
+                server.wait_target(first.pid)
+                first.ask("grow 64")
+                until(lambda: (server.value("heap_used_bytes", first.pid) or 0) > 60e6, 5,
+                      "the large heap")
+                pid = first.pid
+                first.stop(signal.SIGKILL)
+            child, pipe = start_as(pid, [go_victim()])
+            try:
+                self.assertEqual(child, pid)
+
+                def small():
+                    value = server.value("heap_used_bytes", pid)
+                    return value is not None and value < 32e6
+                until(small, 10, "a small heap under the same pid")
+            finally:
+                os.kill(child, signal.SIGKILL)
+                os.waitpid(child, 0)
+                os.close(pipe)
+
+    def test_burst_of_200_processes_leaves_nothing_behind(self):
+        with Server() as server:
+            children = []
+            for i in range(200):
+                pid = os.posix_spawn(go_victim(), [go_victim()], os.environ, file_actions=[
+                    (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
+                    (os.POSIX_SPAWN_OPEN, 1, "/dev/null", os.O_WRONLY, 0)])
+                children.append(pid)
+                if i % 3 == 0:
+                    os.kill(pid, signal.SIGKILL)
+            for pid in children:
+                os.waitpid(pid, 0)
+
+            def settled():
+                alive = {t["pid"] for t in server.get_json("/api/v1/targets")["targets"]}
+                return not alive & set(children)
+            until(settled, 10, "the end of all 200")
+            self.assertEqual(server.get("/-/healthy")[0], 200)
+
+    def test_target_that_dies_while_it_is_read_is_closed(self):
+        with Server(args=["--collector-interval=100ms"]) as server:
+            for _ in range(10):
+                with Victim([go_victim()]) as victim:
+                    server.wait_target(victim.pid)
+                    victim.stop(signal.SIGKILL)
+                    until(lambda: server.target(victim.pid) is None, 5, "its end")
+
+    def test_excluded_process_is_told_but_not_watched(self):
+        name = pathlib.Path(go_victim()).name
+        config = f"watch:\n  - action: exclude\n    service: {name}\n"
+        with Victim([go_victim()]) as victim, Server(config=config) as server:
+            target = until(lambda: server.target(victim.pid), 5, "the target")
+            self.assertFalse(target["watched"])
+            self.assertIn("excluded by watch rule 1", target["reason"])
+            time.sleep(1.2)
+            self.assertIsNone(server.value("heap_used_bytes", victim.pid))
+
+    def test_exec_in_place_is_another_program(self):
+        with Server() as server:
+            with Victim(["/bin/sh", "-c", f"read x; exec {go_victim()}"]) as victim:
+                time.sleep(0.5)
+                self.assertIsNone(server.target(victim.pid))
+                victim.tell("go")
+                server.wait_target(victim.pid, timeout=3)
+
+
+if __name__ == "__main__":
+    unittest.main()

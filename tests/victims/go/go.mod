@@ -1,0 +1,3 @@
+module heapwatch.test/victim
+
+go 1.19
