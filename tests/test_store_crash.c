@@ -18,9 +18,9 @@ static struct batch *five_processes(int64_t i)
 	if (batch_new(&b, at(T0 + i * 1000)))
 		_exit(5);
 	for (uint32_t n = 1; n <= 5; n++) {
-		struct entity e = { .number = n,
-				    .kind = ENTITY_PROCESS,
-				    .key = { "boot-one", (pid_t)n, 77 } };
+		struct entity e = {.number = n,
+				   .kind = ENTITY_PROCESS,
+				   .key = {"boot-one", (pid_t)n, 77}};
 		char text[16];
 
 		snprintf(text, sizeof(text), "%u", n);
@@ -38,7 +38,7 @@ static struct batch *five_processes(int64_t i)
 static void write_until_killed(int64_t from, int fd)
 {
 	struct store_options o = fixture_options();
-	struct problem p = { 0 };
+	struct problem p = {0};
 	struct store *s;
 
 	o.retention_ms = 40000000; /* so that rows are dropped too */
@@ -150,7 +150,7 @@ static void ask(struct shared *sh, int64_t step_ms)
 {
 	long newest = sh->newest;
 	int64_t from = newest > 2000 ? newest - 2000 : 0;
-	struct check check = { from, from + 1, false };
+	struct check check = {from, from + 1, false};
 	struct series *series;
 	struct view *v;
 	size_t count;
@@ -162,8 +162,8 @@ static void ask(struct shared *sh, int64_t step_ms)
 		abort();
 	/* a step ends at its time at the latest */
 	if (count > 0 &&
-	    view_scan(v, series, 1, T0 + from * 1000,
-		      T0 + newest / 10 * 10000, step_ms, in_order, &check))
+	    view_scan(v, series, 1, T0 + from * 1000, T0 + newest / 10 * 10000,
+		      step_ms, in_order, &check))
 		abort();
 	if (check.wrong || (newest >= 20 && check.next < newest - 10))
 		abort();
@@ -189,16 +189,15 @@ static void *read_all(void *arg)
 START_TEST(readers_see_each_point_once_beside_the_writer)
 {
 	struct store_options o = fixture_options();
-	struct shared sh = { 0 };
+	struct shared sh = {0};
 	pthread_t threads[3];
 	struct batch *b;
 
 	o.memory_ms = 300000;
 	sh.store = fixture_fresh(o);
 	for (int i = 0; i < 3; i++)
-		ck_assert_int_eq(pthread_create(&threads[i], NULL, read_all,
-						&sh),
-				 0);
+		ck_assert_int_eq(
+			pthread_create(&threads[i], NULL, read_all, &sh), 0);
 	for (long i = 1; i <= 4000; i++) {
 		b = tick_of(at(T0 + i * 1000));
 		add_process(b, 1, 100);

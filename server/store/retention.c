@@ -196,8 +196,8 @@ static void move_touched(struct step *step, const uint32_t *moved)
 /* As the database has forgotten them, so does memory. */
 static int forget(struct store *s, int64_t cutoff_ms)
 {
-	own(freep) uint32_t *moved = malloc((s->registry.series_count + 1) *
-					    sizeof(moved[0]));
+	own(freep) uint32_t *moved =
+		malloc((s->registry.series_count + 1) * sizeof(moved[0]));
 	int r = moved ? 0 : -ENOMEM;
 
 	if (r)
@@ -250,8 +250,8 @@ static int drop_marked(struct store *s, const bool *marked)
 /* The oldest count chains go. */
 static int drop_oldest(struct store *s, size_t count)
 {
-	own(freep) bool *marked = calloc(s->history->chain_count + 1,
-					 sizeof(marked[0]));
+	own(freep) bool *marked =
+		calloc(s->history->chain_count + 1, sizeof(marked[0]));
 
 	if (!marked)
 		return -ENOMEM;
@@ -268,8 +268,7 @@ static int drop_aged(struct store *s, size_t *dropped)
 {
 	int64_t oldest_ms = s->wall_ms - s->options.retention_ms;
 	const struct history *h = s->history;
-	own(freep) bool *marked = calloc(h->chain_count + 1,
-					 sizeof(marked[0]));
+	own(freep) bool *marked = calloc(h->chain_count + 1, sizeof(marked[0]));
 
 	if (!marked)
 		return -ENOMEM;
