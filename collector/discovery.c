@@ -76,7 +76,7 @@ void discovery_expect(struct collector *c, pid_t pid, struct now now)
  */
 static const struct source *match(const struct process *p, struct binary *b)
 {
-	if (b->source)
+	if (b->source && b->source->per_binary)
 		return b->source;
 	for (unsigned i = 0; sources[i]; i++) {
 		const struct source *s = sources[i];
@@ -84,7 +84,8 @@ static const struct source *match(const struct process *p, struct binary *b)
 		if (s->per_binary && (b->refused & 1u << i))
 			continue;
 		if (s->match(p, b)) {
-			b->source = s->per_binary ? s : NULL;
+			if (s->per_binary)
+				b->source = s;
 			return s;
 		}
 		if (s->per_binary)
