@@ -20,7 +20,7 @@ void *BELOW(realloc)(void *, size_t);
 void BELOW(free)(void *);
 
 static long fail_malloc = -1; /* so many more succeed; -1: all do */
-static long live;             /* blocks that are not freed */
+static long live;	      /* blocks that are not freed */
 
 static bool refuse(void)
 {
@@ -95,7 +95,7 @@ static struct batch *busy_tick(int i)
 static void check_whole(int seconds)
 {
 	struct store *s = fixture_open(fixture_options());
-	int next[2] = { 1, 1 };
+	int next[2] = {1, 1};
 
 	scan(s, &found, METRIC_HEAP_ALLOCATED_BYTES_TOTAL, T0,
 	     T0 + seconds * 1000, 10000);
@@ -121,8 +121,8 @@ START_TEST(a_failed_write_is_made_up_for)
 			int r;
 
 			if (i == 21) {
-				faulty.code = nth % 2 ? SQLITE_FULL :
-							SQLITE_IOERR_WRITE;
+				faulty.code = nth % 2 ? SQLITE_FULL
+						      : SQLITE_IOERR_WRITE;
 				faulty.fail_after = nth % 30;
 				faulty.fail_count = nth < 30 ? 1 : 5;
 			}
@@ -309,7 +309,7 @@ START_TEST(an_opening_without_memory_is_told)
 		ck_ok(store_append(s, busy_tick(i)));
 	store_close(s);
 	for (long nth = 0; r; nth++) {
-		struct problem p = { 0 };
+		struct problem p = {0};
 
 		fail_malloc = nth;
 		r = store_open(&s, &o, &p);
