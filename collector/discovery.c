@@ -42,20 +42,23 @@ static void add_candidate(struct collector *c, struct candidate candidate)
 }
 
 /* Remember a process that is not ours (yet). */
-static void note_candidate(struct collector *c, pid_t pid, uint64_t ticks,
-			   struct now now)
+static void note_candidate(struct collector *c, const struct process *p,
+			   bool hidden, struct now now)
 {
-	struct candidate *k = map_get(&c->candidates, (uint64_t)pid);
+	struct candidate *k = map_get(&c->candidates, (uint64_t)p->pid);
 
-	if (k && k->start_ticks == ticks)
+	if (k && k->start_ticks == p->start_ticks) {
 		k->recheck_boot_ns = next_recheck(k, now);
-	else
-		add_candidate(c, (struct candidate){
-			.pid = pid,
-			.start_ticks = ticks,
-			.found_boot_ns = now.boot_ns,
-			.recheck_boot_ns = now.boot_ns + RECHECK_FIRST_NS,
-		});
+		k->hidden = hidden;
+		return;
+	}
+	add_candidate(c, (struct candidate){
+		.pid = p->pid,
+		.start_ticks = p->start_ticks,
+		.hidden = hidden,
+		.found_boot_ns = now.boot_ns,
+		.recheck_boot_ns = now.boot_ns + RECHECK_FIRST_NS,
+	});
 }
 
 void discovery_expect(struct collector *c, pid_t pid, struct now now)
@@ -67,16 +70,24 @@ void discovery_expect(struct collector *c, pid_t pid, struct now now)
 	});
 }
 
-/* The runtime of a process, or NULL. */
+/*
+ * The runtime of a process, or NULL. A file is asked once: what match() noted
+ * of it may be read by the job thread by the time its next process starts.
+ */
 static const struct source *match(const struct process *p, struct binary *b)
 {
+	if (b->source && b->source->per_binary)
+		return b->source;
 	for (unsigned i = 0; sources[i]; i++) {
 		const struct source *s = sources[i];
 
 		if (s->per_binary && (b->refused & 1u << i))
 			continue;
-		if (s->match(p, b))
+		if (s->match(p, b)) {
+			if (s->per_binary)
+				b->source = s;
 			return s;
+		}
 		if (s->per_binary)
 			b->refused |= 1u << i;
 	}
@@ -100,15 +111,13 @@ static void consider_process(struct collector *c, struct process *process,
 	int r = open_binary(c, &b, p->pid);
 
 	if (r) {
-		if (r == -EACCES || r == -EPERM)
-			c->hidden_processes++;
-		note_candidate(c, p->pid, p->start_ticks, now);
+		note_candidate(c, p, r == -EACCES || r == -EPERM, now);
 		return;
 	}
 	source = match(p, b);
 	if (!source) {
 		binaries_unref(&c->binaries, b);
-		note_candidate(c, p->pid, p->start_ticks, now);
+		note_candidate(c, p, false, now);
 		return;
 	}
 	discovery_forget(c, p->pid);
@@ -190,7 +199,6 @@ void discovery_scan(struct collector *c)
 	}
 	c->rounds++;
 	c->processes = 0;
-	c->hidden_processes = 0;
 	while ((entry = readdir(proc))) {
 		char *end;
 		long pid = strtol(entry->d_name, &end, 10);

@@ -25,6 +25,7 @@ struct candidate {
 	int64_t found_boot_ns;
 	int64_t recheck_boot_ns; /* INT64_MAX: never again */
 	uint32_t scan;           /* the round that saw it last */
+	bool hidden;             /* its executable may not be looked at */
 };
 
 /* Who held a service and instance last, to tell a restart. */
@@ -63,7 +64,7 @@ struct collector {
 	size_t known_count;
 
 	/* counters for the census */
-	uint64_t rounds, processes, hidden_processes, over_limit;
+	uint64_t rounds, processes;
 	uint64_t ring_events, ticks, late_ticks;
 	int64_t tick_ns, next_rescan_ns;
 

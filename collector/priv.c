@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
@@ -87,6 +88,21 @@ int priv_set_without(const char *list)
 	}
 	lacks = found;
 	return 0;
+}
+
+bool priv_has_ptrace(void)
+{
+	struct __user_cap_header_struct header = {
+		.version = _LINUX_CAPABILITY_VERSION_3,
+	};
+	struct __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3] = { 0 };
+
+	if (lacks & (LACK_CAPS | LACK_PROC))
+		return false;
+	if (syscall(SYS_capget, &header, sets) < 0)
+		return false;
+	return sets[CAP_TO_INDEX(CAP_SYS_PTRACE)].effective &
+	       CAP_TO_MASK(CAP_SYS_PTRACE);
 }
 
 /* One component after the other: no way up, no way round. */

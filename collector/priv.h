@@ -27,6 +27,12 @@ struct bpf_program;
 int priv_set_without(const char *list);
 
 /*
+ * May processes of other users be looked at? CAP_SYS_PTRACE in effect. Even
+ * with it a security module or another user namespace can refuse some.
+ */
+bool priv_has_ptrace(void);
+
+/*
  * /proc/PID/mem, read only. -EACCES: needs the same user, or CAP_SYS_PTRACE
  * and, since the file is its owner's alone, CAP_DAC_READ_SEARCH.
  */

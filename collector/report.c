@@ -4,6 +4,7 @@
 
 #include "common/log.h"
 #include "internal.h"
+#include "priv.h"
 
 static const char *const probe_names[PROBE_COUNT] = {
 	[PROBE_GO_GC_START] = "gcStart",
@@ -89,25 +90,36 @@ static int copy_targets(struct census *out, const struct collector *c)
 	return 0;
 }
 
+static unsigned hidden_processes(const struct collector *c)
+{
+	const struct candidate *k;
+	unsigned count = 0;
+	size_t i = 0;
+
+	while ((k = map_next(&c->candidates, &i)))
+		count += k->hidden;
+	return count;
+}
+
 /* What the probes lack, and what this user may not look at. */
 static int copy_lacks(struct census *out, const struct collector *c)
 {
 	const struct census_lack *lacks;
 	size_t count = probes_lacks(c->probes, &lacks);
+	unsigned hidden = hidden_processes(c);
 
 	out->lacks = calloc(count + 1, sizeof(out->lacks[0]));
 	if (!out->lacks)
 		return -1;
 	memcpy(out->lacks, lacks, count * sizeof(lacks[0]));
 	out->lack_count = count;
-	if (c->hidden_processes > 0) {
+	if (hidden > 0 && !priv_has_ptrace()) {
 		struct census_lack *l = &out->lacks[out->lack_count++];
 
 		l->what = "processes of other users";
 		l->needs = "CAP_SYS_PTRACE";
 		snprintf(l->reason, sizeof(l->reason),
-			 "%llu processes may not be looked at",
-			 (unsigned long long)c->hidden_processes);
+			 "%u processes may not be looked at", hidden);
 	}
 	return 0;
 }

@@ -12,14 +12,20 @@ struct unit {
 };
 
 static const struct unit duration_units[] = {
-	{ "ms", 1 }, { "s", UNIT_SECOND }, { "m", UNIT_MINUTE },
-	{ "h", UNIT_HOUR }, { "d", UNIT_DAY }, { "w", 7 * UNIT_DAY },
+	{ "ms", 1 },	    { "s", UNIT_SECOND }, { "m", UNIT_MINUTE },
+	{ "h", UNIT_HOUR }, { "d", UNIT_DAY },	  { "w", 7 * UNIT_DAY },
 };
 
 static const struct unit byte_units[] = {
-	{ "", 1 }, { "B", 1 },
-	{ "KiB", UNIT_KIB }, { "MiB", UNIT_MIB }, { "GiB", UNIT_GIB }, { "TiB", UNIT_TIB },
-	{ "kB", 1000 }, { "MB", 1000000 }, { "GB", 1000000000 },
+	{ "", 1 },
+	{ "B", 1 },
+	{ "KiB", UNIT_KIB },
+	{ "MiB", UNIT_MIB },
+	{ "GiB", UNIT_GIB },
+	{ "TiB", UNIT_TIB },
+	{ "kB", 1000 },
+	{ "MB", 1000000 },
+	{ "GB", 1000000000 },
 	{ "TB", 1000000000000 },
 };
 

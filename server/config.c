@@ -21,59 +21,69 @@
 
 static const struct config_key keys[] = {
 	{ "listen", CONFIG_STRING, AT(listen), "127.0.0.1:9817", 0, 0,
-	  "Address and port to serve on; loopback only; port 0 takes a free one" },
+	  "Address and port to serve on; loopback only; port 0 takes a free "
+	  "one" },
 	{ "db", CONFIG_STRING, AT(db), "/var/lib/heapwatch/heapwatch.db", 0, 0,
 	  "The database file" },
 	{ "node", CONFIG_STRING, AT(node), "", 0, 0,
-	  "Name of this machine, the label node; the host name at the first start if empty, then kept" },
+	  "Name of this machine, the label node; the host name at the first "
+	  "start if empty, then kept" },
 	{ "resolution", CONFIG_DURATION, AT(resolution_ms), "10s", SECOND, HOUR,
 	  "Distance of stored points; memory keeps one a second" },
 	{ "flush", CONFIG_DURATION, AT(flush_ms), "10s", SECOND, 10 * MINUTE,
 	  "Most that a power cut may lose" },
 	{ "memory", CONFIG_DURATION, AT(memory_ms), "15m", MINUTE, DAY,
 	  "How far back memory keeps full resolution" },
-	{ "retention.age", CONFIG_DURATION, AT(retention_ms), "30d", 0, 3660 * DAY,
-	  "Older points are dropped; 0 keeps them" },
-	{ "retention.bytes", CONFIG_BYTES, AT(retention_bytes), "1GiB", MIB, 16 * TIB,
+	{ "retention.age", CONFIG_DURATION, AT(retention_ms), "30d", 0,
+	  3660 * DAY, "Older points are dropped; 0 keeps them" },
+	{ "retention.bytes", CONFIG_BYTES, AT(retention_bytes), "1GiB", MIB,
+	  16 * TIB,
 	  "Most bytes of all database files; the oldest points go first" },
 	{ "collector.interval", CONFIG_DURATION, AT(tick_ms), "1s", 100, MINUTE,
 	  "How often every process is read" },
-	{ "collector.rescan", CONFIG_DURATION, AT(rescan_ms), "10s", SECOND, HOUR,
-	  "How often /proc is searched for new processes that no event told of" },
-	{ "collector.targets_max", CONFIG_INTEGER, AT(target_max), "1000", 1, 100000,
-	  "Most processes watched at once" },
-	{ "collector.cgroup_root", CONFIG_STRING, AT(cgroup_root), "/sys/fs/cgroup", 0, 0,
-	  "Where control groups are mounted" },
+	{ "collector.rescan", CONFIG_DURATION, AT(rescan_ms), "10s", SECOND,
+	  HOUR,
+	  "How often /proc is searched for new processes that no event told "
+	  "of" },
+	{ "collector.targets_max", CONFIG_INTEGER, AT(target_max), "1000", 1,
+	  100000, "Most processes watched at once" },
+	{ "collector.cgroup_root", CONFIG_STRING, AT(cgroup_root),
+	  "/sys/fs/cgroup", 0, 0, "Where control groups are mounted" },
 	{ "http.body_max", CONFIG_BYTES, AT(body_max), "1MiB", KIB, 64 * MIB,
 	  "Largest body of a request" },
-	{ "http.connections_max", CONFIG_INTEGER, AT(connections_max), "256", 4, 65536,
-	  "Most connections at once; more wait" },
-	{ "http.threads", CONFIG_INTEGER, AT(threads), "2", 1, 64,
+	{ "http.connections_max", CONFIG_INTEGER, AT(connections_max), "256", 4,
+	  65536, "Most connections at once; more wait" },
+	{ "http.threads", CONFIG_INTEGER, AT(threads), "4", 1, 64,
 	  "Threads that answer requests" },
-	{ "query.series_max", CONFIG_INTEGER, AT(series_max), "5000", 1, 1000000,
-	  "Most series one question may match" },
-	{ "query.points_max", CONFIG_INTEGER, AT(points_max), "1000000", 100, 100000000,
-	  "Most points of one answer" },
-	{ "query.scan_max", CONFIG_INTEGER, AT(scan_max), "50000000", 1000, 10000000000,
-	  "Most stored points read for one answer" },
+	{ "query.series_max", CONFIG_INTEGER, AT(series_max), "5000", 1,
+	  1000000, "Most series one question may match" },
+	{ "query.points_max", CONFIG_INTEGER, AT(points_max), "1000000", 100,
+	  100000000, "Most points of one answer" },
+	{ "query.scan_max", CONFIG_INTEGER, AT(scan_max), "50000000", 1000,
+	  10000000000, "Most stored points read for one answer" },
 	{ "log.level", CONFIG_LEVEL, AT(log_level), "info", 0, 0,
 	  "Least level that is logged: debug, info, warn or error" },
 	{ "report", CONFIG_BOOL, AT(report), "true", 0, 0,
 	  "Print what the first scan found on standard output" },
 	{ "watch", CONFIG_WATCH, 0, "", 0, 0,
-	  "Rules {action: include or exclude, exe, service, user}, regular expressions; the first that matches decides, no match means watched" },
+	  "Rules {action: include or exclude, exe, service, user}, regular "
+	  "expressions; the first that matches decides, no match means "
+	  "watched" },
 	{ "plant", CONFIG_PLANT, 0, "", 0, 0,
-	  "Labels of the plant {node, service, labels}, regular expressions; all that match apply" },
+	  "Labels of the plant {node, service, labels}, regular expressions; "
+	  "all that match apply" },
 	{ "thresholds", CONFIG_THRESHOLDS, 0, "", 0, 0,
-	  "Limits of an SLI {metric: {warning, critical}}, told by /api/v1/status" },
+	  "Limits of an SLI {metric: {warning, critical}}, told by "
+	  "/api/v1/status" },
 };
 
 static const struct {
-	const char *word;        /* in --help; NULL: in the file only */
-	const char *wanted;      /* in an error */
+	const char *word;   /* in --help; NULL: in the file only */
+	const char *wanted; /* in an error */
 } types[] = {
 	[CONFIG_STRING] = { "TEXT", "text" },
-	[CONFIG_DURATION] = { "DURATION", "a duration like 10s, 5m, 2h or 30d" },
+	[CONFIG_DURATION] = { "DURATION",
+			      "a duration like 10s, 5m, 2h or 30d" },
 	[CONFIG_BYTES] = { "BYTES", "a size like 64KiB or 1GiB" },
 	[CONFIG_INTEGER] = { "NUMBER", "a whole number" },
 	[CONFIG_BOOL] = { "BOOL", "true or false" },
@@ -162,9 +172,11 @@ static int text_set(struct config *c, const struct config_key *key,
 /* A number as one would write it in the file: the largest unit that divides. */
 static void number_text(char out[48], enum config_type type, int64_t value)
 {
-	static const struct unit bytes[] = { { "TiB", TIB }, { "GiB", GIB },
-					     { "MiB", MIB }, { "KiB", KIB } };
-	static const struct unit durations[] = { { "d", DAY }, { "h", HOUR },
+	static const struct unit bytes[] = {
+		{ "TiB", TIB }, { "GiB", GIB }, { "MiB", MIB }, { "KiB", KIB }
+	};
+	static const struct unit durations[] = { { "d", DAY },
+						 { "h", HOUR },
 						 { "m", MINUTE },
 						 { "s", SECOND },
 						 { "ms", 1 } };
@@ -183,8 +195,8 @@ static void number_text(char out[48], enum config_type type, int64_t value)
 	snprintf(out, 48, "%lld", (long long)value);
 }
 
-int config_set(struct config *c, const struct config_key *key,
-	       const char *text, struct problem *p)
+int config_set(struct config *c, const struct config_key *key, const char *text,
+	       struct problem *p)
 {
 	char least[48], most[48];
 	int r = text_set(c, key, text);
@@ -277,8 +289,8 @@ static int pattern_read(struct pattern **out, const struct node *n,
 			struct problem *p)
 {
 	struct problem why = { 0 };
-	int r = expect_kind(n, NODE_SCALAR, n->key->text, "a regular expression",
-			    p);
+	int r = expect_kind(n, NODE_SCALAR, n->key->text,
+			    "a regular expression", p);
 
 	if (r)
 		return r;
@@ -321,17 +333,19 @@ static int watch_rule_read(struct watch_rule *rule, const struct node *n,
 			r = pattern_read(&rule->user, f, p);
 		} else {
 			r = node_problem(f->key, p,
-					 "a rule of watch has no %.64s; it has action, exe, service, user",
+					 "a rule of watch has no %.64s; it has "
+					 "action, exe, service, user",
 					 key);
 		}
 	}
 	if (!r && !action)
-		return node_problem(n, p, "a rule of watch wants an action: include or exclude");
+		return node_problem(
+			n, p,
+			"a rule of watch wants an action: include or exclude");
 	return r;
 }
 
-static int watch_read(struct config *c, const struct node *n,
-		      struct problem *p)
+static int watch_read(struct config *c, const struct node *n, struct problem *p)
 {
 	size_t count = node_count(n);
 	struct watch_rule *rules = calloc(count + 1, sizeof(*rules));
@@ -355,9 +369,10 @@ static int watch_read(struct config *c, const struct node *n,
 /* Labels that every process has of itself cannot be the plant's. */
 static bool label_is_own(const char *name)
 {
-	static const char *const own_names[] = { "node", "service", "instance",
-						 "runtime", "pid", "kind",
-						 "pool", "basis" };
+	static const char *const own_names[] = { "node",     "service",
+						 "instance", "runtime",
+						 "pid",	     "kind",
+						 "pool",     "basis" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(own_names); i++) {
 		if (strcmp(own_names[i], name) == 0)
@@ -377,13 +392,12 @@ static int labels_read(struct labels *labels, const struct node *n,
 		const char *name = f->key->text;
 
 		if (!label_name_valid(name))
-			return node_problem(f->key, p,
-					    "%.64s is no name of a label",
-					    name);
+			return node_problem(
+				f->key, p, "%.64s is no name of a label", name);
 		if (label_is_own(name))
-			return node_problem(f->key, p,
-					    "%.64s is a label of the process itself",
-					    name);
+			return node_problem(
+				f->key, p,
+				"%.64s is a label of the process itself", name);
 		r = expect_kind(f, NODE_SCALAR, name, "text", p);
 		if (!r)
 			r = labels_set(labels, name, f->text);
@@ -412,14 +426,14 @@ static int plant_rule_read(struct plant_rule *rule, const struct node *n,
 			r = labels_read(&rule->labels, f, p);
 		else
 			r = node_problem(f->key, p,
-					 "a rule of plant has no %.64s; it has node, service, labels",
+					 "a rule of plant has no %.64s; it has "
+					 "node, service, labels",
 					 key);
 	}
 	return r;
 }
 
-static int plant_read(struct config *c, const struct node *n,
-		      struct problem *p)
+static int plant_read(struct config *c, const struct node *n, struct problem *p)
 {
 	struct plant *plant = calloc(1, sizeof(*plant));
 	int r = 0;
@@ -471,11 +485,13 @@ static int threshold_read(struct threshold *t, const struct node *n,
 			r = limit_read(&t->critical, f, p);
 		else
 			r = node_problem(f->key, p,
-					 "a threshold has no %.64s; it has warning, critical",
+					 "a threshold has no %.64s; it has "
+					 "warning, critical",
 					 f->key->text);
 	}
 	if (!r && (t->critical - t->warning) * t->direction < 0)
-		return node_problem(n, p, "%s: critical must lie beyond warning",
+		return node_problem(n, p,
+				    "%s: critical must lie beyond warning",
 				    n->key->text);
 	return r;
 }
@@ -581,7 +597,8 @@ static int mapping_read(struct config *c, const char *group,
 			r = value_read(c, key, f, p);
 		} else {
 			r = node_problem(f->key, p,
-					 "unknown key %s; \"heapwatch serve --help\" lists all",
+					 "unknown key %s; \"heapwatch serve "
+					 "--help\" lists all",
 					 name);
 		}
 	}
@@ -618,11 +635,13 @@ int config_read(struct config *c, const char *path, struct problem *p)
 int config_check(const struct config *c, struct problem *p)
 {
 	if (!*c->listen)
-		return problem_set(p, PROBLEM_USAGE, "listen must not be empty");
+		return problem_set(p, PROBLEM_USAGE,
+				   "listen must not be empty");
 	if (!*c->db)
 		return problem_set(p, PROBLEM_USAGE, "db must not be empty");
 	if (strlen(c->node) > LABEL_VALUE_MAX)
-		return problem_set(p, PROBLEM_USAGE, "node is longer than %d bytes",
+		return problem_set(p, PROBLEM_USAGE,
+				   "node is longer than %d bytes",
 				   LABEL_VALUE_MAX);
 	if (c->resolution_ms % SECOND)
 		return problem_set(p, PROBLEM_USAGE,

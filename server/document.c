@@ -53,8 +53,7 @@ static int event_problem(struct reader *r, const yaml_event_t *e,
 			 const char *text)
 {
 	problem_set(r->problem, PROBLEM_USAGE, "%s", text);
-	return problem_at(r->problem, e->start_mark.line,
-			  e->start_mark.column);
+	return problem_at(r->problem, e->start_mark.line, e->start_mark.column);
 }
 
 static int yaml_problem(struct reader *r)
@@ -136,8 +135,7 @@ static int read_key(struct reader *r, const yaml_event_t *e,
 
 	if (e->type != YAML_SCALAR_EVENT)
 		return event_problem(r, e, "a key must be a word");
-	if (strlen((const char *)e->data.scalar.value) !=
-	    e->data.scalar.length)
+	if (strlen((const char *)e->data.scalar.value) != e->data.scalar.length)
 		return event_problem(r, e, "a key must not contain NUL");
 	err = node_new(&key, e, NODE_SCALAR);
 	if (err)
@@ -146,9 +144,10 @@ static int read_key(struct reader *r, const yaml_event_t *e,
 		return event_problem(r, e, "a key is missing");
 	for (const struct node *n = mapping->children; n; n = n->next) {
 		if (strcmp(n->key->text, key->text) == 0)
-			return node_problem(key, r->problem,
-					    "%.64s is given twice, first in line %d",
-					    key->text, n->key->line);
+			return node_problem(
+				key, r->problem,
+				"%.64s is given twice, first in line %d",
+				key->text, n->key->line);
 	}
 	*out = take(key);
 	return 0;
@@ -187,15 +186,16 @@ static int read_node(struct reader *r, const yaml_event_t *e, unsigned depth,
 		     struct node **out)
 {
 	own(node_freep) struct node *n = NULL;
-	enum node_kind kind = e->type == YAML_SCALAR_EVENT	  ? NODE_SCALAR :
-			      e->type == YAML_MAPPING_START_EVENT ? NODE_MAPPING :
-								    NODE_LIST;
+	enum node_kind kind = e->type == YAML_SCALAR_EVENT ? NODE_SCALAR :
+			      e->type == YAML_MAPPING_START_EVENT ?
+							     NODE_MAPPING :
+							     NODE_LIST;
 	int err;
 
 	if (depth >= DOCUMENT_DEPTH_MAX)
 		return event_problem(r, e, "nested too deeply");
-	if (kind == NODE_SCALAR && strlen((const char *)e->data.scalar.value) !=
-					   e->data.scalar.length)
+	if (kind == NODE_SCALAR &&
+	    strlen((const char *)e->data.scalar.value) != e->data.scalar.length)
 		return event_problem(r, e, "a value must not contain NUL");
 	err = node_new(&n, e, kind);
 	if (!err && kind != NODE_SCALAR)
@@ -266,8 +266,7 @@ int document_read(struct node **out, FILE *file, struct problem *p)
 		return err;
 	if (!yaml_parser_initialize(&r.yaml))
 		return -ENOMEM;
-	yaml_parser_set_input_string(&r.yaml, (const unsigned char *)data,
-				     len);
+	yaml_parser_set_input_string(&r.yaml, (const unsigned char *)data, len);
 	err = read_document(&r, &root);
 	yaml_parser_delete(&r.yaml);
 	if (err)

@@ -1,8 +1,8 @@
 /*
  * fake_view.c - a store of arrays, for tests of what stands on the store.
  *
- * Included by a test. It answers view_select, view_scan, view_last, view_gap
- * and view_epochs as store.h says; what a test does not ask is not here.
+ * Included by a test. It answers as store.h says, simply and slowly; what no
+ * test asks is not here.
  * Matchers are the real ones.
  */
 #include <errno.h>
@@ -22,7 +22,7 @@ struct fake_series {
 struct view {
 	struct fake_series items[FAKE_SERIES_MAX];
 	size_t count;
-	uint32_t epochs;
+	uint32_t steps_back;
 	int error;                /* what every question answers, or 0 */
 	int64_t scanned_from_ms, scanned_to_ms;
 	size_t scans, handed_out; /* scans begun, points given */
@@ -72,7 +72,7 @@ static void fake_point(struct fake_series *f, int64_t time_ms, double value,
 }
 
 /* Points at begin, begin + every, ... */
-static void fake_points(struct fake_series *f, int64_t begin_ms,
+static inline void fake_points(struct fake_series *f, int64_t begin_ms,
 			int64_t every_ms, size_t count, const double *values)
 {
 	for (size_t i = 0; i < count; i++)
@@ -199,9 +199,31 @@ enum gap view_gap(struct view *v, const struct series *s)
 	return fake_of(v, s)->gap;
 }
 
+/* Of the first series only. */
+int view_label_names(struct view *v, const struct matcher *m,
+		     size_t matcher_count, char ***out, size_t *count)
+{
+	const struct labels *l = &v->items[0].series.labels;
+
+	(void)m;
+	(void)matcher_count;
+	*out = calloc(l->count + 1, sizeof(**out));
+	ck_assert_ptr_nonnull(*out);
+	for (*count = 0; *count < l->count; (*count)++)
+		(*out)[*count] = strdup(l->items[*count].name);
+	return v->error;
+}
+
+void strings_free(char **strings, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		free(strings[i]);
+	free(strings);
+}
+
 uint32_t view_epochs(struct view *v, int64_t from_ms, int64_t to_ms)
 {
 	(void)from_ms;
 	(void)to_ms;
-	return v->epochs ? v->epochs : 1;
+	return v->steps_back;
 }

@@ -55,8 +55,14 @@ END_TEST
 
 START_TEST(malformed_durations_leave_the_result_alone)
 {
-	static const char *const bad[] = { "",	  "10",	 "s",	   "10 s",
-					   "-5s", "1.5h", "10sm5", "10x",
+	static const char *const bad[] = { "",
+					   "10",
+					   "s",
+					   "10 s",
+					   "-5s",
+					   "1.5h",
+					   "10sm5",
+					   "10x",
 					   "99999999999999999999s",
 					   "9223372036854775807w" };
 	int64_t ms = 7;
@@ -174,8 +180,7 @@ END_TEST
 START_TEST(an_unknown_key_is_told_with_its_place)
 {
 	refused("db: x\nresolutoin: 10s\n", 2, 1, "unknown key resolutoin");
-	refused("retention:\n  ages: 1d\n", 2, 3,
-		"unknown key retention.ages");
+	refused("retention:\n  ages: 1d\n", 2, 3, "unknown key retention.ages");
 	refused("retention.age: 1d\n", 1, 1, "unknown key retention.age");
 	refused("watch:\n- {action: include, exec: x}\n", 2, 21, "no exec");
 	refused("plant:\n- {label: {}}\n", 2, 4, "no label");

@@ -5,7 +5,7 @@
 #include "server/http/request_parse.h"
 #include "test.h"
 
-#define NOW 1795000000000ll
+#define NOW  1795000000000ll
 #define HOUR 3600000ll
 
 static struct problem p;
@@ -62,8 +62,7 @@ static void words_are(const char *value, const char *expected)
 		const char *mark = w.items[i].pattern ? "/" : "";
 
 		snprintf(text + strlen(text), sizeof(text) - strlen(text),
-			 "%s%s%s%s", i ? "|" : "", mark, w.items[i].text,
-			 mark);
+			 "%s%s%s%s", i ? "|" : "", mark, w.items[i].text, mark);
 	}
 	if (w.all)
 		strcat(text, "(all)");
@@ -278,6 +277,19 @@ START_TEST(too_many_targets_are_refused)
 }
 END_TEST
 
+START_TEST(conditions_times_targets_are_bounded)
+{
+	struct buf b = BUF_INIT;
+
+	buf_puts(&b, "{\"targets\":[{\"target\":\".*\",\"payload\":{");
+	for (int i = 0; i < 100; i++)
+		buf_printf(&b, "%s\"l%d\":\"x+\"", i ? "," : "", i);
+	buf_puts(&b, "}}]}");
+	refused(parse(buf_cstr(&b)), PROBLEM_TOO_MUCH, "too many conditions");
+	buf_fini(&b);
+}
+END_TEST
+
 START_TEST(ad_hoc_filters_apply_under_both_names)
 {
 	ck_ok(parse("{\"targets\":[{\"target\":\"threads\"}],"
@@ -304,15 +316,19 @@ START_TEST(a_wrong_filter_is_told)
 	static const char head[] = "{\"targets\":[{\"target\":\"threads\"}],";
 	char text[512];
 
-	snprintf(text, sizeof(text), "%s\"filters\":[{\"key\":\"site\","
-		 "\"operator\":\"<\",\"value\":\"a\"}]}", head);
+	snprintf(text, sizeof(text),
+		 "%s\"filters\":[{\"key\":\"site\","
+		 "\"operator\":\"<\",\"value\":\"a\"}]}",
+		 head);
 	refused(parse(text), PROBLEM_BAD_REQUEST, "operator \"<\" of site");
 	snprintf(text, sizeof(text), "%s\"filters\":{}}", head);
 	refused(parse(text), PROBLEM_BAD_REQUEST, "filters");
 	snprintf(text, sizeof(text), "%s\"filters\":[7]}", head);
 	refused(parse(text), PROBLEM_BAD_REQUEST, "filters");
-	snprintf(text, sizeof(text), "%s\"filters\":[{\"key\":\"site\","
-		 "\"operator\":\"=~\",\"value\":\"(\"}]}", head);
+	snprintf(text, sizeof(text),
+		 "%s\"filters\":[{\"key\":\"site\","
+		 "\"operator\":\"=~\",\"value\":\"(\"}]}",
+		 head);
 	ck_assert_int_eq(parse(text), -EINVAL);
 }
 END_TEST
@@ -354,10 +370,20 @@ END_TEST
 START_TEST(what_is_no_moment_is_refused)
 {
 	static const char *const bad[] = {
-		"\"\"", "\"yesterday\"", "\"2026-13-22T15:00:00Z\"",
-		"\"2026-11-22\"", "\"2026-11-22T15:00:00\"", "-1", "1e30",
-		"\"now-\"", "\"now-6\"", "\"now/d\"", "null", "[]",
-		"\"2026-11-22T15:00:00+2\"", "\"99999999999999999999\"",
+		"\"\"",
+		"\"yesterday\"",
+		"\"2026-13-22T15:00:00Z\"",
+		"\"2026-11-22\"",
+		"\"2026-11-22T15:00:00\"",
+		"-1",
+		"1e30",
+		"\"now-\"",
+		"\"now-6\"",
+		"\"now/d\"",
+		"null",
+		"[]",
+		"\"2026-11-22T15:00:00+2\"",
+		"\"99999999999999999999\"",
 	};
 	int64_t ms = 7;
 
@@ -365,7 +391,8 @@ START_TEST(what_is_no_moment_is_refused)
 		own(json_decrefp) json_t *j = json(bad[i]);
 
 		ck_assert_msg(time_parse(&ms, j, NOW, "range.from", &p) ==
-				      -EINVAL, "%s", bad[i]);
+				      -EINVAL,
+			      "%s", bad[i]);
 		ck_assert_ptr_nonnull(strstr(p.text, "range.from"));
 	}
 	ck_assert_int_eq(ms, 7);
@@ -473,6 +500,7 @@ TEST_MAIN("http_request", one_value_comes_in_many_forms,
 	  an_empty_target_never_means_everything,
 	  a_variable_in_the_target_asks_for_each_metric,
 	  hidden_targets_are_left_out, too_many_targets_are_refused,
+	  conditions_times_targets_are_bounded,
 	  ad_hoc_filters_apply_under_both_names, a_wrong_filter_is_told,
 	  without_a_range_it_is_the_last_hour, a_moment_comes_in_many_forms,
 	  what_is_no_moment_is_refused, a_range_backwards_is_refused,

@@ -40,8 +40,11 @@ static void tear_down(void)
 /* Status; the body is in answer when it is JSON. */
 static int call(const char *method, const char *path, const char *body)
 {
-	struct request q = { .site = &site, .method = method, .path = path,
-			     .accept = "", .body = body,
+	struct request q = { .site = &site,
+			     .method = method,
+			     .path = path,
+			     .accept = "",
+			     .body = body,
 			     .body_len = strlen(body) };
 	struct reply a = { 0 };
 
@@ -147,9 +150,8 @@ START_TEST(targets_tell_costs_and_what_is_missing)
 	t = json_array_get(json_object_get(answer, "targets"), 0);
 	ck_assert_int_eq(json_integer_value(json_object_get(t, "pid")), 42);
 	ck_assert(json_is_true(json_object_get(t, "watched")));
-	ck_assert_int_eq(
-		json_integer_value(json_object_get(t, "last_read_ms")),
-		1794999999000);
+	ck_assert_int_eq(json_integer_value(json_object_get(t, "last_read_ms")),
+			 1794999999000);
 	ck_assert_str_eq(text_of(json_object_get(t, "attributes"), "bound"),
 			 "cgroup");
 	item = json_array_get(json_object_get(t, "probes"), 0);
@@ -175,10 +177,10 @@ START_TEST(status_tells_which_rights_are_missing)
 	ck_assert_int_eq(call("GET", "/api/v1/status", ""), 200);
 	lack = json_array_get(json_object_get(answer, "lacks"), 0);
 	ck_assert_str_eq(text_of(lack, "needs"), "CAP_BPF");
-	ck_assert_int_eq(json_integer_value(json_object_get(
-				 json_object_get(answer, "collector"),
-				 "not_watched")),
-			 1);
+	ck_assert_int_eq(
+		json_integer_value(json_object_get(
+			json_object_get(answer, "collector"), "not_watched")),
+		1);
 }
 END_TEST
 
@@ -203,9 +205,19 @@ START_TEST(an_address_must_be_loopback)
 	static const char *const good[] = { "127.0.0.1:0", "127.9.9.9:80",
 					    "[::1]:65535", "localhost:1" };
 	static const char *const bad[] = {
-		"0.0.0.0:1", "[::]:1",	"10.0.0.1:1", "127.0.0.1",
-		"127.0.0.1:", "127.0.0.1:65536", "[::ffff:127.0.0.1]:1",
-		"::1:80", "[::1]", "", ":", "host:1", "127.0.0.1:-1",
+		"0.0.0.0:1",
+		"[::]:1",
+		"10.0.0.1:1",
+		"127.0.0.1",
+		"127.0.0.1:",
+		"127.0.0.1:65536",
+		"[::ffff:127.0.0.1]:1",
+		"::1:80",
+		"[::1]",
+		"",
+		":",
+		"host:1",
+		"127.0.0.1:-1",
 	};
 	struct problem p = { 0 };
 

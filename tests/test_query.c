@@ -265,6 +265,23 @@ START_TEST(steps_finer_than_the_resolution_repeat_its_value)
 }
 END_TEST
 
+START_TEST(point_at_the_left_edge_belongs_to_the_window_before)
+{
+	struct view v = { 0 };
+	struct fake_series *s = fake_add(&v, COL_HEAP_USED_BYTES, "node=a");
+	struct query q = question(METRIC_HEAP_USED_BYTES);
+	struct frame *f;
+
+	fake_point(s, T0, 9, 1);
+	fake_point(s, T0 + 4000, 1, 1);
+	q.step_ms = 5000; /* finer than stored: the edge is read as well */
+	f = answer(&q, &v);
+	CELLS(f, 1, "1 - - - - - - - - - - -");
+	frame_free(f);
+	fake_view_fini(&v);
+}
+END_TEST
+
 START_TEST(gap_longer_than_the_resolution_stays_a_gap)
 {
 	struct view v = { 0 };
@@ -406,9 +423,33 @@ START_TEST(series_shows_who_it_is_and_what_differs)
 	ck_assert_uint_eq(f->field_count, 4);
 	ck_assert_str_eq(labels_text(&f->fields[1].labels),
 			 "instance=0,node=n1,runtime=go,service=hist");
-	ck_assert_str_eq(f->fields[1].display_name, "n1/hist/go");
+	ck_assert_str_eq(f->fields[1].display_name, "n1/hist");
 	ck_assert_str_eq(labels_text(&f->fields[3].labels),
 			 "instance=0,node=n2,runtime=jvm,service=scada");
+	frame_free(f);
+	fake_view_fini(&v);
+}
+END_TEST
+
+START_TEST(name_says_no_more_than_it_must)
+{
+	struct view v = { 0 };
+	struct query q = question(METRIC_HEAP_POOL_USED_BYTES);
+	struct frame *f;
+
+	fake_point(fake_add(&v, COL_HEAP_POOL_USED_EDEN, "node=a,service=s"),
+		   T0 + 5000, 1, 1);
+	fake_point(fake_add(&v, COL_HEAP_POOL_USED_OLD, "node=a,service=s"),
+		   T0 + 5000, 2, 1);
+	f = answer(&q, &v);
+	ck_assert_str_eq(f->fields[1].display_name, "eden");
+	ck_assert_str_eq(f->fields[2].display_name, "old");
+	frame_free(f);
+	fake_point(fake_add(&v, COL_HEAP_POOL_USED_OLD, "node=a,service=t"),
+		   T0 + 5000, 3, 1);
+	f = answer(&q, &v);
+	ck_assert_str_eq(f->fields[1].display_name, "s/eden");
+	ck_assert_str_eq(f->fields[3].display_name, "t/old");
 	frame_free(f);
 	fake_view_fini(&v);
 }
@@ -511,8 +552,8 @@ START_TEST(top_keeps_the_highest_and_says_what_is_missing)
 	q.top = 2;
 	f = answer(&q, &v);
 	ck_assert_uint_eq(f->field_count, 3);
-	ck_assert_str_eq(f->fields[1].display_name, "n1/hist/go");
-	ck_assert_str_eq(f->fields[2].display_name, "n2/scada/jvm");
+	ck_assert_str_eq(f->fields[1].display_name, "n1/hist");
+	ck_assert_str_eq(f->fields[2].display_name, "n2/scada");
 	ck_assert_uint_eq(f->notice_count, 1);
 	ck_assert_str_eq(f->notices[0].text,
 			 "highest 2 of 3 series are shown");
@@ -520,7 +561,7 @@ START_TEST(top_keeps_the_highest_and_says_what_is_missing)
 	q.top = -1;
 	f = answer(&q, &v);
 	ck_assert_uint_eq(f->field_count, 2);
-	ck_assert_str_eq(f->fields[1].display_name, "n1/scada/jvm");
+	ck_assert_str_eq(f->fields[1].display_name, "n1/scada");
 	ck_assert_str_eq(f->notices[0].text, "lowest 1 of 3 series are shown");
 	frame_free(f);
 	q.top = 3;
@@ -715,7 +756,7 @@ END_TEST
 
 START_TEST(clock_that_stepped_back_folds_into_the_same_steps)
 {
-	struct view v = { .epochs = 2 };
+	struct view v = { .steps_back = 1 };
 	struct query q = question(METRIC_HEAP_USED_BYTES);
 	struct fake_series *s = fake_add(&v, COL_HEAP_USED_BYTES, "node=a");
 	struct frame *f;
@@ -745,7 +786,7 @@ END_TEST
 
 START_TEST(no_rate_spans_a_step_of_the_clock)
 {
-	struct view v = { .epochs = 2 };
+	struct view v = { .steps_back = 1 };
 	struct query q = question(METRIC_HEAP_ALLOCATED_BYTES_TOTAL);
 	struct fake_series *s =
 		fake_add(&v, COL_HEAP_ALLOCATED_BYTES_TOTAL, "node=a");
@@ -762,7 +803,8 @@ START_TEST(no_rate_spans_a_step_of_the_clock)
 }
 END_TEST
 
-static void expect_limit(struct query_limits limits, const char *text)
+static void expect_limit(enum query_format format, struct query_limits limits,
+			 const char *text)
 {
 	struct view v = { 0 };
 	struct query q = question(METRIC_HEAP_USED_BYTES);
@@ -770,6 +812,7 @@ static void expect_limit(struct query_limits limits, const char *text)
 	struct frame *f = NULL;
 
 	plant(&v);
+	q.format = format;
 	ck_err(query_run(&f, &q, &v, &limits, &p), EINVAL);
 	ck_assert_int_eq(p.code, PROBLEM_TOO_MUCH);
 	ck_assert_str_eq(p.text, text);
@@ -780,15 +823,23 @@ static void expect_limit(struct query_limits limits, const char *text)
 
 START_TEST(limit_names_itself_the_figure_and_what_to_change)
 {
-	expect_limit((struct query_limits){ 2, 1000, 1000 },
+	expect_limit(QUERY_TIMESERIES,
+		     (struct query_limits){ 2, 1000, 1000 },
 		     "3 series of heap_used_bytes match, the limit is 2: add "
 		     "a filter on a label");
-	expect_limit((struct query_limits){ 10, 17, 1000 },
+	expect_limit(QUERY_TIMESERIES,
+		     (struct query_limits){ 10, 17, 1000 },
 		     "3 series x 6 steps are 18 values, the limit is 17: ask "
 		     "for a larger step, a shorter range or fewer series");
-	expect_limit((struct query_limits){ 10, 18, 7 },
+	expect_limit(QUERY_TIMESERIES,
+		     (struct query_limits){ 10, 18, 7 },
 		     "more than 7 stored points lie in this question, which "
 		     "is the limit: ask for a shorter range or fewer series");
+	/* time, four labels and the value in each row */
+	expect_limit(QUERY_TABLE, (struct query_limits){ 10, 107, 1000 },
+		     "3 series x 6 steps x 6 columns are 108 values, the "
+		     "limit is 107: ask for a larger step, a shorter range or "
+		     "fewer series");
 }
 END_TEST
 
@@ -810,6 +861,29 @@ START_TEST(huge_range_is_refused_before_any_work)
 	q.from_ms = q.to_ms = T0;
 	ck_err(query_run(&f, &q, &v, &generous, &p), EINVAL);
 	ck_assert_str_eq(p.text, "range: from must lie before to");
+	fake_view_fini(&v);
+}
+END_TEST
+
+START_TEST(misspelt_label_is_told)
+{
+	struct view v = { 0 };
+	struct query q = question(METRIC_HEAP_USED_BYTES);
+	struct matcher m[2];
+	struct problem p = { 0 };
+	struct frame *f;
+
+	plant(&v);
+	ck_ok(matcher_init(&m[0], "topk", MATCH_EQUAL, "5", &p));
+	ck_ok(matcher_init(&m[1], "node", MATCH_EQUAL, "n1", &p));
+	q.matchers = m;
+	q.matcher_count = 2;
+	f = answer(&q, &v);
+	ck_assert_uint_eq(f->notice_count, 2);
+	ck_assert_str_eq(f->notices[1].text, "no series has a label \"topk\"");
+	frame_free(f);
+	matcher_fini(&m[0]);
+	matcher_fini(&m[1]);
 	fake_view_fini(&v);
 }
 END_TEST
@@ -1001,12 +1075,14 @@ TEST_MAIN("query", value_at_t_stands_for_the_window_open_on_the_left,
 	  look_back_of_a_rate_is_bounded,
 	  rate_of_a_gauge_is_refused_with_a_way_out,
 	  steps_finer_than_the_resolution_repeat_its_value,
+	  point_at_the_left_edge_belongs_to_the_window_before,
 	  gap_longer_than_the_resolution_stays_a_gap,
 	  agg_makes_one_value_of_several_series, agg_keeps_the_labels_of_by,
 	  only_what_matches_is_counted,
 	  quantile_lies_between_the_two_nearest_ranks,
 	  group_shows_the_labels_it_was_made_by,
 	  series_shows_who_it_is_and_what_differs,
+	  name_says_no_more_than_it_must,
 	  pid_shows_only_where_nothing_else_tells_apart,
 	  dimension_of_a_column_is_always_shown,
 	  legend_is_a_template_over_labels_and_attributes,
@@ -1023,6 +1099,7 @@ TEST_MAIN("query", value_at_t_stands_for_the_window_open_on_the_left,
 	  no_rate_spans_a_step_of_the_clock,
 	  limit_names_itself_the_figure_and_what_to_change,
 	  huge_range_is_refused_before_any_work,
+	  misspelt_label_is_told,
 	  long_lists_and_legends_are_refused,
 	  store_that_cannot_be_read_is_told, nothing_matches_is_an_answer,
 	  latest_of_everything_is_one_frame_per_metric,

@@ -8,19 +8,23 @@
 #define EXIT_USAGE 2
 
 static const struct command commands[] = {
-	{ "serve", command_serve, "Watch the processes of this machine and serve what is seen" },
-	{ "check-config", command_check_config, "Read a configuration file and tell what is wrong with it" },
+	{ "serve", command_serve,
+	  "Watch the processes of this machine and serve what is seen" },
+	{ "check-config", command_check_config,
+	  "Read a configuration file and tell what is wrong with it" },
 	{ "version", command_version, "Print the version" },
 };
 
 static void usage(FILE *out)
 {
 	fputs("usage: heapwatch COMMAND [OPTION]...\n"
-	      "Watch the heaps of Go and JVM processes from outside.\n\n", out);
+	      "Watch the heaps of Go and JVM processes from outside.\n\n",
+	      out);
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
 		fprintf(out, "  %-14s %s\n", commands[i].name,
 			commands[i].help);
-	fputs("\n\"heapwatch COMMAND --help\" tells the options of a command.\n",
+	fputs("\n\"heapwatch COMMAND --help\" tells the options of a "
+	      "command.\n",
 	      out);
 }
 

@@ -51,9 +51,8 @@ static void rest_fill(char out[256], const struct census_target *t)
 
 static void report_targets(struct buf *out, const struct census *c)
 {
-	static const struct row head = {
-		{ "PID", "RUNTIME", "VERSION", "SERVICE/INSTANCE" }
-	};
+	static const struct row head = { { "PID", "RUNTIME", "VERSION",
+					   "SERVICE/INSTANCE" } };
 	int widths[COLUMNS];
 	char rest[256];
 	struct row r;
@@ -82,8 +81,10 @@ void report_write(struct buf *out, const struct census *c)
 
 	for (size_t i = 0; i < c->target_count; i++)
 		watched += c->targets[i].watched;
-	buf_printf(out, "%zu of %llu processes have a known runtime, %zu are watched\n",
-		   c->target_count, (unsigned long long)c->processes, watched);
+	buf_printf(
+		out,
+		"%zu of %llu processes have a known runtime, %zu are watched\n",
+		c->target_count, (unsigned long long)c->processes, watched);
 	if (c->target_count)
 		report_targets(out, c);
 	for (size_t i = 0; i < c->lack_count; i++) {

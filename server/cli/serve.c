@@ -31,11 +31,13 @@ static void help(void)
 	struct buf b = BUF_INIT;
 
 	buf_puts(&b, "usage: heapwatch serve [OPTION]...\n"
-		     "Watch the processes of this machine and serve what is seen.\n\n");
+		     "Watch the processes of this machine and serve what is "
+		     "seen.\n\n");
 	buf_printf(&b, "  %-36s %s\n", "--config FILE",
 		   "Configuration (" CONFIG_DEFAULT_PATH ", if there is one)");
 	config_help(&b);
-	buf_puts(&b, "\nOptions override the file. Rules of watch, plant and thresholds are in\n"
+	buf_puts(&b, "\nOptions override the file. Rules of watch, plant and "
+		     "thresholds are in\n"
 		     "the file only; packaging/heapwatch.yaml shows them.\n");
 	fputs(buf_cstr(&b), stdout);
 	buf_fini(&b);
@@ -49,9 +51,10 @@ static int flag_next(struct flag *out, int argc, char **argv, int *i,
 	const char *equals = strchr(word, '=');
 
 	if (strncmp(word, "--", 2) || !word[2])
-		return problem_set(p, PROBLEM_USAGE,
-				   "\"%.64s\" is no option; see heapwatch serve --help",
-				   word);
+		return problem_set(
+			p, PROBLEM_USAGE,
+			"\"%.64s\" is no option; see heapwatch serve --help",
+			word);
 	out->name = word + 2;
 	out->len = equals ? (size_t)(equals - out->name) : strlen(out->name);
 	if (!equals && *i + 1 == argc)
@@ -75,8 +78,7 @@ static int without_set(const char *list, struct problem *p)
 }
 
 /* Set one option; --config was read before. */
-static int flag_apply(struct config *c, const struct flag *f,
-		      struct problem *p)
+static int flag_apply(struct config *c, const struct flag *f, struct problem *p)
 {
 	const struct config_key *key = config_flag_find(f->name, f->len);
 
@@ -85,15 +87,16 @@ static int flag_apply(struct config *c, const struct flag *f,
 	if (flag_is(f, "without")) /* simulates lacks, for tests */
 		return without_set(f->value, p);
 	if (!key)
-		return problem_set(p, PROBLEM_USAGE,
-				   "no option is named --%.*s; see heapwatch serve --help",
-				   (int)(f->len < 64 ? f->len : 64), f->name);
+		return problem_set(
+			p, PROBLEM_USAGE,
+			"no option is named --%.*s; see heapwatch serve --help",
+			(int)(f->len < 64 ? f->len : 64), f->name);
 	return config_set(c, key, f->value, p);
 }
 
 /* The file that --config names, or the default one, which may be missing. */
-static int file_read(struct config *c, int argc, char **argv,
-		     const char **path, struct problem *p)
+static int file_read(struct config *c, int argc, char **argv, const char **path,
+		     struct problem *p)
 {
 	bool named = false;
 	int r = 0;

@@ -22,11 +22,11 @@
 #include "route.h"
 
 #define PATH_MAX_LEN 1024
-#define HEADERS_MAX  (16 * 1024)        /* bytes, and of a line */
+#define HEADERS_MAX  (16 * 1024)	/* bytes, and of a line */
 #define DRAIN_MAX    (16 * 1024 * 1024) /* read of a body that is too large */
-#define IDLE_S       30
-#define BODY_NS      (30 * 1000000000ll) /* for all of a body to arrive */
-#define BACKLOG      512
+#define IDLE_S	     30
+#define BODY_NS	     (30 * 1000000000ll) /* for all of a body to arrive */
+#define BACKLOG	     512
 
 struct http {
 	struct MHD_Daemon *daemon; /* owned */
@@ -111,12 +111,16 @@ static int listen_parse(struct address *out, const char *listen,
 			struct problem *p)
 {
 	if (address_parse(out, listen))
-		return problem_set(p, PROBLEM_USAGE,
-				   "listen must be an address and a port like 127.0.0.1:9817 or [::1]:9817, not \"%.64s\"",
-				   listen);
+		return problem_set(
+			p, PROBLEM_USAGE,
+			"listen must be an address and a port like "
+			"127.0.0.1:9817 or [::1]:9817, not \"%.64s\"",
+			listen);
 	if (!is_loopback(out))
 		return problem_set(p, PROBLEM_USAGE,
-				   "listen: %.64s is not loopback; serving other machines needs TLS and tokens, which this version does not have",
+				   "listen: %.64s is not loopback; serving "
+				   "other machines needs TLS and tokens, which "
+				   "this version does not have",
 				   listen);
 	return 0;
 }
@@ -132,15 +136,16 @@ static int bind_problem(int r, const char *listen, struct problem *p)
 {
 	if (r == -EADDRINUSE)
 		problem_set(p, PROBLEM_UNAVAILABLE,
-			    "%.64s is in use by another program; choose another with --listen",
+			    "%.64s is in use by another program; choose "
+			    "another with --listen",
 			    listen);
 	else if (r == -EACCES)
 		problem_set(p, PROBLEM_NOT_PERMITTED,
 			    "listening on %.64s needs CAP_NET_BIND_SERVICE",
 			    listen);
 	else
-		problem_set(p, PROBLEM_UNAVAILABLE, "cannot listen on %.64s: %s",
-			    listen, strerror(-r));
+		problem_set(p, PROBLEM_UNAVAILABLE,
+			    "cannot listen on %.64s: %s", listen, strerror(-r));
 	return r;
 }
 
@@ -212,8 +217,9 @@ static void add_headers(struct MHD_Response *response, const struct reply *a)
 	if (a->allow)
 		MHD_add_response_header(response, "Allow", a->allow);
 	if (a->type && strncmp(a->type, "text/html", 9) == 0)
-		MHD_add_response_header(response, "Content-Security-Policy",
-					"default-src 'none'; frame-ancestors 'none'");
+		MHD_add_response_header(
+			response, "Content-Security-Policy",
+			"default-src 'none'; frame-ancestors 'none'");
 	MHD_add_response_header(response, "Cache-Control", "no-store");
 	MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
 }
@@ -311,7 +317,8 @@ static enum MHD_Result begin(struct http *h, struct MHD_Connection *c,
 	*state = e;
 	if (framing_is_ambiguous(c)) {
 		problem_set(&p, PROBLEM_BAD_REQUEST,
-			    "Content-Length and Transfer-Encoding contradict each other");
+			    "Content-Length and Transfer-Encoding contradict "
+			    "each other");
 		e->answered = true;
 		return send_problem(h, c, &p);
 	}
@@ -396,8 +403,7 @@ static struct MHD_Daemon *daemon_start(struct http *h, int fd)
 	const struct http_options *o = &h->site.options;
 
 	return MHD_start_daemon(
-		MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC |
-			MHD_USE_ERROR_LOG,
+		MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_USE_ERROR_LOG,
 		0, NULL, NULL, on_request, h, MHD_OPTION_EXTERNAL_LOGGER,
 		on_log, NULL, MHD_OPTION_LISTEN_SOCKET, fd,
 		MHD_OPTION_THREAD_POOL_SIZE, (unsigned)o->threads,

@@ -23,8 +23,8 @@ static const char *const formats[] = { "timeseries", "table", "latest",
 				       "frames" };
 
 /* Labels that are offered even before there is any series. */
-static const char *const labels[] = { "node", "service", "instance",
-				      "runtime", "pid" };
+static const char *const labels[] = { "node", "service", "instance", "runtime",
+				      "pid" };
 
 static void put_choice(struct json *j, const char *value)
 {
@@ -92,8 +92,7 @@ static void put_metric(struct json *j, const struct metric_info *m,
 		put_option(j, labels[i], labels[i], "multi-select", NULL);
 	for (size_t i = 0; i < count; i++) {
 		if (!is_known(names[i]))
-			put_option(j, names[i], names[i], "multi-select",
-				   NULL);
+			put_option(j, names[i], names[i], "multi-select", NULL);
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(options); i++)
 		put_option(j, options[i].name, options[i].label,
@@ -172,8 +171,9 @@ int handle_metric_options(const struct request *q, struct reply *a,
 	if (!json_is_object(payload))
 		payload = NULL;
 	if (!name || !label_name_valid(name))
-		return problem_set(p, PROBLEM_BAD_REQUEST,
-				   "name must be the name of an option or a label");
+		return problem_set(
+			p, PROBLEM_BAD_REQUEST,
+			"name must be the name of an option or a label");
 	json_begin_array(&j);
 	if (strcmp(name, "by") == 0)
 		r = put_stored(&j, q, NULL, NULL, p);

@@ -19,8 +19,8 @@ static void put_store(struct buf *out, struct store *store)
 	struct store_stats s;
 
 	store_stats(store, &s);
-	put(out, "store_samples_total", "counter",
-	    "Samples given to the store", (double)s.samples);
+	put(out, "store_samples_total", "counter", "Samples given to the store",
+	    (double)s.samples);
 	put(out, "store_written_bytes_total", "counter",
 	    "Bytes of rows written", (double)s.row_bytes);
 	put(out, "store_write_errors_total", "counter",
@@ -45,8 +45,7 @@ static void put_self(struct buf *out, struct site *site)
 		   "# TYPE heapwatch_build_info gauge\n"
 		   "heapwatch_build_info{version=\"%s\"} 1\n",
 		   heapwatch_version());
-	put(out, "queue_depth", "gauge",
-	    "Batches between collector and store",
+	put(out, "queue_depth", "gauge", "Batches between collector and store",
 	    (double)queue_depth(site->queue));
 	put(out, "http_requests_total", "counter", "Requests answered",
 	    (double)atomic_load(&site->requests));

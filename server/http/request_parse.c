@@ -11,7 +11,7 @@
 #include "common/units.h"
 
 #define TEXT_MAX 8192 /* bytes of one parameter */
-#define HOUR_MS  (60 * 60 * 1000ll)
+#define HOUR_MS	 (60 * 60 * 1000ll)
 
 static int bad(struct problem *p, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
@@ -92,7 +92,8 @@ static int words_add(struct words *w, const char *text, size_t len,
 
 	if (len == 0)
 		return 0;
-	if ((len == 1 && *text == '*') || (len == 2 && !memcmp(text, ".*", 2)) ||
+	if ((len == 1 && *text == '*') ||
+	    (len == 2 && !memcmp(text, ".*", 2)) ||
 	    (len == 6 && !memcmp(text, "$__all", 6))) {
 		w->all = true;
 		return 0;
@@ -221,8 +222,8 @@ static int split(struct words *w, const char *text, size_t len)
 	if (!s.separator)
 		return add_literal(w, text, len);
 	for (;;) {
-		size_t part = next_separator(s.text, s.len, s.separator,
-					     &nested);
+		size_t part =
+			next_separator(s.text, s.len, s.separator, &nested);
 
 		r = is_pattern(s.text, part) ?
 			    words_add(w, s.text, part, true) :
@@ -318,6 +319,28 @@ void matcher_list_fini(struct matcher_list *l)
 	*l = (struct matcher_list){ 0 };
 }
 
+/* Weights, about: a value with its pointer, a compiled pattern. */
+#define VALUE_BYTES   64
+#define PATTERN_BYTES 8192
+
+static int spend(struct matcher_list *l, size_t bytes, struct problem *p)
+{
+	l->spent += bytes;
+	if (l->spent > CONDITIONS_MAX)
+		return problem_set(p, PROBLEM_TOO_MUCH,
+				   "too many conditions in one request; ask "
+				   "for fewer targets or values");
+	return 0;
+}
+
+static int add_value(struct matcher_list *l, struct matcher *m,
+		     const char *value, struct problem *p)
+{
+	int r = spend(l, VALUE_BYTES + strlen(value), p);
+
+	return r ? r : matcher_add_value(m, value);
+}
+
 /* A matcher of one value at the end of the list; *out is the list's. */
 static int add_matcher(struct matcher_list *l, struct matcher **out,
 		       const char *label, enum match_op op, const char *value,
@@ -328,6 +351,11 @@ static int add_matcher(struct matcher_list *l, struct matcher **out,
 
 	if (!label_name_valid(label))
 		return bad(p, "\"%.64s\" is no name of a label", label);
+	r = spend(l, sizeof(*items) + VALUE_BYTES + strlen(value), p);
+	if (!r && (op == MATCH_REGEX || op == MATCH_NOT_REGEX))
+		r = spend(l, PATTERN_BYTES, p);
+	if (r)
+		return r;
 	items = realloc(l->items, (l->count + 1) * sizeof(*items));
 	if (!items)
 		return -ENOMEM;
@@ -391,7 +419,7 @@ static int add_words(struct matcher_list *l, const char *label,
 	}
 	r = add_matcher(l, &m, label, op, w->items[0].text, p);
 	for (size_t i = 1; i < w->count && !r; i++)
-		r = matcher_add_value(m, w->items[i].text);
+		r = add_value(l, m, w->items[i].text, p);
 	return r;
 }
 
@@ -404,7 +432,8 @@ int matchers_add_value(struct matcher_list *l, const char *label,
 
 	if (!label_name_valid(label))
 		return bad(p,
-			   "payload.%.64s is neither an option nor the name of a label",
+			   "payload.%.64s is neither an option nor the name of "
+			   "a label",
 			   label);
 	snprintf(field, sizeof(field), "payload.%.64s", label);
 	r = words_parse(&w, value, field, p);
@@ -434,7 +463,7 @@ static int add_filter_values(struct matcher_list *l, const char *key,
 		if (!scalar_text(v, number, &text))
 			return bad(p, "filters: values of %.64s must be text",
 				   key);
-		r = m ? matcher_add_value(m, text) :
+		r = m ? add_value(l, m, text, p) :
 			add_matcher(l, &m, key, op, text, p);
 		if (r)
 			return r;
@@ -461,7 +490,8 @@ static int add_filter(struct matcher_list *l, const json_t *filter,
 		return 0; /* a filter that is still being typed */
 	if (match_op_parse(&op, word))
 		return bad(p,
-			   "filters: operator \"%.16s\" of %.64s is none of = != =~ !~ =| !=|",
+			   "filters: operator \"%.16s\" of %.64s is none of = "
+			   "!= =~ !~ =| !=|",
 			   word, key);
 	if ((op == MATCH_ONE_OF || op == MATCH_NONE_OF) &&
 	    json_array_size(values) > 0)
@@ -494,7 +524,7 @@ int matchers_add_filters(struct matcher_list *l, const json_t *filters,
 bool payload_reserved(const char *key)
 {
 	static const char *const words[] = {
-		"matchers", "metric", "target", "agg",	 "by",	   "fn",
+		"matchers", "metric", "target", "agg",	  "by",	    "fn",
 		"step",	    "top",    "shift",	"legend", "format", "frame",
 	};
 
@@ -594,8 +624,8 @@ static int iso_time(int64_t *out_ms, const char *text)
 	int end = 0, zone, ms = 0, scale = 100;
 
 	if (sscanf(text, "%4d-%2d-%2d%*1[Tt ]%2d:%2d:%2d%n", &tm.tm_year,
-		   &tm.tm_mon, &tm.tm_mday, &tm.tm_hour, &tm.tm_min,
-		   &tm.tm_sec, &end) != 6 ||
+		   &tm.tm_mon, &tm.tm_mday, &tm.tm_hour, &tm.tm_min, &tm.tm_sec,
+		   &end) != 6 ||
 	    end != 19)
 		return -EINVAL;
 	text += end;
@@ -632,7 +662,8 @@ int time_parse(int64_t *out_ms, const json_t *value, int64_t now_ms,
 		r = iso_time(out_ms, text);
 	if (r)
 		return bad(p,
-			   "%s must be a time: 2026-11-22T15:00:00Z, Unix seconds or milliseconds, or now-6h",
+			   "%s must be a time: 2026-11-22T15:00:00Z, Unix "
+			   "seconds or milliseconds, or now-6h",
 			   field);
 	return 0;
 }
@@ -769,11 +800,14 @@ static int set_by(struct query *q, const json_t *payload, struct problem *p)
 	int r = words_parse(&w, json_object_get(payload, "by"), "payload.by",
 			    p);
 
+	if (!r && w.count > LABELS_MAX)
+		r = bad(p, "payload.by has more than %d labels", LABELS_MAX);
 	if (!r && w.count)
 		q->by = calloc(w.count, sizeof(*q->by));
 	for (size_t i = 0; i < w.count && !r; i++) {
 		if (!label_name_valid(w.items[i].text))
-			r = bad(p, "payload.by: \"%.64s\" is no name of a label",
+			r = bad(p,
+				"payload.by: \"%.64s\" is no name of a label",
 				w.items[i].text);
 		else if (!q->by)
 			r = -ENOMEM;
@@ -785,8 +819,7 @@ static int set_by(struct query *q, const json_t *payload, struct problem *p)
 }
 
 /* A template keeps its braces and commas, so it is not split. */
-static int set_legend(struct query *q, const json_t *payload,
-		      struct problem *p)
+static int set_legend(struct query *q, const json_t *payload, struct problem *p)
 {
 	const json_t *v = json_object_get(payload, "legend");
 	const char *text = json_string_value(v);
@@ -794,7 +827,8 @@ static int set_legend(struct query *q, const json_t *payload,
 	if (!v || json_is_null(v) || (text && !*text))
 		return 0;
 	if (!text || strlen(text) > 256)
-		return bad(p, "payload.legend must be text of at most 256 bytes");
+		return bad(p,
+			   "payload.legend must be text of at most 256 bytes");
 	q->legend = strdup(text);
 	return q->legend ? 0 : -ENOMEM;
 }
@@ -872,46 +906,56 @@ static int set_type(struct query *q, const json_t *target,
 	return 0;
 }
 
-static int query_fill(struct query *q, const json_t *body,
-		      const json_t *target, const json_t *payload,
-		      int64_t now_ms, struct problem *p)
-{
-	const char *ref_id = json_string_value(json_object_get(target, "refId"));
-	struct matcher_list l = { 0 };
-	int64_t interval_ms = 0;
-	int r;
-
-	q->ref_id = strndup(ref_id ? ref_id : "", 64);
-	if (!q->ref_id)
-		return -ENOMEM;
-	if ((r = set_range(q, body, now_ms, p)) ||
-	    (r = set_number(&q->max_points, body, "maxDataPoints", p)) ||
-	    (r = set_number(&interval_ms, body, "intervalMs", p)) ||
-	    (r = set_type(q, target, payload)) ||
-	    (r = set_options(q, payload, p)) || (r = set_by(q, payload, p)) ||
-	    (r = set_legend(q, payload, p)))
-		return r;
-	if (q->step_ms == 0)
-		q->step_ms = interval_ms < SPAN_MAX_MS ? interval_ms :
-							 SPAN_MAX_MS;
-	r = matchers_add_payload(&l, payload, p);
-	if (!r)
-		r = matchers_add_filters(&l, json_object_get(body, "filters"),
-					 p);
-	if (!r)
-		r = matchers_add_filters(
-			&l, json_object_get(body, "adhocFilters"), p);
-	q->matchers = l.items;
-	q->matcher_count = l.count;
-	return r;
-}
-
 struct target_parser {
 	struct query_request *out;
 	const json_t *body;
 	int64_t now_ms;
 	struct problem *p;
 };
+
+/* All conditions on one question; those of the request apply to each. */
+static int set_matchers(struct query *q, const struct target_parser *t,
+			const json_t *payload)
+{
+	struct matcher_list l = { .spent = t->out->spent };
+	int r = matchers_add_payload(&l, payload, t->p);
+
+	if (!r)
+		r = matchers_add_filters(
+			&l, json_object_get(t->body, "filters"), t->p);
+	if (!r)
+		r = matchers_add_filters(
+			&l, json_object_get(t->body, "adhocFilters"), t->p);
+	t->out->spent = l.spent;
+	q->matchers = l.items;
+	q->matcher_count = l.count;
+	return r;
+}
+
+static int query_fill(struct query *q, const struct target_parser *t,
+		      const json_t *target, const json_t *payload)
+{
+	const char *ref_id =
+		json_string_value(json_object_get(target, "refId"));
+	struct problem *p = t->p;
+	int64_t interval_ms = 0;
+	int r;
+
+	q->ref_id = strndup(ref_id ? ref_id : "", 64);
+	if (!q->ref_id)
+		return -ENOMEM;
+	if ((r = set_range(q, t->body, t->now_ms, p)) ||
+	    (r = set_number(&q->max_points, t->body, "maxDataPoints", p)) ||
+	    (r = set_number(&interval_ms, t->body, "intervalMs", p)) ||
+	    (r = set_type(q, target, payload)) ||
+	    (r = set_options(q, payload, p)) || (r = set_by(q, payload, p)) ||
+	    (r = set_legend(q, payload, p)))
+		return r;
+	if (q->step_ms == 0)
+		q->step_ms =
+			interval_ms < SPAN_MAX_MS ? interval_ms : SPAN_MAX_MS;
+	return set_matchers(q, t, payload);
+}
 
 static int add_query(struct target_parser *t, const json_t *target,
 		     const json_t *payload, enum metric metric)
@@ -927,8 +971,7 @@ static int add_query(struct target_parser *t, const json_t *target,
 		return -ENOMEM;
 	out->queries = queries;
 	queries[out->count] = (struct query){ .metric = metric };
-	return query_fill(&queries[out->count++], t->body, target, payload,
-			  t->now_ms, t->p);
+	return query_fill(&queries[out->count++], t, target, payload);
 }
 
 static int unknown_metric(struct problem *p, const char *word)
@@ -950,7 +993,8 @@ static int add_matching(struct target_parser *t, const json_t *target,
 	int r = pattern_compile(&pattern, text, t->p);
 
 	for (int m = 0; m < METRIC_COUNT && !r; m++) {
-		if (!pattern_matches(pattern, metric_info((enum metric)m)->name))
+		if (!pattern_matches(pattern,
+				     metric_info((enum metric)m)->name))
 			continue;
 		found = true;
 		r = add_query(t, target, payload, (enum metric)m);
@@ -987,8 +1031,7 @@ static int add_metrics(struct target_parser *t, const json_t *target,
 	return r;
 }
 
-void problem_of_query(struct problem *p, const char *ref_id,
-		      const char *target)
+void problem_of_query(struct problem *p, const char *ref_id, const char *target)
 {
 	char text[sizeof(p->text)];
 
@@ -1003,7 +1046,8 @@ static int parse_target(struct target_parser *t, const json_t *target)
 	own(json_decrefp) json_t *none = json_object();
 	const json_t *payload = json_object_get(target, "payload");
 	const json_t *name = json_object_get(target, "target");
-	const char *ref_id = json_string_value(json_object_get(target, "refId"));
+	const char *ref_id =
+		json_string_value(json_object_get(target, "refId"));
 	int r;
 
 	if (!none)
@@ -1025,9 +1069,9 @@ static int parse_target(struct target_parser *t, const json_t *target)
 		r = add_metrics(t, target, payload, name);
 	t->out->frames |= !r && wants_frames(payload);
 	if (r == -EINVAL)
-		problem_of_query(t->p, ref_id ? ref_id : "",
-				 json_is_string(name) ? json_string_value(name) :
-							"");
+		problem_of_query(
+			t->p, ref_id ? ref_id : "",
+			json_is_string(name) ? json_string_value(name) : "");
 	return r;
 }
 

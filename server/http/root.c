@@ -47,12 +47,15 @@ static void root_html(const struct request *q, struct reply *a, size_t watched,
 
 	routes = routes_all(&count);
 	a->type = "text/html; charset=utf-8";
-	buf_puts(out, "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">"
-		      "<title>heapwatch</title><h1>heapwatch ");
+	buf_puts(out,
+		 "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">"
+		 "<title>heapwatch</title><h1>heapwatch ");
 	add_html(out, heapwatch_version());
 	buf_puts(out, "</h1><p>Node ");
 	add_html(out, q->site->options.node);
-	buf_printf(out, ": %zu of %zu processes with a known runtime are watched.</p><table>",
+	buf_printf(out,
+		   ": %zu of %zu processes with a known runtime are "
+		   "watched.</p><table>",
 		   watched, known);
 	for (size_t i = 0; i < count; i++) {
 		bool link = strcmp(routes[i].method, "GET") == 0;

@@ -4,7 +4,8 @@
 #include "route.h"
 
 static const struct route routes[] = {
-	{ "GET", "/", handle_root, "This page; as JSON unless HTML is asked for" },
+	{ "GET", "/", handle_root,
+	  "This page; as JSON unless HTML is asked for" },
 	{ "POST", "/query", handle_query,
 	  "Grafana JSON data source: time series and tables" },
 	{ "POST", "/metrics", handle_metric_list,
@@ -20,7 +21,8 @@ static const struct route routes[] = {
 	{ "GET", "/metrics", handle_prometheus,
 	  "All last values as Prometheus text" },
 	{ "GET", "/api/v1/targets", handle_targets,
-	  "Processes: watched or not, and why; labels, costs, missing metrics" },
+	  "Processes: watched or not, and why; labels, costs, missing "
+	  "metrics" },
 	{ "GET", "/api/v1/status", handle_status,
 	  "Heapwatch itself: version, store, queue, probes, missing rights" },
 	{ "GET", "/-/healthy", handle_healthy, "200 while the server answers" },
@@ -90,8 +92,7 @@ static int route_problem(const struct request *q, struct reply *a,
 			   q->path);
 }
 
-static int dispatch(const struct request *q, struct reply *a,
-		    struct problem *p)
+static int dispatch(const struct request *q, struct reply *a, struct problem *p)
 {
 	const struct route *route = route_find(q->method, q->path, &a->allow);
 	int r;

@@ -58,8 +58,7 @@ static void put_self(struct json *j)
 
 	begin(j, "self");
 	json_put_int(j, "pid", getpid());
-	json_put_double(j, "cpu_seconds",
-			(double)clock_process_cpu_ns() / 1e9);
+	json_put_double(j, "cpu_seconds", (double)clock_process_cpu_ns() / 1e9);
 	if (resident >= 0)
 		json_put_int(j, "resident_bytes", resident);
 	json_end(j);

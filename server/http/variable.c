@@ -24,10 +24,10 @@ static void put_metrics(struct json *j)
 /* What a person may write for a label: "nodes" means node. */
 static void singular(char out[LABEL_NAME_MAX + 1], const char *word)
 {
-	static const char *const plurals[] = { "nodes", "services", "instances",
-					       "runtimes", "pids", "sites",
-					       "areas", "lines", "kinds",
-					       "pools" };
+	static const char *const plurals[] = {
+		"nodes", "services", "instances", "runtimes", "pids",
+		"sites", "areas",    "lines",	  "kinds",    "pools"
+	};
 
 	snprintf(out, LABEL_NAME_MAX + 1, "%s", word);
 	for (size_t i = 0; i < ARRAY_SIZE(plurals); i++) {
@@ -43,13 +43,14 @@ static int read_target(const json_t *body, const json_t **payload,
 	*payload = json_object_get(body, "payload");
 	if (!*payload)
 		*payload = body;
-	*target = json_is_string(*payload) ?
-			  json_string_value(*payload) :
-			  json_string_value(
-				  json_object_get(*payload, "target"));
+	*target =
+		json_is_string(*payload) ?
+			json_string_value(*payload) :
+			json_string_value(json_object_get(*payload, "target"));
 	if (!*target || !**target)
 		return problem_set(p, PROBLEM_EMPTY_TARGET,
-				   "payload.target is empty: name a label (service, node, ...) or \"metrics\"");
+				   "payload.target is empty: name a label "
+				   "(service, node, ...) or \"metrics\"");
 	if (strlen(*target) > LABEL_NAME_MAX)
 		return problem_set(p, PROBLEM_BAD_REQUEST,
 				   "payload.target is no name of a label");
@@ -97,9 +98,9 @@ int handle_variable(const struct request *q, struct reply *a, struct problem *p)
 	}
 	singular(label, target);
 	if (!label_name_valid(label))
-		return problem_set(p, PROBLEM_BAD_REQUEST,
-				   "payload.target: \"%s\" is no name of a label",
-				   target);
+		return problem_set(
+			p, PROBLEM_BAD_REQUEST,
+			"payload.target: \"%s\" is no name of a label", target);
 	if (payload != body && json_is_object(payload))
 		r = matchers_add_payload(&matchers, payload, p);
 	return r ? r : put_values(&j, q, label, &matchers, p);

@@ -75,7 +75,7 @@ static int add_times(struct frame *f, const struct run *r)
 	if (err)
 		return err;
 	field->interval_ms = r->axis.step_ms;
-	for (size_t i = 0; r->kept && i < r->axis.steps && err == 0; i++)
+	for (size_t i = 0; r->kept && i < r->rows.shown && err == 0; i++)
 		err = cells_add_i64(field->cells, time_of(r, i));
 	return err;
 }
@@ -98,7 +98,7 @@ static int wide(struct frame *f, struct run *r)
 		if (err == 0)
 			err = fill(field->cells,
 				   r->rows.values + row * r->rows.steps,
-				   r->rows.steps);
+				   r->rows.shown);
 	}
 	return err;
 }
@@ -144,7 +144,7 @@ static int long_table(struct frame *f, struct run *r)
 {
 	int err = long_columns(f, r);
 
-	for (size_t step = 0; step < r->rows.steps && err == 0; step++) {
+	for (size_t step = 0; step < r->rows.shown && err == 0; step++) {
 		for (size_t row = 0; row < r->rows.count && err == 0; row++) {
 			double cell = r->rows.values[row * r->rows.steps +
 						     step];
@@ -183,9 +183,10 @@ int answer_frame(struct frame **out, struct run *r)
 static enum gap gap_now(struct run *r, size_t i)
 {
 	const struct series *s = &r->series[i];
+	int64_t shown_ms = (int64_t)r->rows.shown * r->axis.step_ms;
 
-	if (!s->open ||
-	    r->windows[i].last_ms > axis_end(&r->axis) - 2 * r->axis.step_ms)
+	if (!s->open || r->windows[i].last_ms > r->axis.begin_ms + shown_ms -
+							2 * r->axis.step_ms)
 		return GAP_NONE;
 	return view_gap(r->view, s);
 }
@@ -236,23 +237,52 @@ static bool about_now(const struct query *q)
 		q->to_ms > clock_now().wall_ms - RECENT_MS);
 }
 
-int answer_notices(struct frame *f, struct run *r)
+static bool is_among(char *const *names, size_t count, const char *name)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (strcmp(names[i], name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Nothing matched: perhaps a label is misspelt, or a parameter was taken for
+ * one. */
+static int tell_nothing(struct frame *f, struct run *r)
 {
 	const char *metric = metric_info(r->q->metric)->name;
-	int err = 0;
+	int err = frame_notice(f, NOTICE_INFO,
+			       "no series of %s matches in this range",
+			       metric);
+	char **names = NULL;
+	size_t count = 0;
 
-	if (r->series_count == 0)
-		err = frame_notice(f, NOTICE_INFO,
-				   "no series of %s matches in this range",
-				   metric);
-	if (err == 0)
-		err = tell_left_out(f, r);
-	if (err == 0 && r->epochs > 1)
+	if (r->q->matcher_count == 0 || err)
+		return err;
+	if (view_label_names(r->view, NULL, 0, &names, &count))
+		return 0; /* it was a hint only */
+	for (size_t i = 0; i < r->q->matcher_count && err == 0; i++) {
+		const char *name = r->q->matchers[i].name;
+
+		if (!is_among(names, count, name))
+			err = frame_notice(f, NOTICE_WARNING,
+					   "no series has a label \"%.64s\"",
+					   name);
+	}
+	strings_free(names, count);
+	return err;
+}
+
+int answer_notices(struct frame *f, struct run *r)
+{
+	int err = r->series_count ? tell_left_out(f, r) : tell_nothing(f, r);
+
+	if (err == 0 && r->steps_back > 0)
 		err = frame_notice(f, NOTICE_WARNING,
 				   "times occur more than once in this range, "
 				   "since the wall clock stepped back (%u); "
 				   "they are folded into one step",
-				   r->epochs - 1);
+				   r->steps_back);
 	if (err == 0 && about_now(r->q))
 		err = tell_gaps(f, r);
 	return err;

@@ -61,31 +61,38 @@ static int compare(const struct names *names, const struct series *a,
 	return c;
 }
 
+struct sorting {
+	const struct names *names;
+	const struct series *series;
+};
+
 static int by_names(const void *a, const void *b, void *arg)
 {
-	const struct run *r = arg;
+	const struct sorting *s = arg;
 	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-	int c = compare(&r->names, &r->series[x], &r->series[y]);
+	int c = compare(s->names, &s->series[x], &s->series[y]);
 
 	return c ? c : (x > y) - (x < y);
 }
 
-static uint32_t *sorted(struct run *r)
+/* The series ordered by these labels; NULL for want of memory. */
+static uint32_t *sorted(const struct run *r, const struct names *names)
 {
+	struct sorting s = { names, r->series };
 	uint32_t *order = calloc(r->series_count + 1, sizeof(order[0]));
 
 	if (!order)
 		return NULL;
 	for (size_t i = 0; i < r->series_count; i++)
 		order[i] = (uint32_t)i;
-	qsort_r(order, r->series_count, sizeof(order[0]), by_names, r);
+	qsort_r(order, r->series_count, sizeof(order[0]), by_names, &s);
 	return order;
 }
 
 /* One group per value of the labels in names. */
 static int group_by_names(struct run *r)
 {
-	own(freep) uint32_t *order = sorted(r);
+	own(freep) uint32_t *order = sorted(r, &r->names);
 
 	if (!order)
 		return -ENOMEM;
@@ -101,14 +108,14 @@ static int group_by_names(struct run *r)
 }
 
 /* 1 when any two series show the same labels, else 0; -ENOMEM. */
-static int ambiguous(struct run *r)
+static int ambiguous(const struct run *r, const struct names *names)
 {
-	own(freep) uint32_t *order = sorted(r);
+	own(freep) uint32_t *order = sorted(r, names);
 
 	if (!order)
 		return -ENOMEM;
 	for (size_t i = 1; i < r->series_count; i++) {
-		if (compare(&r->names, &r->series[order[i - 1]],
+		if (compare(names, &r->series[order[i - 1]],
 			    &r->series[order[i]]) == 0)
 			return 1;
 	}
@@ -193,7 +200,7 @@ static int choose(struct run *r, const struct names *all)
 	}
 	if (err)
 		return err;
-	err = ambiguous(r);
+	err = ambiguous(r, &r->names);
 	if (err == 1 && names_has(all, "pid"))
 		return names_add(&r->names, "pid");
 	return err < 0 ? err : 0;
@@ -202,7 +209,7 @@ static int choose(struct run *r, const struct names *all)
 /* Rows in the order of what they show, so that a new pid moves nothing. */
 static int one_row_each(struct run *r)
 {
-	own(freep) uint32_t *order = sorted(r);
+	own(freep) uint32_t *order = sorted(r, &r->names);
 
 	if (!order)
 		return -ENOMEM;
@@ -225,6 +232,36 @@ static int each_alone(struct run *r)
 	return err ? err : one_row_each(r);
 }
 
+static bool is_identity(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(identity); i++) {
+		if (strcmp(identity[i], name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* What a name must say: of labels that differ, who it is, or what it was
+ * grouped by; of the others only as many as tell all rows apart. */
+static int choose_distinct(struct run *r)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < r->names.count && err >= 0; i++) {
+		const char *name = r->names.items[i];
+
+		if (!differs(r, name))
+			continue;
+		if (r->q->agg == AGG_NONE && !is_identity(name)) {
+			err = ambiguous(r, &r->distinct);
+			if (err != 1)
+				continue;
+		}
+		err = names_add(&r->distinct, name);
+	}
+	return err < 0 ? err : 0;
+}
+
 int group_series(struct run *r)
 {
 	int err = 0;
@@ -243,9 +280,5 @@ int group_series(struct run *r)
 		if (err == 0)
 			err = group_by_names(r);
 	}
-	for (size_t i = 0; i < r->names.count && err == 0; i++) {
-		if (differs(r, r->names.items[i]))
-			err = names_add(&r->distinct, r->names.items[i]);
-	}
-	return err;
+	return err ? err : choose_distinct(r);
 }

@@ -39,6 +39,19 @@ int db_exec(sqlite3 *db, const char *sql)
 	return db_error(sqlite3_exec(db, sql, NULL, NULL, NULL));
 }
 
+void db_rollback(sqlite3 *db)
+{
+	/* An error may have rolled back by itself. */
+	if (!sqlite3_get_autocommit(db))
+		db_exec(db, "ROLLBACK");
+}
+
+int db_begin(sqlite3 *db)
+{
+	db_rollback(db);
+	return db_exec(db, "BEGIN IMMEDIATE");
+}
+
 int db_prepare(sqlite3 *db, sqlite3_stmt **out, const char *sql)
 {
 	return db_error(sqlite3_prepare_v2(db, sql, -1, out, NULL));

@@ -18,6 +18,11 @@ static inline void stmt_finalp(sqlite3_stmt **s)
 int db_error(int code);
 
 int db_exec(sqlite3 *db, const char *sql);
+
+/* BEGIN IMMEDIATE; ends what an earlier failure may have left open. */
+int db_begin(sqlite3 *db);
+void db_rollback(sqlite3 *db);
+
 int db_prepare(sqlite3 *db, sqlite3_stmt **out, const char *sql);
 
 /* Run a statement that answers no rows, then reset it. */

@@ -190,6 +190,10 @@ class Server:
             "POST", path, body, {"Content-Type": "application/json", **(headers or {})})
         return status, json.loads(data)
 
+    def wait_ready(self, timeout=10):
+        """Until the first round over all processes is done."""
+        until(lambda: self.get("/-/ready")[0] == 200, timeout, "ready\n" + self.log())
+
     # ---- what is watched ----
 
     def target(self, pid):

@@ -98,6 +98,12 @@ class Http(unittest.TestCase):
         self.refused(self.query({"targets": [{"refId": "A", "target": ""}]}),
                      400, "empty_target", "refId A")
 
+    def test_a_misspelt_option_is_explained(self):
+        answer = self.server.query("heapwatch_up", {"aggr": "max", "node": "elsewhere"})
+        notices = [n["text"] for a in answer for n in a["meta"]["notices"]]
+        self.assertIn('no series has a label "aggr"', notices)
+        self.assertNotIn('no series has a label "node"', notices)
+
     def test_too_many_points_say_which_limit(self):
         self.refused(self.query({"range": {"from": 0, "to": "now"}, "intervalMs": 1000,
                                  "maxDataPoints": 10 ** 9,
@@ -237,6 +243,13 @@ class Http(unittest.TestCase):
             self.refused(self.query(b" " * size), 413, "too_large", "65536")
         status, answer = self.query(b'{"targets":[]' + b" " * 65000 + b"}")
         self.assertEqual((status, answer), (200, []))
+
+    def test_an_absurd_length_is_refused_before_the_body(self):
+        for length in (b"99999999999", b"18446744073709551615"):
+            answer = talk(self.server, b"POST /query HTTP/1.1\r\nHost: x\r\nContent-Length: " +
+                          length + b"\r\n\r\n{")
+            self.assertIn(answer.split()[1], (b"413", b"400"), answer)
+        self.assertEqual(self.server.get("/-/healthy")[0], 200)
 
     def test_an_endless_body_ends_the_connection(self):
         with socket.create_connection(self.server.address, timeout=20) as s:

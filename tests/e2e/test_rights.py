@@ -35,6 +35,7 @@ class OrdinaryUser(unittest.TestCase):
 
     def test_status_and_log_say_which_capability_would_give_what(self):
         with Victim([go_victim()]) as hidden, Server(uid=NOBODY) as server:
+            server.wait_ready()
             self.assertIsNone(server.target(hidden.pid))
             lacks = {lack["what"]: lack["needs"]
                      for lack in server.get_json("/api/v1/status")["lacks"]}
@@ -46,6 +47,7 @@ class OrdinaryUser(unittest.TestCase):
 
     def test_simulated_lack_of_rights_says_the_same(self):
         with Server(args=["--without=caps"]) as server:
+            server.wait_ready()
             whats = {lack["what"] for lack in server.get_json("/api/v1/status")["lacks"]}
             self.assertIn("exec and exit events", whats)
 

@@ -1,0 +1,289 @@
+/*
+ * Questions to the real store: what the fake one of test_query.c promises
+ * must hold there too.
+ */
+#include "store_fixture.h"
+
+#include "common/clock.h"
+#include "server/query/query.h"
+
+static const struct query_limits generous = { 1000, 100000, 1000000 };
+
+static struct query question(enum metric metric, int64_t seconds, int64_t step)
+{
+	return (struct query){
+		.metric = metric,
+		.from_ms = T0,
+		.to_ms = T0 + seconds * 1000,
+		.step_ms = step,
+	};
+}
+
+static struct frame *answer(const struct query *q, struct store *s)
+{
+	own(view_closep) struct view *v = NULL;
+	struct problem p = { 0 };
+	struct frame *f = NULL;
+	int r;
+
+	ck_ok(view_open(&v, s));
+	r = query_run(&f, q, v, &generous, &p);
+	ck_assert_msg(r == 0, "%d: %s", r, p.text);
+	return f;
+}
+
+/* Two minutes: every second a value and a counter that rises by 100. */
+static struct store *two_minutes(struct store_options o)
+{
+	struct store *s = fixture_fresh(o);
+
+	for (int i = 1; i <= 120; i++) {
+		struct batch *b = tick_of(at(T0 + i * 1000));
+
+		add_process(b, 1, 100);
+		batch_add_sample(b, 1, COL_HEAP_USED_BYTES, i);
+		batch_add_sample(b, 1, COL_HEAP_ALLOCATED_BYTES_TOTAL,
+				 i * 100.0);
+		ck_ok(store_append(s, b));
+	}
+	return s;
+}
+
+/* Every cell of the first value field is there and as the rule says. */
+static void check_all(const struct frame *f, size_t count,
+		      double (*rule)(size_t i))
+{
+	const struct cells *c;
+
+	ck_assert_uint_eq(f->field_count, 2);
+	c = f->fields[1].cells;
+	ck_assert_uint_eq(c->count, count);
+	for (size_t i = 0; i < count; i++) {
+		ck_assert_msg(cells_valid(c, i), "step %zu is empty", i);
+		ck_assert_double_eq(c->f64[i], rule(i));
+	}
+}
+
+static double each_second(size_t i)
+{
+	return (double)(i + 1);
+}
+
+static double each_ten(size_t i)
+{
+	return (double)(i + 1) * 10;
+}
+
+START_TEST(memory_answers_each_second)
+{
+	struct store *s = two_minutes(fixture_options());
+	struct query q = question(METRIC_HEAP_USED_BYTES, 120, 1000);
+	struct frame *f = answer(&q, s);
+
+	check_all(f, 120, each_second);
+	frame_free(f);
+	store_close(s);
+}
+END_TEST
+
+START_TEST(answer_is_the_same_from_memory_and_from_disk)
+{
+	struct store *s = two_minutes(fixture_options());
+	struct query q = question(METRIC_HEAP_USED_BYTES, 120, 10000);
+	struct frame *f = answer(&q, s);
+
+	check_all(f, 12, each_ten);
+	frame_free(f);
+	store_close(s);
+	s = fixture_open(fixture_options()); /* memory is empty now */
+	f = answer(&q, s);
+	check_all(f, 12, each_ten);
+	frame_free(f);
+	store_close(s);
+}
+END_TEST
+
+/* The stored point stands for its ten seconds. */
+static double ten_seconds_each(size_t i)
+{
+	return (double)(i / 2 + 1) * 10;
+}
+
+START_TEST(finer_steps_than_stored_have_no_holes)
+{
+	struct store *s = two_minutes(fixture_options());
+	struct query q = question(METRIC_HEAP_USED_BYTES, 120, 5000);
+	struct frame *f;
+
+	store_close(s);
+	s = fixture_open(fixture_options());
+	q.from_ms += 10000;
+	f = answer(&q, s);
+	ck_assert_uint_eq(f->fields[1].cells->count, 22);
+	for (size_t i = 1; i < 22; i++) {
+		ck_assert(cells_valid(f->fields[1].cells, i));
+		ck_assert_double_eq(f->fields[1].cells->f64[i],
+				    ten_seconds_each(i) + 10);
+	}
+	frame_free(f);
+	store_close(s);
+}
+END_TEST
+
+static double hundred(size_t i)
+{
+	(void)i;
+	return 100;
+}
+
+START_TEST(rate_is_the_same_from_memory_and_from_disk)
+{
+	struct store *s = two_minutes(fixture_options());
+	struct query q = question(METRIC_HEAP_ALLOCATED_BYTES_TOTAL, 120,
+				  10000);
+	struct frame *f;
+
+	q.fn = FN_RATE;
+	q.from_ms += 20000; /* a point before the first window */
+	f = answer(&q, s);
+	check_all(f, 10, hundred);
+	frame_free(f);
+	store_close(s);
+	s = fixture_open(fixture_options());
+	f = answer(&q, s);
+	check_all(f, 10, hundred);
+	frame_free(f);
+	store_close(s);
+}
+END_TEST
+
+static struct now after_two_minutes(void)
+{
+	return at(T0 + 121000);
+}
+
+START_TEST(closed_process_has_no_latest_value)
+{
+	struct store *s = two_minutes(fixture_options());
+	struct query q = question(METRIC_HEAP_USED_BYTES, 120, 0);
+	struct batch *b = tick_of(at(T0 + 121000));
+	struct frame *f;
+
+	q.format = QUERY_LATEST;
+	f = answer(&q, s);
+	ck_assert_uint_eq(f->field_count, 1);
+	ck_assert_double_eq(f->fields[0].cells->f64[0], 120);
+	frame_free(f);
+	batch_add_close(b, 1, b->now.boot_ns, "exited");
+	ck_ok(store_append(s, b));
+	f = answer(&q, s);
+	ck_assert_uint_eq(f->field_count, 0);
+	frame_free(f);
+	q.format = QUERY_TIMESERIES; /* but its past stays */
+	f = answer(&q, s);
+	ck_assert_uint_eq(f->field_count, 2);
+	frame_free(f);
+	store_close(s);
+}
+END_TEST
+
+START_TEST(gap_tells_its_reason)
+{
+	struct store *s = two_minutes(fixture_options());
+	struct query q = question(METRIC_HEAP_USED_BYTES, 120, 0);
+	struct batch *b = tick_of(at(T0 + 121000));
+	struct frame *f;
+
+	batch_add_gap(b, 1, COL_HEAP_USED_BYTES, GAP_UNREADABLE);
+	ck_ok(store_append(s, b));
+	q.format = QUERY_LATEST;
+	q.to_ms = T0 + 121000;
+	f = answer(&q, s);
+	ck_assert_uint_eq(f->field_count, 0);
+	ck_assert_uint_eq(f->notice_count, 1);
+	ck_assert_str_eq(f->notices[0].text,
+			 "heap_used_bytes of pump/?: reading it failed");
+	frame_free(f);
+	store_close(s);
+}
+END_TEST
+
+START_TEST(series_that_never_had_a_value_tells_why)
+{
+	struct store *s = fixture_fresh(fixture_options());
+	struct query q = question(METRIC_GC_PRESSURE, 2, 0);
+	struct batch *b = tick_of(at(T0 + 1000));
+	struct frame *f;
+
+	add_process(b, 1, 100);
+	batch_add_gap(b, 1, COL_GC_PRESSURE, GAP_WINDOW_FILLING);
+	ck_ok(store_append(s, b));
+	q.format = QUERY_LATEST;
+	f = answer(&q, s);
+	ck_assert_uint_eq(f->notice_count, 1);
+	ck_assert_str_eq(f->notices[0].text,
+			 "gc_pressure of pump/?: watched for less than the "
+			 "60 s it needs");
+	frame_free(f);
+	store_close(s);
+}
+END_TEST
+
+START_TEST(clock_that_steps_back_is_told)
+{
+	struct store *s = two_minutes(fixture_options());
+	struct query q = question(METRIC_HEAP_USED_BYTES, 120, 10000);
+	struct frame *f;
+
+	for (int i = 1; i <= 60; i++) {
+		/* boot time goes on, the wall clock begins again at T0 */
+		struct batch *b = tick_of((struct now){
+			at(T0 + (120 + i) * 1000).boot_ns, T0 + i * 1000
+		});
+
+		add_process(b, 1, 100);
+		batch_add_sample(b, 1, COL_HEAP_USED_BYTES, 1000 + i);
+		ck_ok(store_append(s, b));
+	}
+	f = answer(&q, s);
+	ck_assert_uint_eq(f->notice_count, 1);
+	ck_assert_ptr_nonnull(strstr(f->notices[0].text, "stepped back"));
+	/* the fold is max: no breach is lost, whichever pass it is of */
+	ck_assert_double_eq(f->fields[1].cells->f64[0], 1010);
+	ck_assert_double_eq(f->fields[1].cells->f64[11], 120);
+	frame_free(f);
+	store_close(s);
+}
+END_TEST
+
+START_TEST(latest_of_everything_has_attributes)
+{
+	struct store *s = two_minutes(fixture_options());
+	own(view_closep) struct view *v = NULL;
+	struct frame **all = NULL;
+	struct problem p = { 0 };
+	size_t count = 0;
+
+	clock_set_source(after_two_minutes);
+	ck_ok(view_open(&v, s));
+	ck_ok(query_latest_all(&all, &count, v, NULL, 0, &p));
+	clock_set_source(NULL);
+	ck_assert_uint_eq(count, 3);
+	ck_assert_str_eq(all[0]->name, "heap_used_bytes");
+	ck_assert_double_eq(all[1]->fields[0].cells->f64[0], 12000);
+	ck_assert_str_eq(labels_get(&all[2]->fields[0].labels, "version"),
+			 "1.0");
+	ck_assert_str_eq(labels_get(&all[2]->fields[0].labels, "pid"), "100");
+	frames_free(all, count);
+	view_close(take(v));
+	store_close(s);
+}
+END_TEST
+
+TEST_MAIN("query_store", memory_answers_each_second,
+	  answer_is_the_same_from_memory_and_from_disk,
+	  finer_steps_than_stored_have_no_holes,
+	  rate_is_the_same_from_memory_and_from_disk,
+	  closed_process_has_no_latest_value, gap_tells_its_reason,
+	  series_that_never_had_a_value_tells_why,
+	  clock_that_steps_back_is_told, latest_of_everything_has_attributes)
