@@ -39,6 +39,11 @@ struct probes {
 	double hit_cost_ns[PROGRAM_COUNT][2]; /* [1]: stepped */
 	atomic_uint last_link;	     /* number of the newest link */
 
+	/* Of calibrating. Detaching takes 30 ms each and nobody calls the
+	 * dummies any more, so they stay until the end. */
+	struct link_set *dummies[3];
+	size_t dummy_count;
+
 	struct census_lack lacks[4];
 	size_t lack_count;
 
@@ -363,18 +368,23 @@ uint64_t link_set_strangers(const struct link_set *l)
 /* ---- what a hit costs ---- */
 
 /*
- * Our own victims. The first instruction of the one is emulated by the
- * kernel, like the conditional jumps where Go is probed and the nops of USDT:
- * one trap. That of the other is stepped: two.
+ * Our own victims. The first instruction of two is emulated by the kernel,
+ * like the conditional jumps where Go is probed and the nops of USDT: one
+ * trap. That of the third is stepped: two.
  */
 void probes_dummy(void);
+void probes_dummy_usdt(void);
 void probes_dummy_stepped(void);
 __asm__(".pushsection .text\n"
-	".globl probes_dummy, probes_dummy_stepped\n"
-	".hidden probes_dummy, probes_dummy_stepped\n"
+	".globl probes_dummy, probes_dummy_usdt, probes_dummy_stepped\n"
+	".hidden probes_dummy, probes_dummy_usdt, probes_dummy_stepped\n"
 	".type probes_dummy, %function\n"
+	".type probes_dummy_usdt, %function\n"
 	".type probes_dummy_stepped, %function\n"
 	"probes_dummy:\n"
+	"\tnop\n"
+	"\tret\n"
+	"probes_dummy_usdt:\n"
 	"\tnop\n"
 	"\tret\n"
 	"probes_dummy_stepped:\n"
@@ -447,7 +457,6 @@ static void set_dummy_args(struct usdt_args *out)
 static int calibrate(struct probes *p, int exe_fd, enum probe probe,
 		     void (*call)(void), bool stepped)
 {
-	own(link_set_detachp) struct link_set *l = NULL;
 	struct dummy dummy = { .call = call };
 	struct probe_site site = { .probe = probe };
 	double bare_ns = cpu_ns_of_call(call), hit_ns;
@@ -458,9 +467,10 @@ static int calibrate(struct probes *p, int exe_fd, enum probe probe,
 	site.file_offset = dummy.offset;
 	set_dummy_args(&site.args);
 	probes_hits(p, getpid(), before);
-	r = link_set_attach(&l, p, exe_fd, &site, 1);
+	r = link_set_attach(&p->dummies[p->dummy_count], p, exe_fd, &site, 1);
 	if (r)
 		return r;
+	p->dummy_count++;
 	hit_ns = cpu_ns_of_call(call) - bare_ns;
 	probes_hits(p, getpid(), hits);
 	if (hits[probe] > before[probe] && hit_ns > 0)
@@ -481,7 +491,8 @@ static int calibrate_all(struct probes *p, int exe_fd)
 			   false)) ||
 	    (r = calibrate(p, exe_fd, PROBE_GO_GC_START, probes_dummy_stepped,
 			   true)) ||
-	    (r = calibrate(p, exe_fd, PROBE_JVM_GC_END, probes_dummy, false)))
+	    (r = calibrate(p, exe_fd, PROBE_JVM_GC_END, probes_dummy_usdt,
+			   false)))
 		return r;
 	/* The second trap costs the same whatever the program does. */
 	if (go[1] > go[0] && jvm[0] > 0)
@@ -681,6 +692,8 @@ void probes_close(struct probes *p)
 	if (!p)
 		return;
 	detach_process_events(p);
+	while (p->dummy_count > 0)
+		link_set_detach(p->dummies[--p->dummy_count]);
 	ring_buffer__free(p->ring);
 	jvm_bpf__destroy(p->jvm);
 	go_bpf__destroy(p->go);

@@ -289,6 +289,57 @@ START_TEST(site_outside_the_file_is_refused)
 }
 END_TEST
 
+START_TEST(stepped_instruction_costs_more_than_an_emulated_one)
+{
+	struct probes *p = open_probes();
+
+	for (int i = 0; i < PROBE_COUNT; i++) {
+		enum probe probe = (enum probe)i;
+
+		ck_assert_double_gt(probes_hit_cost_ns(p, probe, true),
+				    probes_hit_cost_ns(p, probe, false));
+		printf("probe %d: emulated %.0f ns, stepped %.0f ns\n", i,
+		       probes_hit_cost_ns(p, probe, false),
+		       probes_hit_cost_ns(p, probe, true));
+	}
+	probes_close(p);
+}
+END_TEST
+
+START_TEST(hits_of_strangers_are_counted_by_link)
+{
+	struct probes *p = open_probes();
+	struct link_set *links = attach(p);
+	struct victim v = victim_start("500");
+
+	victim_go(&v);
+	ck_assert_uint_eq(link_set_strangers(links), 1000);
+	victim_end(&v);
+	link_set_detach(links);
+	probes_close(p);
+}
+END_TEST
+
+START_TEST(instructions_that_the_kernel_emulates_are_known)
+{
+	static const struct {
+		uint8_t code[2];
+		bool emulated;
+	} cases[] = {
+		{ { 0x90, 0 }, true },	   { { 0x55, 0x48 }, true },
+		{ { 0x76, 0x10 }, true },  { { 0x0f, 0x86 }, true },
+		{ { 0xe8, 0 }, true },	   { { 0xeb, 0xfe }, true },
+		{ { 0x89, 0xc0 }, false }, { { 0x49, 0x3b }, false },
+		{ { 0x0f, 0xb6 }, false }, { { 0xc3, 0 }, false },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		ck_assert(probes_is_emulated(cases[i].code, 2) ==
+			  cases[i].emulated);
+	ck_assert(!probes_is_emulated(cases[0].code, 1));
+}
+END_TEST
+
 START_TEST(cost_of_a_hit_is_measured)
 {
 	struct probes *p;
@@ -556,6 +607,9 @@ TEST_MAIN("probes", start_and_end_of_a_child_are_seen,
 	  process_that_is_not_watched_passes_unseen,
 	  record_that_finds_the_ring_full_is_counted,
 	  site_outside_the_file_is_refused, cost_of_a_hit_is_measured,
+	  stepped_instruction_costs_more_than_an_emulated_one,
+	  hits_of_strangers_are_counted_by_link,
+	  instructions_that_the_kernel_emulates_are_known,
 	  ordinary_user_with_three_capabilities_can_probe,
 	  ordinary_user_reads_memory_with_two_capabilities,
 	  what_was_opened_with_rights_goes_on_without,
