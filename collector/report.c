@@ -13,16 +13,6 @@ static const char *const probe_names[PROBE_COUNT] = {
 	[PROBE_JVM_GC_END] = "mem__pool__gc__end",
 };
 
-/* Several sites of one probe are one. */
-static bool is_listed(const struct census_target *out, enum probe probe)
-{
-	for (size_t i = 0; i < out->probe_count; i++) {
-		if (out->probes[i].name == probe_names[probe])
-			return true;
-	}
-	return false;
-}
-
 static void add_probe(struct census_target *out, const struct target *t,
 		      enum probe probe, double cost_ns)
 {
@@ -45,19 +35,16 @@ static int copy_probes(struct census_target *out, const struct collector *c,
 		       const struct target *t)
 {
 	const struct binary *b = links_binary(t);
-	const struct probe_site *sites;
-	size_t count;
 
-	if (!b || b->stage != BINARY_READY || b->governor.state == PROBE_NONE)
+	if (!b || b->governor.state == PROBE_NONE)
 		return 0;
 	out->probes = calloc(PROBE_COUNT, sizeof(out->probes[0]));
 	if (!out->probes)
 		return -1;
-	count = t->source->probe_sites(b, &sites);
-	for (size_t i = 0; i < count; i++) {
-		enum probe probe = sites[i].probe;
+	for (int i = 0; i < PROBE_COUNT; i++) {
+		enum probe probe = (enum probe)i;
 
-		if (!is_listed(out, probe))
+		if (t->source->probes & 1u << probe)
 			add_probe(out, t, probe, links_cost_ns(c, b, probe));
 	}
 	return 0;

@@ -17,6 +17,8 @@ struct source {
 	bool per_binary;   /* match() answers the same for all its processes */
 	bool needs_memory; /* nothing can be read without t->mem_fd */
 
+	unsigned probes;   /* which it wants: bits, 1 << enum probe */
+
 	/* Once, at start: tell the programs in the kernel what they need to
 	 * know. NULL: nothing. */
 	int (*prepare)(struct probes *p);

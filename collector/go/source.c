@@ -479,6 +479,7 @@ static int on_tick(struct target *t, struct now now)
 const struct source source_go = {
 	.name = "go",
 	.runtime = RUNTIME_GO,
+	.probes = 1u << PROBE_GO_GC_START | 1u << PROBE_GO_GC_END,
 	.per_binary = true,
 	.needs_memory = true,
 	.match = match,

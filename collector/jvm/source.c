@@ -405,6 +405,7 @@ static void detach(struct target *t)
 const struct source source_jvm = {
 	.name = "jvm",
 	.runtime = RUNTIME_JVM,
+	.probes = 1u << PROBE_JVM_GC_BEGIN | 1u << PROBE_JVM_GC_END,
 	.prepare = prepare,
 	.match = match,
 	.analyse = analyse,

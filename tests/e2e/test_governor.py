@@ -74,10 +74,15 @@ class Governor(unittest.TestCase):
             self.assertGreater(server.wait_value("gc_collections_total", loud.pid, kind="forced"),
                                0)
             governor = server.get_json("/api/v1/status")["governor"]
-            self.assertEqual((governor["attached"], governor["backing_off"]), (1, 1))
+            self.assertGreaterEqual(governor["attached"], 1)
+            self.assertGreaterEqual(governor["backing_off"], 1)
             self.assertEqual(governor["target_budget_ratio"], 0.0002)
             self.assertGreater(governor["hit_stepped_seconds"], governor["hit_emulated_seconds"])
             until(lambda: "probe_backed_off" in events(server), 10, "the event")
+            page = server.get("/metrics")[2].decode()
+            for name in ("target_probe_attached{", "target_probe_cpu_ratio{",
+                         'heapwatch_probe_links{', 'heapwatch_probe_hit_seconds{'):
+                self.assertIn(name, page)
 
     def test_link_that_gets_dear_goes_for_all_and_comes_back(self):
         with Victim([go("1.26.8")]) as dear, Victim([go("1.26.8")]) as twin, \
@@ -103,7 +108,7 @@ class Governor(unittest.TestCase):
             dear.ask("collect 0")
             wait_state(server, dear.pid, "attached", 60)
             until(lambda: CYCLES not in missing(server, twin.pid), 10, "cycles are told again")
-            self.assertEqual(server.value("heapwatch_probe_links", state="attached"), 2)
+            self.assertGreaterEqual(server.value("heapwatch_probe_links", state="attached"), 2)
             until(lambda: events(server).count("probe_attached") >= 3, 10, "the event")
             told = events(server)
             self.assertIn("probe_detached", told)
