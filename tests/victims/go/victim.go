@@ -9,6 +9,7 @@
 //	gc            runtime.GC()
 //	collect N     from now on runtime.GC() N times a second; 0: stop
 //	goroutines N  start N goroutines that sleep
+//	exec FILE     run this program in the place of this one
 //	exit
 //
 // After "hold" nothing allocates: the answer is put together in memory that
@@ -24,6 +25,7 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -200,6 +202,8 @@ func command(line string) {
 		number, _ = strconv.Atoi(words[1])
 	}
 	switch words[0] {
+	case "exec": // another program in this process's place
+		syscall.Exec(words[1], words[1:], os.Environ())
 	case "report":
 		report()
 		return
