@@ -13,6 +13,7 @@
 
 #include "binary.h"
 #include "process.h"
+#include "state.h"
 #include "system/state.h"
 
 struct source;
@@ -51,6 +52,12 @@ struct target {
 	int64_t read_cpu_ns;
 	uint64_t reads, failed_reads;
 	uint64_t probe_hits[PROBE_COUNT];
+
+	struct target_state grade; /* state.c's */
+	bool excluded;       /* refused by a rule of watch */
+	bool oom_killed;
+	bool exit_known;
+	int exit_code;       /* as waitpid() tells it; if exit_known */
 
 	struct system_state system; /* collector/system's */
 	uint8_t gaps[COL_COUNT]; /* enum gap now */

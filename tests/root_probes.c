@@ -109,7 +109,7 @@ static struct link_set *attach(struct probes *p)
 
 struct seen {
 	pid_t pid; /* whose records count */
-	uint64_t by_type[8];
+	uint64_t by_type[16];
 	uint64_t last_ns;
 	bool rises;
 };
