@@ -18,8 +18,6 @@ enum order_kind {
 struct order {
 	enum order_kind kind;
 	pid_t pid; /* for orders about one process */
-	void *what; /* owned by the order until it is handled, or NULL */
-	void (*drop)(void *what); /* frees it when it is not handled */
 
 	/*
 	 * Called exactly once with 0 or -errno; -ECANCELED when the collector
@@ -28,6 +26,9 @@ struct order {
 	 */
 	void (*done)(void *arg, int result);
 	void *arg;
+
+	void *what; /* owned by the order until it is handled, or NULL */
+	void (*drop)(void *what); /* frees it when it is not handled */
 };
 
 struct order_book;
