@@ -54,12 +54,14 @@ class Events(unittest.TestCase):
                 self.assertIn("was killed by signal 9", text)
 
     def test_start_and_restart_are_told(self):
-        with Server() as server:
-            with Victim([go_victim()]) as first:
+        # A name that no other process of the machine has.
+        with tempfile.TemporaryDirectory() as folder, Server() as server:
+            program = shutil.copy(go_victim(), pathlib.Path(folder) / "restarter")
+            with Victim([program]) as first:
                 server.wait_target(first.pid)
                 wait_event(server, f"pid {first.pid}", kind="target_started")
                 first.stop()
-            with Victim([go_victim()]) as second:
+            with Victim([program]) as second:
                 server.wait_target(second.pid)
                 told = wait_event(server, "restarted", kind="target_restarted")
                 self.assertIn(f"pid {second.pid} after pid {first.pid}", told["text"])
