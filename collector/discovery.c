@@ -70,16 +70,24 @@ void discovery_expect(struct collector *c, pid_t pid, struct now now)
 	});
 }
 
-/* The runtime of a process, or NULL. */
+/*
+ * The runtime of a process, or NULL. A file is asked once: what match() noted
+ * of it may be read by the job thread by the time its next process starts.
+ */
 static const struct source *match(const struct process *p, struct binary *b)
 {
+	if (b->source && b->source->per_binary)
+		return b->source;
 	for (unsigned i = 0; sources[i]; i++) {
 		const struct source *s = sources[i];
 
 		if (s->per_binary && (b->refused & 1u << i))
 			continue;
-		if (s->match(p, b))
+		if (s->match(p, b)) {
+			if (s->per_binary)
+				b->source = s;
 			return s;
+		}
 		if (s->per_binary)
 			b->refused |= 1u << i;
 	}

@@ -214,9 +214,12 @@ static int find_bias(struct target *t, const struct knowledge *k, uint64_t *out)
 	if (!k->moves)
 		return 0;
 	r = find_image(t, &start);
-	if (r == -ENOENT)
+	if (r == -ENOENT) {
+		/* Within exec the new image is not mapped yet. */
 		target_explain(t, "its executable is not in its memory map");
-	else if (r)
+		return -EAGAIN;
+	}
+	if (r)
 		target_explain(t, "its memory map cannot be read: %s",
 			       strerror(-r));
 	else
@@ -239,7 +242,7 @@ static int check_reading(struct target *t, struct state *s)
 		target_explain(t, "its memory cannot be read: %s",
 			       strerror(-r));
 	}
-	return r;
+	return r == -EFAULT ? -EAGAIN : r; /* as in find_bias */
 }
 
 static int attach(struct target *t)
@@ -268,7 +271,8 @@ static void detach(struct target *t)
 
 /*
  * gcStart may return without starting a cycle, so the last candidate before
- * an end counts; an end without one began before the probes were there.
+ * an end counts. An end without one: its cycle began before the probes were
+ * there, or its function came by the probe again after growing its stack.
  */
 static void on_event(struct target *t, const struct event_header *e)
 {
