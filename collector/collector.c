@@ -164,12 +164,14 @@ static void on_timer(struct collector *c)
 
 static void on_exit_of(struct collector *c, pid_t pid)
 {
-	struct target *t;
+	struct target *t = map_get(&c->targets, (uint64_t)pid);
+	uint32_t number = t ? t->entity.number : 0;
 
-	/* The kernel's record of it comes first, and tells the code. */
+	/* The kernel's record of it came first, and tells the code; one of
+	 * the next process under this pid may have come as well. */
 	probes_consume(c->probes, on_ring_event, c);
 	t = map_get(&c->targets, (uint64_t)pid);
-	if (t && t->pid_fd >= 0)
+	if (t && t->entity.number == number)
 		watch_close(c, t, clock_now(), "exited");
 }
 
