@@ -59,6 +59,20 @@ static int check_lengths(const struct query *q, struct problem *p)
 	return 0;
 }
 
+static int check_times(const struct query *q, struct problem *p)
+{
+	if (q->format != QUERY_LATEST && q->from_ms >= q->to_ms)
+		return problem_set(p, PROBLEM_BAD_REQUEST,
+				   "range: from must lie before to");
+	if (q->from_ms < 0 || q->to_ms < 0 || q->step_ms < 0 ||
+	    q->to_ms > INT64_MAX / 4 || q->step_ms > INT64_MAX / 4 ||
+	    q->shift_ms > INT64_MAX / 4 || q->shift_ms < -INT64_MAX / 4)
+		return problem_set(p, PROBLEM_BAD_REQUEST,
+				   "range: times are Unix milliseconds, steps "
+				   "and shifts milliseconds");
+	return 0;
+}
+
 /* Words that only make sense together. */
 static int check_words(const struct query *q, struct problem *p)
 {
@@ -87,6 +101,8 @@ static int check(const struct query *q, struct problem *p)
 {
 	const struct metric_info *m;
 
+	if (q->format == QUERY_EVENTS)
+		return check_times(q, p);
 	if (q->metric >= METRIC_COUNT)
 		return problem_set(p, PROBLEM_UNKNOWN_METRIC,
 				   "no such metric");
@@ -96,18 +112,9 @@ static int check(const struct query *q, struct problem *p)
 		return problem_set(p, PROBLEM_BAD_REQUEST,
 				   "fn: %s needs a counter and %s is a gauge; "
 				   "use delta", fn_word(q->fn), m->name);
-	if (q->format != QUERY_LATEST && q->from_ms >= q->to_ms)
-		return problem_set(p, PROBLEM_BAD_REQUEST,
-				   "range: from must lie before to");
-	if (q->from_ms < 0 || q->to_ms < 0 || q->step_ms < 0 ||
-	    q->to_ms > INT64_MAX / 4 || q->step_ms > INT64_MAX / 4 ||
-	    q->shift_ms > INT64_MAX / 4 || q->shift_ms < -INT64_MAX / 4)
-		return problem_set(p, PROBLEM_BAD_REQUEST,
-				   "range: times are Unix milliseconds, steps "
-				   "and shifts milliseconds");
-	return q->format == QUERY_EVENTS ? 0 :
-	       check_words(q, p)	 ? -EINVAL :
-					   check_lengths(q, p);
+	if (check_times(q, p) || check_words(q, p))
+		return -EINVAL;
+	return check_lengths(q, p);
 }
 
 static int64_t floor_to(int64_t ms, int64_t step)
