@@ -978,6 +978,7 @@ struct target_parser {
 	const json_t *body;
 	int64_t now_ms;
 	struct problem *p;
+	bool full; /* the request as a whole asks for too much */
 };
 
 /* All conditions on one question; those of the request apply to each. */
@@ -1035,7 +1036,8 @@ static int add_query(struct target_parser *t, const json_t *target,
 	struct query_request *out = t->out;
 	struct query *queries;
 
-	if (out->count == TARGETS_MAX)
+	t->full |= out->count == TARGETS_MAX;
+	if (t->full)
 		return bad(t->p, "more than %d questions in one request",
 			   TARGETS_MAX);
 	queries = realloc(out->queries, (out->count + 1) * sizeof(*queries));
@@ -1183,6 +1185,8 @@ static int parse_target(struct target_parser *t, const json_t *target)
 		return r;
 	problem_of_query(t->p, ref_id ? ref_id : "",
 			 json_is_string(name) ? json_string_value(name) : "");
+	if (t->full || t->p->code == PROBLEM_TOO_MUCH)
+		return r;
 	return add_failure(t, ref_id, json_string_value(name), before);
 }
 
@@ -1190,7 +1194,10 @@ int query_request_parse(struct query_request *out, const json_t *body,
 			int64_t now_ms, struct problem *p)
 {
 	struct query_request request = { 0 };
-	struct target_parser t = { &request, body, now_ms, p };
+	struct target_parser t = { .out = &request,
+				   .body = body,
+				   .now_ms = now_ms,
+				   .p = p };
 	const json_t *targets = json_object_get(body, "targets");
 	json_t *target;
 	size_t i;
