@@ -535,6 +535,26 @@ START_TEST(ranks_limits_and_events_are_asked_by_words)
 }
 END_TEST
 
+START_TEST(variables_that_nobody_filled_in_are_found_in_scoped_vars)
+{
+	const struct query *q;
+
+	ck_ok(parse("{\"scopedVars\":{"
+		    "\"node\":{\"text\":\"x\",\"value\":[\"a\",\"hist(3)\"]},"
+		    "\"m\":{\"value\":\"threads\"},\"n\":{\"value\":5}},"
+		    "\"targets\":[{\"target\":\"$m\",\"payload\":{"
+		    "\"node\":\"${node:csv}\",\"site\":[\"[[node]]\",\"c\"],"
+		    "\"top\":\"$n\",\"area\":\"$unknown.x\"}}]}"));
+	q = &request.queries[0];
+	ck_assert_int_eq(q->metric, METRIC_THREADS);
+	ck_assert_int_eq(q->top, 5);
+	ck_assert_uint_eq(q->matcher_count, 3);
+	ck_assert_str_eq(q->matchers[0].values[1], "hist(3)");
+	ck_assert_uint_eq(q->matchers[1].value_count, 3);
+	query_request_fini(&request);
+}
+END_TEST
+
 /* Conditions as text, and what became of them: "name op value value;". */
 static void conditions_are(const char *text, const char *expected)
 {
@@ -596,4 +616,5 @@ TEST_MAIN("http_request", one_value_comes_in_many_forms,
 	  a_body_that_is_no_object_is_refused,
 	  depth_is_bounded_and_text_does_not_count,
 	  an_empty_body_is_an_empty_object, a_bad_target_leaves_the_others,
-	  ranks_limits_and_events_are_asked_by_words, conditions_may_be_text)
+	  ranks_limits_and_events_are_asked_by_words, conditions_may_be_text,
+	  variables_that_nobody_filled_in_are_found_in_scoped_vars)
