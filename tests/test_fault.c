@@ -8,7 +8,11 @@
 
 /* ---- allocations that fail on demand ---- */
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+/* ThreadSanitizer wants malloc before it can give one, so that build fails
+ * writes only; what it looks for needs two threads anyway. */
+#ifndef __SANITIZE_THREAD__
+
+#ifdef __SANITIZE_ADDRESS__
 #define BELOW(name) __interceptor_##name
 #else
 #define BELOW(name) __libc_##name
@@ -65,6 +69,8 @@ void free(void *p)
 	live -= p != NULL;
 	BELOW(free)(p);
 }
+
+#endif
 
 static struct points found;
 
@@ -177,6 +183,8 @@ START_TEST(while_the_disk_is_full_memory_answers)
 	log_set_sink(NULL);
 }
 END_TEST
+
+#ifndef __SANITIZE_THREAD__
 
 /* Asserts nothing: check itself allocates. */
 static int count_point(void *arg, size_t index, struct point p)
@@ -332,3 +340,10 @@ TEST_MAIN("fault", a_failed_write_is_made_up_for,
 	  a_question_without_memory_is_told,
 	  a_flush_without_memory_loses_nothing,
 	  an_append_without_memory_is_told, an_opening_without_memory_is_told)
+
+#else
+
+TEST_MAIN("fault", a_failed_write_is_made_up_for,
+	  while_the_disk_is_full_memory_answers)
+
+#endif
