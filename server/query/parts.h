@@ -157,7 +157,7 @@ int buckets_lay(struct run *r);
 /* Rows of the series become counts, a row per group and bucket. -ENOMEM. */
 int buckets_count(struct run *r);
 /* The word of a value, or NULL. */
-const char *state_word(const struct query *q, double value);
+const char *query_state_word(const struct query *q, double value);
 
 /* The value of a label that a row shows, or NULL. */
 const char *row_label(const struct run *r, size_t row, const char *name);
