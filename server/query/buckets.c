@@ -10,16 +10,21 @@
 #include <string.h>
 
 #include "common/number.h"
+#include "common/state.h"
 
 static const char *const grades[] = { "ok", "warning", "critical" };
 
-/* Codes of target_state, by their number. */
-static const char *const codes[] = { "ok", "warning", "critical", "stale",
-				     "unknown" };
+/* Codes of target_state, by their number: common/state.h has them. */
+static const char *const codes[] = {
+	[STATE_OK] = "ok",	     [STATE_UNKNOWN] = "unknown",
+	[STATE_STALE] = "stale",     [STATE_WARNING] = "warning",
+	[STATE_CRITICAL] = "critical",
+};
+_Static_assert(ARRAY_SIZE(codes) == STATE_COUNT, "every state has a word");
 
 static bool has_codes(enum metric m)
 {
-	return strcmp(metric_info(m)->name, "target_state") == 0;
+	return m == METRIC_TARGET_STATE;
 }
 
 size_t query_states(enum metric m, const struct threshold *t,
