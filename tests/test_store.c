@@ -223,6 +223,121 @@ START_TEST(a_process_is_the_same_entity_after_a_restart)
 }
 END_TEST
 
+/* What runs as pid 100 from now on, under another number. */
+static void exec_to(struct batch *b, uint32_t number, const char *service)
+{
+	struct entity e = {.number = number,
+			   .kind = ENTITY_PROCESS,
+			   .key = {"boot-one", 100, 77},
+			   .start_wall_ms = T0};
+
+	ck_ok(labels_set(&e.labels, "node", "plc7"));
+	ck_ok(labels_set(&e.labels, "service", service));
+	ck_ok(labels_set(&e.labels, "pid", "100"));
+	batch_add_entity(b, &e);
+	entity_fini(&e);
+}
+
+/* The only open series of the metric, and its service and last value. */
+static void check_open(struct store *s, const char *service, double value)
+{
+	own(view_closep) struct view *v = NULL;
+	struct series *series;
+	struct point last;
+	size_t count, open = 0;
+	bool has;
+
+	ck_ok(view_open(&v, s));
+	ck_ok(view_select(v, METRIC_HEAP_USED_BYTES, NULL, 0, INT64_MIN,
+			  INT64_MAX, &series, &count));
+	for (size_t i = 0; i < count; i++) {
+		if (!series[i].open)
+			continue;
+		open++;
+		ck_assert_str_eq(labels_get(&series[i].labels, "service"),
+				 service);
+		ck_ok(view_last(v, &series[i], 1, &last, &has));
+		ck_assert(has);
+		ck_assert_double_eq(last.value, value);
+	}
+	ck_assert_uint_eq(open, 1);
+	series_free(series, count);
+}
+
+/* order 0: the close in the same batch; 1: in the one before; 2: after. */
+static struct store *after_exec(const char *service, int order)
+{
+	struct store *s = fixture_fresh(fixture_options());
+	struct batch *b;
+
+	put(s, T0 + 1000, COL_HEAP_USED_BYTES, 1);
+	b = tick_of(at(T0 + 2000));
+	if (order != 2)
+		batch_add_close(b, 1, b->now.boot_ns, "replaced by exec");
+	if (order == 1) {
+		ck_ok(store_append(s, b));
+		b = tick_of(at(T0 + 3000));
+	}
+	exec_to(b, 2, service);
+	batch_add_sample(b, 2, COL_HEAP_USED_BYTES, 2);
+	ck_ok(store_append(s, b));
+	b = tick_of(at(T0 + 4000));
+	if (order == 2)
+		batch_add_close(b, 1, b->now.boot_ns, "replaced by exec");
+	batch_add_sample(b, 2, COL_HEAP_USED_BYTES, 3);
+	ck_ok(store_append(s, b));
+	return s;
+}
+
+START_TEST(an_exec_to_another_program_is_another_entity)
+{
+	for (int order = 0; order < 3; order++) {
+		struct store *s = after_exec("valve", order);
+		struct store_stats stats;
+
+		check_open(s, "valve", 3);
+		store_stats(s, &stats);
+		ck_assert_uint_eq(stats.entities, 2);
+		store_close(s);
+		s = fixture_open(fixture_options()); /* and stays so */
+		store_stats(s, &stats);
+		ck_assert_uint_eq(stats.entities, 2);
+		store_close(s);
+	}
+}
+END_TEST
+
+START_TEST(an_exec_to_the_same_program_goes_on)
+{
+	for (int order = 0; order < 3; order++) {
+		struct store *s = after_exec("pump", order);
+		struct store_stats stats;
+
+		check_open(s, "pump", 3);
+		store_stats(s, &stats);
+		ck_assert_uint_eq(stats.entities, 1);
+		store_close(s);
+	}
+}
+END_TEST
+
+START_TEST(a_process_renamed_between_two_runs_is_open_once)
+{
+	struct store *s = fixture_fresh(fixture_options());
+	struct batch *b;
+
+	put(s, T0 + 1000, COL_HEAP_USED_BYTES, 1);
+	store_close(s);
+	s = fixture_open(fixture_options());
+	b = tick_of(at(T0 + 2000));
+	exec_to(b, 1, "valve");
+	batch_add_sample(b, 1, COL_HEAP_USED_BYTES, 2);
+	ck_ok(store_append(s, b));
+	check_open(s, "valve", 2);
+	store_close(s);
+}
+END_TEST
+
 START_TEST(a_closed_series_has_no_last)
 {
 	struct store *s = fixture_fresh(fixture_options());
@@ -938,6 +1053,9 @@ TEST_MAIN("store", memory_has_every_sample,
 	  an_open_view_keeps_its_moment,
 	  a_clock_that_steps_back_begins_an_epoch,
 	  a_process_is_the_same_entity_after_a_restart,
+	  an_exec_to_another_program_is_another_entity,
+	  an_exec_to_the_same_program_goes_on,
+	  a_process_renamed_between_two_runs_is_open_once,
 	  a_closed_series_has_no_last, a_gap_has_a_reason_and_no_last,
 	  gaps_and_attributes_are_dated, events_come_back_oldest_first,
 	  select_matches_and_sorts, plant_labels_join_at_the_answer,

@@ -260,6 +260,25 @@ static int entry_new(struct entry **out, const struct entity *from, uint32_t id,
 	return 0;
 }
 
+static bool same_label(const struct labels *a, const struct labels *b,
+		       const char *name)
+{
+	const char *x = labels_get(a, name), *y = labels_get(b, name);
+
+	return strcmp(x ? x : "", y ? y : "") == 0;
+}
+
+/* An exec keeps pid and start time; what runs may be another program. */
+static bool same_program(const struct entry *e, const struct entity *from)
+{
+	const struct labels *l = &e->member.labels->labels;
+
+	if (from->number && from->number == e->number)
+		return true; /* new attributes */
+	return same_label(l, &from->labels, "service") &&
+	       same_label(l, &from->labels, "runtime");
+}
+
 int registry_entry(struct registry *g, struct entry **out,
 		   const struct entity *from, uint32_t id, int64_t wall_ms)
 {
@@ -268,7 +287,7 @@ int registry_entry(struct registry *g, struct entry **out,
 
 	key_text(key, &from->key, from->kind);
 	e = map_get_str(&g->by_key, key);
-	if (e) {
+	if (e && same_program(e, from)) {
 		*out = e;
 		return 0;
 	}
@@ -285,6 +304,31 @@ int registry_entry(struct registry *g, struct entry **out,
 		g->next_entity = e->member.id + 1;
 	changed(g);
 	*out = e;
+	return 0;
+}
+
+struct entry *registry_namesake(const struct registry *g,
+				const struct entity *from)
+{
+	char key[128];
+
+	key_text(key, &from->key, from->kind);
+	return map_get_str(&g->by_key, key);
+}
+
+int registry_number(struct registry *g, struct entry *e, uint32_t number)
+{
+	int r;
+
+	if (number == 0 || number == e->number)
+		return 0;
+	r = map_set(&g->by_number, number, e);
+	if (r)
+		return r;
+	if (e->number_before)
+		map_remove(&g->by_number, e->number_before);
+	e->number_before = e->number;
+	e->number = number;
 	return 0;
 }
 
@@ -346,7 +390,8 @@ static void unmap(struct registry *g, const struct entry *e)
 	char key[128];
 
 	key_text(key, &e->key, e->kind);
-	map_remove_str(&g->by_key, key);
+	if (map_get_str(&g->by_key, key) == e)
+		map_remove_str(&g->by_key, key);
 	for (size_t i = 0; i < g->by_number.cap; i++) {
 		const struct map_slot *slot = &g->by_number.slots[i];
 

@@ -78,6 +78,7 @@ struct entry {
 	struct member member; /* to_ms: INT64_MAX while open */
 	enum entity_kind kind;
 	struct entity_key key;
+	uint32_t number, number_before; /* of this run; 0: none */
 	int64_t start_wall_ms;
 	int64_t seen_ms; /* latest wall time it was seen open at */
 	char *reason;    /* owned; why it was closed, or NULL */
@@ -103,7 +104,7 @@ struct registry {
 	size_t entry_count, entry_cap;
 	struct series_state *series; /* owned; by id */
 	size_t series_count, series_cap;
-	struct map by_key;    /* entry */
+	struct map by_key;    /* entry; of several programs the newest */
 	struct map by_number; /* entry; of this run */
 	struct lasts *lasts;  /* one reference; as many values as series */
 	struct catalog *catalog; /* one reference; NULL: to be made again */
@@ -114,11 +115,20 @@ int registry_init(struct registry *g);
 void registry_fini(struct registry *g);
 
 /*
- * The entity of the key, new or known. fresh ones have the id given (0: the
+ * The entity of the key, new or known: another service or runtime under the
+ * key, after an exec, is another entity. Fresh ones have the id given (0: the
  * next) and begin at wall_ms. Labels stay those of the first time.
  */
 int registry_entry(struct registry *g, struct entry **out,
 		   const struct entity *e, uint32_t id, int64_t wall_ms);
+
+/* The newest entry of the same process, whatever program; or NULL. */
+struct entry *registry_namesake(const struct registry *g,
+				const struct entity *from);
+
+/* The number that batches have for it from now on; the one before is still
+ * known, for what is told late. */
+int registry_number(struct registry *g, struct entry *e, uint32_t number);
 
 /* New attributes from wall_ms on; nothing when they are the same. */
 int registry_attributes(struct registry *g, struct entry *e,

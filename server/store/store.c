@@ -362,16 +362,65 @@ static int set_gap(struct store *s, uint32_t line, uint8_t reason)
 	return r;
 }
 
+static int close_series(struct store *s, const struct entry *e)
+{
+	int r = registry_lasts(&s->registry);
+
+	for (int c = 0; c < COL_COUNT && r == 0; c++) {
+		uint32_t line = e->line_of[c];
+
+		if (line == NO_LINE)
+			continue;
+		r = set_gap(s, line, GAP_NONE);
+		s->registry.lasts->values[line].found = false;
+	}
+	return r;
+}
+
+/* reason: copied; may be NULL. */
+static int close_entry(struct store *s, struct entry *e, int64_t end_ms,
+		       const char *reason)
+{
+	e->member.open = false;
+	e->dirty = true;
+	if (s->wall_ms > e->seen_ms)
+		e->seen_ms = s->wall_ms;
+	/* Its last step ends after its last sample. */
+	e->member.to_ms = (end_ms > e->seen_ms ? end_ms : e->seen_ms) +
+			  s->options.resolution_ms;
+	free(e->reason);
+	e->reason = reason ? strdup(reason) : NULL;
+	catalog_unref(take(s->registry.catalog));
+	note_other(s);
+	return close_series(s, e);
+}
+
+/* A number that the entry does not have any more is of a program that the
+ * same program replaced: the entry goes on. */
+static int take_close(struct store *s, const struct batch *b,
+		      const struct batch_close *c)
+{
+	struct entry *e = map_get(&s->registry.by_number, c->entity);
+
+	if (!e || !e->member.open || e->number != c->entity)
+		return 0;
+	return close_entry(s, e, clock_wall_of(b->now, c->boot_ns), c->reason);
+}
+
 static int take_entity(struct store *s, const struct entity *from)
 {
 	struct registry *g = &s->registry;
-	struct entry *e;
+	struct entry *e, *before = registry_namesake(g, from);
 	int r = registry_entry(g, &e, from, 0, s->wall_ms);
 
+	/* One of the last run, which nobody will close. */
+	if (r == 0 && before && before != e && before->member.open &&
+	    before->number == 0)
+		r = close_entry(s, before, s->wall_ms, "replaced");
 	if (r == 0)
 		r = registry_attributes(g, e, &from->attributes, s->wall_ms);
-	if (r == 0 && from->number)
-		r = map_set(&g->by_number, from->number, e);
+	if (r == 0)
+		r = registry_number(g, e, from->number);
 	if (r)
 		return r;
 	if (!e->member.open) {
@@ -506,43 +555,6 @@ static int take_samples(struct store *s, const struct batch *b)
 	if (pairs && remember(s, pairs, count))
 		r = -ENOMEM;
 	return r;
-}
-
-static int close_series(struct store *s, const struct entry *e)
-{
-	int r = registry_lasts(&s->registry);
-
-	for (int c = 0; c < COL_COUNT && r == 0; c++) {
-		uint32_t line = e->line_of[c];
-
-		if (line == NO_LINE)
-			continue;
-		r = set_gap(s, line, GAP_NONE);
-		s->registry.lasts->values[line].found = false;
-	}
-	return r;
-}
-
-static int take_close(struct store *s, const struct batch *b,
-		      const struct batch_close *c)
-{
-	struct entry *e = map_get(&s->registry.by_number, c->entity);
-	int64_t end_ms = clock_wall_of(b->now, c->boot_ns);
-
-	if (!e || !e->member.open)
-		return 0;
-	e->member.open = false;
-	e->dirty = true;
-	if (s->wall_ms > e->seen_ms)
-		e->seen_ms = s->wall_ms;
-	/* Its last step ends after its last sample. */
-	e->member.to_ms = (end_ms > e->seen_ms ? end_ms : e->seen_ms) +
-			  s->options.resolution_ms;
-	free(e->reason);
-	e->reason = c->reason ? strdup(c->reason) : NULL;
-	catalog_unref(take(s->registry.catalog));
-	note_other(s);
-	return close_series(s, e);
 }
 
 static int take_event(struct store *s, const struct batch *b,
