@@ -3,6 +3,7 @@
 #include <sqlite3.h>
 #include <sys/stat.h>
 
+#include "server/store/catalog.h"
 #include "store_fixture.h"
 
 static struct points found;
@@ -1047,6 +1048,34 @@ START_TEST(the_byte_cap_holds)
 }
 END_TEST
 
+START_TEST(many_entities_are_forgotten_at_once)
+{
+	enum { MANY = 40000 };
+	struct registry g;
+	struct entity from = {.kind = ENTITY_PROCESS, .key = {"boot", 0, 7}};
+	uint32_t moved[1];
+	struct entry *e;
+	int64_t cpu_ns;
+
+	ck_ok(registry_init(&g));
+	for (uint32_t i = 1; i <= MANY; i++) {
+		from.key.pid = (pid_t)i;
+		ck_ok(registry_entry(&g, &e, &from, 0, T0));
+		ck_ok(registry_number(&g, e, i));
+		e->member.open = e->dirty = false;
+		e->member.to_ms = T0;
+	}
+	cpu_ns = clock_thread_cpu_ns();
+	ck_ok(registry_forget(&g, T0 + 1, moved));
+	/* Views wait meanwhile: some 10 ms, and no scan for each of them. */
+	ck_assert_int_lt(clock_thread_cpu_ns() - cpu_ns, 500000000);
+	ck_assert_uint_eq(g.entry_count, 0);
+	ck_assert_ptr_null(map_get(&g.by_number, 1));
+	ck_assert_ptr_null(map_get(&g.by_number, MANY));
+	registry_fini(&g);
+}
+END_TEST
+
 TEST_MAIN("store", memory_has_every_sample,
 	  a_step_becomes_one_point_by_the_fold, the_range_is_open_on_the_left,
 	  a_restart_loses_nothing, memory_and_database_meet_without_seam,
@@ -1066,4 +1095,5 @@ TEST_MAIN("store", memory_has_every_sample,
 	  what_is_no_database_of_ours_is_refused, a_database_in_use_is_refused,
 	  the_file_says_whose_it_is, a_damaged_row_is_skipped_and_counted,
 	  a_damaged_file_is_told, old_rows_go,
-	  what_lost_all_its_data_is_forgotten, the_byte_cap_holds)
+	  what_lost_all_its_data_is_forgotten, many_entities_are_forgotten_at_once,
+	  the_byte_cap_holds)

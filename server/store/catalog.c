@@ -392,12 +392,10 @@ static void unmap(struct registry *g, const struct entry *e)
 	key_text(key, &e->key, e->kind);
 	if (map_get_str(&g->by_key, key) == e)
 		map_remove_str(&g->by_key, key);
-	for (size_t i = 0; i < g->by_number.cap; i++) {
-		const struct map_slot *slot = &g->by_number.slots[i];
-
-		if (slot->value == e)
-			map_remove(&g->by_number, slot->number);
-	}
+	if (e->number)
+		map_remove(&g->by_number, e->number);
+	if (e->number_before)
+		map_remove(&g->by_number, e->number_before);
 }
 
 static void forget_series(struct registry *g, int64_t cutoff_ms,
