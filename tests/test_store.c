@@ -941,11 +941,67 @@ START_TEST(old_rows_go)
 	ck_assert_int_le(stats.oldest_ms, T0 + 20000000 - 3600000);
 	store_close(s);
 	s = fixture_open(o); /* a week later */
-	put(s, T0 + 7 * 86400000ll, COL_HEAP_USED_BYTES, 1);
-	put(s, T0 + 7 * 86400000ll + 10000, COL_HEAP_USED_BYTES, 2);
+	for (int i = 0; i < 70; i++)
+		put(s, T0 + 7 * 86400000ll + i * 60000, COL_HEAP_USED_BYTES, 1);
 	ck_ok(store_flush(s));
 	store_stats(s, &stats);
 	ck_assert_int_ge(stats.oldest_ms, T0 + 6 * 86400000ll);
+	store_close(s);
+}
+END_TEST
+
+/* Minutes from..to, the wall clock wrong by that much. */
+static void minutes(struct store *s, int from, int to, int64_t wrong_ms)
+{
+	for (int i = from; i < to; i++) {
+		struct now now = at(T0 + i * 60000);
+		struct batch *b;
+
+		now.wall_ms += wrong_ms;
+		b = tick_of(now);
+		add_process(b, 1, 100);
+		batch_add_sample(b, 1, COL_HEAP_USED_BYTES, i);
+		ck_ok(store_append(s, b));
+	}
+}
+
+START_TEST(a_clock_wrong_for_a_while_drops_nothing)
+{
+	struct store_options o = fixture_options();
+	int64_t years = 4 * 365 * 86400000ll;
+	struct store_stats stats;
+	struct store *s;
+
+	o.retention_ms = 3600000;
+	s = fixture_fresh(o);
+	minutes(s, 1, 60, 0);
+	minutes(s, 60, 75, years);
+	ck_ok(store_flush(s));
+	minutes(s, 75, 80, 0);
+	ck_ok(store_flush(s));
+	store_stats(s, &stats);
+	ck_assert_uint_eq(stats.dropped_rows, 0);
+	scan(s, &found, METRIC_HEAP_USED_BYTES, T0, T0 + 80 * 60000, 60000);
+	ck_assert_uint_eq(found.count, 64);
+	scan(s, &found, METRIC_HEAP_USED_BYTES, T0 + years,
+	     T0 + years + 80 * 60000, 60000);
+	ck_assert_uint_eq(found.count, 15);
+	/* Nor does a run that begins with it, */
+	store_close(s);
+	s = fixture_open(o);
+	minutes(s, 80, 85, years);
+	minutes(s, 85, 90, 0);
+	ck_ok(store_flush(s));
+	store_stats(s, &stats);
+	ck_assert_uint_eq(stats.dropped_rows, 0);
+	/* but what is too old goes, also what claims to be of the future. */
+	minutes(s, 90, 300, 0);
+	ck_ok(store_flush(s));
+	scan(s, &found, METRIC_HEAP_USED_BYTES, T0, T0 + 80 * 60000, 60000);
+	ck_assert_uint_eq(found.count, 0);
+	scan(s, &found, METRIC_HEAP_USED_BYTES, T0 + years,
+	     T0 + years + 90 * 60000, 60000);
+	ck_assert_uint_eq(found.count, 0);
 	store_close(s);
 }
 END_TEST
@@ -1095,5 +1151,6 @@ TEST_MAIN("store", memory_has_every_sample,
 	  what_is_no_database_of_ours_is_refused, a_database_in_use_is_refused,
 	  the_file_says_whose_it_is, a_damaged_row_is_skipped_and_counted,
 	  a_damaged_file_is_told, old_rows_go,
+	  a_clock_wrong_for_a_while_drops_nothing,
 	  what_lost_all_its_data_is_forgotten, many_entities_are_forgotten_at_once,
 	  the_byte_cap_holds)

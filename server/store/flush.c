@@ -9,6 +9,10 @@
 #define ROW_TICKS_MAX	256
 #define ROW_SAMPLES_MAX 4000000
 
+/* Times further apart do not share a chain: it ages by its newest row, and
+ * one row of a wrong clock would keep all others, or hide behind them. */
+#define CHAIN_JUMP_MS 3600000
+
 /* One try to write: what will hold once it is committed. */
 struct attempt {
 	struct history *next; /* owned */
@@ -23,7 +27,9 @@ static size_t row_ticks(const struct store *s, size_t i)
 	size_t n = 0, samples = 0;
 
 	while (i + n < s->pending_count && n < ROW_TICKS_MAX &&
-	       s->pending[i + n]->epoch == s->pending[i]->epoch) {
+	       s->pending[i + n]->epoch == s->pending[i]->epoch &&
+	       s->pending[i + n]->time_ms - s->pending[i]->time_ms <=
+		       CHAIN_JUMP_MS) {
 		samples += s->pending[i + n]->count;
 		if (n > 0 && samples > ROW_SAMPLES_MAX)
 			break;
@@ -39,9 +45,11 @@ static struct chain *newest(struct history *h)
 
 /* Whether the row may go on with the newest chain. */
 static bool may_continue(const struct store *s, const struct chain *c,
-			 uint32_t epoch)
+			 const struct tick *t)
 {
-	return s->chain.count > 0 && c && !c->recorded && c->epoch == epoch &&
+	return s->chain.count > 0 && c && !c->recorded &&
+	       c->epoch == t->epoch &&
+	       t->time_ms - c->last_ms <= CHAIN_JUMP_MS &&
 	       c->last - c->first + 1 < CHAIN_ROWS;
 }
 
@@ -67,7 +75,7 @@ static void note_row(struct history *h, const struct row *row)
 static bool begins_chain(const struct store *s, struct attempt *a, size_t i,
 			 size_t n)
 {
-	if (!may_continue(s, newest(a->next), s->pending[i]->epoch))
+	if (!may_continue(s, newest(a->next), s->pending[i]))
 		return true;
 	for (size_t t = 0; t < n; t++) {
 		if (!block_continues(&s->chain, s->pending[i + t]))

@@ -262,7 +262,21 @@ static int drop_oldest(struct store *s, size_t count)
 
 /* ---- by age ---- */
 
-#define SLICE 64 /* chains of one transaction */
+#define SLICE	  64 /* chains of one transaction */
+#define STEADY_NS (3600 * 1000000000ll)
+
+/*
+ * When the chain was recorded at the latest. One stamped in the future, by a
+ * clock that was wrong then, is as old as what was recorded after it.
+ */
+static int64_t recorded_ms(const struct history *h, size_t i, int64_t wall_ms)
+{
+	int64_t newest_ms = h->chains[i].last_ms;
+
+	for (size_t k = i + 1; k < h->chain_count && newest_ms > wall_ms; k++)
+		newest_ms = h->chains[k].last_ms;
+	return newest_ms;
+}
 
 static int drop_aged(struct store *s, size_t *dropped)
 {
@@ -274,7 +288,7 @@ static int drop_aged(struct store *s, size_t *dropped)
 		return -ENOMEM;
 	*dropped = 0;
 	for (size_t i = 0; i < h->chain_count && *dropped < SLICE; i++) {
-		if (h->chains[i].last_ms <= oldest_ms) {
+		if (recorded_ms(h, i, s->wall_ms) <= oldest_ms) {
 			marked[i] = true;
 			++*dropped;
 		}
@@ -282,12 +296,15 @@ static int drop_aged(struct store *s, size_t *dropped)
 	return *dropped ? drop_marked(s, marked) : 0;
 }
 
+/* A clock that just stepped forward may be wrong, and what it would drop is
+ * gone for good: only one that went on for an hour is believed. */
 static int by_age(struct store *s)
 {
 	size_t dropped = SLICE;
 	int r = 0;
 
-	if (s->options.retention_ms <= 0)
+	if (s->options.retention_ms <= 0 ||
+	    s->boot_ns - s->steady_since_ns < STEADY_NS)
 		return 0;
 	while (r == 0 && dropped == SLICE)
 		r = drop_aged(s, &dropped);

@@ -18,6 +18,7 @@
 #define PENDING_SAMPLES_MAX 2000000   /* 24 MB */
 #define EVENTS_MAX	    10000     /* not yet written */
 #define GAPS_MAX	    200000
+#define CLOCK_SLACK_MS	    1000 /* between two batches no step yet */
 
 int store_room(void *array, size_t count, size_t *cap, size_t size)
 {
@@ -620,10 +621,21 @@ static int step_back(struct store *s, int64_t wall_ms)
 	return 0;
 }
 
+/* Whether the clock is right shows by its going on; see retention.c. */
+static void watch_clock(struct store *s, struct now now)
+{
+	int64_t went_ms = (now.boot_ns - s->boot_ns) / 1000000;
+
+	if (s->stats.batches == 0 ||
+	    now.wall_ms - s->wall_ms > went_ms + CLOCK_SLACK_MS)
+		s->steady_since_ns = now.boot_ns;
+}
+
 static int move_clock(struct store *s, const struct batch *b)
 {
 	int r = 0;
 
+	watch_clock(s, b->now);
 	if (b->now.wall_ms < s->wall_ms)
 		r = step_back(s, b->now.wall_ms);
 	else if (s->step.open && b->now.wall_ms > s->step.end_ms)

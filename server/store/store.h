@@ -40,7 +40,9 @@ struct store_options {
 	int64_t resolution_ms;    /* of stored points; 1000 or more */
 	int64_t flush_ms;         /* most time that kill -9 may lose */
 	int64_t memory_ms;        /* full resolution kept in memory */
-	int64_t retention_ms;     /* older rows are dropped; 0: never */
+	int64_t retention_ms;     /* older rows are dropped, while the wall
+				   * clock made no step forward for an hour;
+				   * 0: never */
 	int64_t retention_bytes;  /* most bytes of all database files; 0: any */
 
 	/* A wall clock that stands before this is wrong, and data waits in

@@ -64,6 +64,7 @@ struct store {
 	int64_t machine;         /* id of the machine's entity, or 0 */
 	int64_t wall_ms;         /* of the newest batch; INT64_MIN before */
 	int64_t boot_ns;
+	int64_t steady_since_ns; /* the wall clock made no step forward since */
 	struct batch **held;     /* owned; wait for a right clock */
 	size_t held_count, held_cap;
 	size_t held_samples;
