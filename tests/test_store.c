@@ -1,5 +1,6 @@
 /* The store: what goes in comes out, thinned, once, and after a restart. */
 #include <fcntl.h>
+#include <malloc.h>
 #include <sqlite3.h>
 #include <sys/stat.h>
 
@@ -1006,6 +1007,94 @@ START_TEST(a_clock_wrong_for_a_while_drops_nothing)
 }
 END_TEST
 
+/* A batch in 1970 with so many samples of process 1. */
+static struct batch *held_tick(int i, size_t samples)
+{
+	struct batch *b = tick_of((struct now){at(T0 + i * 1000).boot_ns, i});
+
+	if (i == 1)
+		add_process(b, 1, 100);
+	for (size_t k = 0; k < samples; k++)
+		batch_add_sample(b, 1, COL_HEAP_USED_BYTES, i);
+	return b;
+}
+
+START_TEST(what_waits_for_the_clock_is_bounded)
+{
+	enum { MANY = 100000, COUNT = 100 };
+	struct store_options o = fixture_options();
+	struct store_stats stats;
+	struct mallinfo2 before, after;
+	struct store *s;
+
+	o.clock_floor_ms = T0;
+	s = fixture_fresh(o);
+	before = mallinfo2();
+	for (int i = 1; i <= COUNT; i++) {
+		struct batch *b = held_tick(i, MANY);
+		uint32_t n = (uint32_t)i + 1;
+
+		add_process(b, n, (pid_t)n + 1000); /* for a tick */
+		if (i > 1)
+			batch_add_close(b, n - 1, b->now.boot_ns, "exited");
+		batch_add_event(b, EVENT_TARGET_STARTED, n, b->now.boot_ns,
+				"came");
+		ck_ok(store_append(s, b));
+	}
+	after = mallinfo2();
+	/* 32 MB, in arrays that may be twice as large */
+	ck_assert_uint_lt(after.uordblks + after.hblkhd, before.uordblks +
+							 before.hblkhd +
+							 (70 << 20));
+	store_stats(s, &stats);
+	ck_assert_uint_lt(stats.held_batches, 25);
+	ck_assert_uint_gt(stats.lost_samples, (COUNT - 25) * MANY);
+	put(s, T0 + (COUNT + 1) * 1000, COL_HEAP_USED_BYTES, 7);
+	store_stats(s, &stats);
+	/* the first, which is known all the time, and the newest */
+	ck_assert_uint_lt(stats.entities, 25);
+	ck_assert_uint_eq(stats.lost_events, 0);
+	ck_ok(store_flush(s));
+	scan(s, &found, METRIC_HEAP_USED_BYTES, T0, T0 + 1000000, 10000);
+	ck_assert_uint_gt(found.count, 1);
+	ck_assert_double_eq(found.items[found.count - 2].value, COUNT);
+	store_close(s);
+}
+END_TEST
+
+START_TEST(batches_without_samples_are_bounded_too)
+{
+	struct store_options o = fixture_options();
+	struct store_stats stats;
+	struct store *s;
+
+	o.clock_floor_ms = T0;
+	s = fixture_fresh(o);
+	for (int i = 1; i <= 50000; i++)
+		ck_ok(store_append(s, held_tick(i, 0)));
+	store_stats(s, &stats);
+	ck_assert_uint_lt(stats.held_batches, 40000);
+	store_close(s);
+}
+END_TEST
+
+START_TEST(a_clock_far_ahead_for_a_moment_repeats_no_time)
+{
+	struct store *s = fixture_fresh(fixture_options());
+	int64_t year = 365 * 86400000ll;
+	own(view_closep) struct view *v = NULL;
+
+	minutes(s, 1, 10, 0);
+	minutes(s, 10, 12, year);
+	minutes(s, 12, 30, 0);
+	ck_ok(view_open(&v, s));
+	ck_assert_uint_eq(view_epochs(v, T0, T0 + 40 * 60000), 0);
+	ck_assert_uint_eq(view_epochs(v, T0, T0 + 2 * year), 1);
+	view_close(take(v));
+	store_close(s);
+}
+END_TEST
+
 START_TEST(what_lost_all_its_data_is_forgotten)
 {
 	struct store_options o = fixture_options();
@@ -1152,5 +1241,8 @@ TEST_MAIN("store", memory_has_every_sample,
 	  the_file_says_whose_it_is, a_damaged_row_is_skipped_and_counted,
 	  a_damaged_file_is_told, old_rows_go,
 	  a_clock_wrong_for_a_while_drops_nothing,
+	  what_waits_for_the_clock_is_bounded,
+	  batches_without_samples_are_bounded_too,
+	  a_clock_far_ahead_for_a_moment_repeats_no_time,
 	  what_lost_all_its_data_is_forgotten, many_entities_are_forgotten_at_once,
 	  the_byte_cap_holds)

@@ -15,6 +15,7 @@
 #define RESOLUTION_MIN_MS   100
 #define BYTES_MIN	    (2 << 20) /* a lower cap counts as this one */
 #define HELD_SAMPLES_MAX    2000000   /* 32 MB */
+#define HELD_BATCH_SAMPLES  64        /* a batch itself counts for so many */
 #define PENDING_SAMPLES_MAX 2000000   /* 24 MB */
 #define EVENTS_MAX	    10000     /* not yet written */
 #define GAPS_MAX	    200000
@@ -674,15 +675,107 @@ static int take_batch(struct store *s, const struct batch *b)
 
 /* ---- waiting for a right clock ---- */
 
-static void drop_samples(struct store *s, struct batch *b)
+/* What a batch counts for; no batch is free. */
+static size_t weight(const struct batch *b)
 {
-	s->held_samples -= b->sample_count;
-	s->stats.lost_samples += b->sample_count;
-	b->sample_count = 0;
+	return b->sample_count + HELD_BATCH_SAMPLES;
 }
 
-/* Takes the batch. Beyond the bound the oldest samples go; entities and
- * events stay. Under lock. */
+static void drop_samples(struct store *s, struct batch *b)
+{
+	s->stats.lost_samples += b->sample_count;
+	free(b->samples);
+	b->samples = NULL;
+	b->sample_count = b->sample_cap = 0;
+}
+
+static struct entity *entity_in(const struct batch *b, uint32_t number)
+{
+	for (size_t i = 0; i < b->entity_count; i++) {
+		if (b->entities[i].number == number)
+			return &b->entities[i];
+	}
+	return NULL;
+}
+
+static void remove_entity(struct batch *b, struct entity *e)
+{
+	struct entity *end = b->entities + --b->entity_count;
+
+	entity_fini(e);
+	memmove(e, e + 1, (size_t)(end - e) * sizeof(*e));
+}
+
+/* Newer attributes take the place of older ones. */
+static void merge_entities(struct batch *into, struct batch *b)
+{
+	for (size_t i = 0; i < b->entity_count; i++) {
+		struct entity *known = entity_in(into, b->entities[i].number);
+		struct entity swap;
+
+		if (!known) {
+			batch_add_entity(into, &b->entities[i]);
+			continue;
+		}
+		swap = *known;
+		*known = b->entities[i];
+		b->entities[i] = swap;
+	}
+}
+
+/* One that came and went has nothing left to tell. */
+static void merge_closes(struct batch *into, const struct batch *b)
+{
+	for (size_t i = 0; i < b->closed_count; i++) {
+		const struct batch_close *c = &b->closed[i];
+		struct entity *known = entity_in(into, c->entity);
+
+		if (known)
+			remove_entity(into, known);
+		else
+			batch_add_close(into, c->entity, c->boot_ns, c->reason);
+	}
+}
+
+/* Takes b, which is newer and has no samples. */
+static void merge(struct store *s, struct batch *into, struct batch *b)
+{
+	into->now = b->now;
+	merge_entities(into, b);
+	merge_closes(into, b);
+	for (size_t i = 0; i < b->gap_count && into->gap_count < GAPS_MAX; i++)
+		batch_add_gap(into, b->gaps[i].entity, b->gaps[i].column,
+			      b->gaps[i].reason);
+	for (size_t i = 0; i < b->event_count; i++) {
+		if (into->event_count == EVENTS_MAX)
+			s->stats.lost_events++;
+		else
+			batch_add_event(into, b->events[i].kind,
+					b->events[i].entity,
+					b->events[i].boot_ns, "%s",
+					b->events[i].text);
+	}
+	batch_free(b);
+}
+
+/* The oldest samples go; who came and went and what happened stays, all in
+ * the first batch. */
+static void bound_held(struct store *s)
+{
+	while (s->held_samples > HELD_SAMPLES_MAX && s->held_count > 1) {
+		struct batch *first = s->held[0], *second = s->held[1];
+
+		s->held_samples -= first->sample_count + weight(second);
+		drop_samples(s, first);
+		drop_samples(s, second);
+		merge(s, first, second);
+		s->held_count--;
+		memmove(s->held + 1, s->held + 2,
+			(s->held_count - 1) * sizeof(s->held[0]));
+	}
+}
+
+/* Takes the batch. Under lock. */
 static int hold(struct store *s, struct batch *b)
 {
 	int r = store_room(&s->held, s->held_count, &s->held_cap,
@@ -693,10 +786,8 @@ static int hold(struct store *s, struct batch *b)
 		return r;
 	}
 	s->held[s->held_count++] = b;
-	s->held_samples += b->sample_count;
-	for (size_t i = 0;
-	     s->held_samples > HELD_SAMPLES_MAX && i < s->held_count; i++)
-		drop_samples(s, s->held[i]);
+	s->held_samples += weight(b);
+	bound_held(s);
 	s->stats.held_batches = s->held_count;
 	return 0;
 }

@@ -454,15 +454,44 @@ enum gap view_gap(struct view *v, const struct series *s)
 	return (enum gap)now->gap;
 }
 
+/* Whether a point of an earlier epoch lies in (from, to]. */
+static bool any_before(const struct view *v, uint32_t epoch, int64_t from_ms,
+		       int64_t to_ms)
+{
+	const struct history *h = v->history;
+
+	if (from_ms >= to_ms)
+		return false;
+	for (size_t i = 0; i < h->chain_count; i++) {
+		const struct chain *c = &h->chains[i];
+
+		if (c->epoch < epoch && c->last_ms > from_ms &&
+		    c->first_ms <= to_ms)
+			return true;
+	}
+	for (size_t i = 0; i < v->pending_count; i++) {
+		const struct tick *t = v->pending[i];
+
+		if (t->epoch < epoch && t->time_ms > from_ms &&
+		    t->time_ms <= to_ms)
+			return true;
+	}
+	return false;
+}
+
+/* A clock far ahead for a moment left nothing between then and now. */
 uint32_t view_epochs(struct view *v, int64_t from_ms, int64_t to_ms)
 {
 	const struct history *h = v->history;
 	uint32_t count = 0;
 
 	for (size_t i = 0; i < h->epoch_count; i++) {
-		if (h->epochs[i].begin_ms <= to_ms &&
-		    h->epochs[i].left_ms > from_ms)
-			count++;
+		const struct epoch *e = &h->epochs[i];
+		int64_t begin_ms = e->begin_ms - 1;
+
+		count += any_before(v, e->id,
+				    begin_ms > from_ms ? begin_ms : from_ms,
+				    e->left_ms < to_ms ? e->left_ms : to_ms);
 	}
 	return count;
 }
