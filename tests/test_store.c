@@ -1095,6 +1095,60 @@ START_TEST(a_clock_far_ahead_for_a_moment_repeats_no_time)
 }
 END_TEST
 
+static struct now moment;
+
+static struct now tell_moment(void)
+{
+	return moment;
+}
+
+/* The last value of the only series of a metric, -1 when there is none. */
+static double last_of(struct store *s, enum metric metric)
+{
+	own(view_closep) struct view *v = NULL;
+	struct series *series;
+	struct point last;
+	size_t count;
+	bool has;
+
+	ck_ok(view_open(&v, s));
+	ck_ok(view_select(v, metric, NULL, 0, INT64_MIN, INT64_MAX, &series,
+			  &count));
+	ck_assert_uint_eq(count, 1);
+	ck_ok(view_last(v, series, 1, &last, &has));
+	series_free(series, count);
+	return has ? last.value : -1;
+}
+
+START_TEST(what_was_not_read_for_long_is_not_the_present)
+{
+	struct store_options o = fixture_options();
+	struct store *s;
+	struct batch *b;
+
+	o.stale_ms = 5000;
+	s = fixture_fresh(o);
+	clock_set_source(tell_moment);
+	b = tick_of(at(T0 + 1000));
+	add_process(b, 1, 100);
+	batch_add_sample(b, 1, COL_HEAP_USED_BYTES, 7);
+	batch_add_sample(b, 1, COL_HEAPWATCH_UP, 1);
+	batch_add_sample(b, 1, COL_TARGET_READ_AGE_SECONDS, 0.5);
+	ck_ok(store_append(s, b));
+	/* The boot clock counts: the wall clock may have stepped. */
+	moment = (struct now){at(T0 + 5000).boot_ns, T0 + 86400000};
+	ck_assert_double_eq(last_of(s, METRIC_HEAP_USED_BYTES), 7);
+	ck_assert_double_eq(last_of(s, METRIC_HEAPWATCH_UP), 1);
+	ck_assert_double_eq(last_of(s, METRIC_TARGET_READ_AGE_SECONDS), 4.5);
+	moment = (struct now){at(T0 + 61000).boot_ns, T0 + 1000};
+	ck_assert_double_eq(last_of(s, METRIC_HEAP_USED_BYTES), -1);
+	ck_assert_double_eq(last_of(s, METRIC_HEAPWATCH_UP), 0);
+	ck_assert_double_eq(last_of(s, METRIC_TARGET_READ_AGE_SECONDS), 60.5);
+	clock_set_source(NULL);
+	store_close(s);
+}
+END_TEST
+
 START_TEST(what_lost_all_its_data_is_forgotten)
 {
 	struct store_options o = fixture_options();
@@ -1241,6 +1295,7 @@ TEST_MAIN("store", memory_has_every_sample,
 	  the_file_says_whose_it_is, a_damaged_row_is_skipped_and_counted,
 	  a_damaged_file_is_told, old_rows_go,
 	  a_clock_wrong_for_a_while_drops_nothing,
+	  what_was_not_read_for_long_is_not_the_present,
 	  what_waits_for_the_clock_is_bounded,
 	  batches_without_samples_are_bounded_too,
 	  a_clock_far_ahead_for_a_moment_repeats_no_time,

@@ -196,6 +196,12 @@ static void folder_make(const char *path)
 	mkdir(folder, 0750); /* what is wrong, store_open tells */
 }
 
+/* Without a round for so long, what was read last is not the present. */
+static int64_t stale_ms(const struct config *cfg)
+{
+	return cfg->tick_ms * 3 > 5000 ? cfg->tick_ms * 3 : 5000;
+}
+
 static int database_open(struct store **out, const struct config *cfg,
 			 struct problem *p)
 {
@@ -206,6 +212,7 @@ static int database_open(struct store **out, const struct config *cfg,
 		.memory_ms = cfg->memory_ms,
 		.retention_ms = cfg->retention_ms,
 		.retention_bytes = cfg->retention_bytes,
+		.stale_ms = stale_ms(cfg),
 		.clock_floor_ms = clock_build_ms(),
 	};
 
@@ -224,6 +231,7 @@ static struct http_options http_options_of(const struct config *cfg,
 		.limits = { .series_max = cfg->series_max,
 			    .points_max = cfg->points_max,
 			    .scan_max = cfg->scan_max },
+		.stale_ms = stale_ms(cfg),
 		.node = node,
 		.plant = cfg->plant,
 		.thresholds = cfg->thresholds,

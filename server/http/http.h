@@ -19,6 +19,7 @@ struct http_options {
 	int connections_max;
 	int64_t body_max;        /* bytes of a request */
 	struct query_limits limits;
+	int64_t stale_ms;        /* without a round for so long: not healthy */
 	const char *node;
 	const struct plant *plant; /* borrowed; the store's; NULL: none */
 	const struct threshold *thresholds; /* borrowed */

@@ -25,7 +25,7 @@ static const struct route routes[] = {
 	  "metrics" },
 	{ "GET", "/api/v1/status", handle_status,
 	  "Heapwatch itself: version, store, queue, probes, missing rights" },
-	{ "GET", "/-/healthy", handle_healthy, "200 while the server answers" },
+	{ "GET", "/-/healthy", handle_healthy, "200 while rounds go on" },
 	{ "GET", "/-/ready", handle_ready,
 	  "200 once the first round over all processes is done" },
 };

@@ -54,7 +54,7 @@ const struct member *catalog_member(const struct catalog *c, uint32_t id);
 
 /* What a series shows now. */
 struct now_value {
-	int64_t time_ms;
+	int64_t time_ms, boot_ns;
 	double value;
 	uint32_t epoch;
 	bool found;

@@ -519,8 +519,8 @@ static int take_sample(struct store *s, struct entry *e,
 	now = &s->registry.lasts->values[line];
 	if (now->gap != GAP_NONE)
 		r = set_gap(s, line, GAP_NONE);
-	*now = (struct now_value){s->wall_ms, sample->value, s->epoch, true,
-				  GAP_NONE};
+	*now = (struct now_value){s->wall_ms, s->boot_ns, sample->value,
+				  s->epoch,   true,	  GAP_NONE};
 	pair->id = s->registry.series[line].id;
 	pair->value = sample->value;
 	return r ? r : fold_sample(s, line, sample->value);

@@ -45,6 +45,10 @@ struct store_options {
 				   * 0: never */
 	int64_t retention_bytes;  /* most bytes of all database files; 0: any */
 
+	/* A last value older than this, by the boot clock, is none: reading
+	 * stalled. 0: it never is. */
+	int64_t stale_ms;
+
 	/* A wall clock that stands before this is wrong, and data waits in
 	 * memory until it is right; clock_build_ms(). 0: any time is right. */
 	int64_t clock_floor_ms;
@@ -154,7 +158,9 @@ int view_scan(struct view *v, const struct series *series, size_t count,
 	      void *arg);
 
 /* The newest point of each open series, taken in this run; found[i] tells
- * whether there is one: a closed series or one with a gap now has no last. */
+ * whether there is one: a closed series, one with a gap now, or one that was
+ * not read for stale_ms has no last. heapwatch_up and target_read_age_seconds
+ * speak of the reading itself and are told as of now. */
 int view_last(struct view *v, const struct series *series, size_t count,
 	      struct point *out, bool *found);
 

@@ -429,16 +429,40 @@ static const struct now_value *now_of(const struct view *v, uint32_t id,
 	return &v->lasts->values[l - c->lines];
 }
 
+/* The value as of now; false when it is too old to be one. */
+static bool still_true(const struct view *v, enum column column,
+		       const struct now_value *now, int64_t boot_ns,
+		       double *value)
+{
+	int64_t age_ms = (boot_ns - now->boot_ns) / 1000000;
+	int64_t stale_ms = v->store->options.stale_ms;
+	bool stale = stale_ms > 0 && age_ms > stale_ms;
+
+	*value = now->value;
+	if (column == COL_HEAPWATCH_UP && stale)
+		*value = 0;
+	else if (column == COL_TARGET_READ_AGE_SECONDS && stale_ms > 0)
+		*value += (double)(age_ms > 0 ? age_ms : 0) / 1e3;
+	else
+		return !stale;
+	return true;
+}
+
 int view_last(struct view *v, const struct series *series, size_t count,
 	      struct point *out, bool *found)
 {
+	int64_t boot_ns = clock_now().boot_ns;
+
 	for (size_t i = 0; i < count; i++) {
 		bool open = false;
 		const struct now_value *now = now_of(v, series[i].id, &open);
+		double value;
 
-		found[i] = now && open && now->found;
+		found[i] = now && open && now->found &&
+			   still_true(v, series[i].column, now, boot_ns,
+				      &value);
 		if (found[i])
-			out[i] = (struct point){now->time_ms, now->value,
+			out[i] = (struct point){now->time_ms, value,
 						now->epoch};
 	}
 	return 0;
