@@ -1247,6 +1247,89 @@ START_TEST(the_byte_cap_holds)
 }
 END_TEST
 
+/* One that lives for a second: sixty series, twenty with a value. */
+static void short_life(struct store *s, int i)
+{
+	uint32_t n = (uint32_t)i + 1;
+	struct batch *b = tick_of(at(T0 + i * 5000));
+
+	add_process(b, n, (pid_t)n + 1000);
+	for (int c = 0; c < 60; c++) {
+		if (c < 20)
+			batch_add_sample(b, n, (enum column)c, i);
+		else
+			batch_add_gap(b, n, (enum column)c, GAP_NOT_YET);
+	}
+	batch_add_sample(b, 1, COL_HEAP_USED_BYTES, i);
+	ck_ok(store_append(s, b));
+	b = tick_of(at(T0 + i * 5000 + 1000));
+	batch_add_close(b, n, b->now.boot_ns, "exited");
+	ck_ok(store_append(s, b));
+}
+
+START_TEST(short_lives_do_not_fill_memory)
+{
+	struct store_options o = fixture_options();
+	size_t early = 0, late = 0;
+	struct store_stats stats;
+	struct store *s;
+
+	o.memory_ms = 60000;
+	s = fixture_fresh(o);
+	put(s, T0, COL_HEAP_USED_BYTES, 0); /* runs all the time */
+	for (int i = 1; i <= 5000; i++) {
+		short_life(s, i);
+		if (i == 1500)
+			early = mallinfo2().uordblks + mallinfo2().hblkhd;
+	}
+	late = mallinfo2().uordblks + mallinfo2().hblkhd;
+	ck_assert_uint_lt(late, early + (1 << 20));
+	store_stats(s, &stats);
+	ck_assert_uint_le(stats.entities, 1010);
+	ck_assert_uint_gt(stats.entities, 800);
+	/* those without a value are not kept at all */
+	ck_assert_uint_lt(stats.series, stats.entities * 22);
+	/* the newest answer, and the one that lives */
+	scan(s, &found, METRIC_HEAP_USED_BYTES, T0 + 4990 * 5000, INT64_MAX,
+	     5000);
+	ck_assert_uint_gt(found.count, 10);
+	store_close(s);
+	s = fixture_open(o);
+	scan(s, &found, METRIC_HEAP_USED_BYTES, T0, T0 + 200000, 10000);
+	ck_assert_uint_eq(found.count, 20);
+	store_close(s);
+}
+END_TEST
+
+/* Rows still name what was forgotten: no other series may get its id. */
+START_TEST(an_id_is_never_used_again)
+{
+	struct store *s = fixture_fresh(fixture_options());
+	struct batch *b;
+
+	for (int i = 1; i <= 1300; i++)
+		short_life(s, i);
+	for (int i = 1; i <= 1300; i++) { /* longer lives crowd them out */
+		uint32_t n = 2000 + (uint32_t)i;
+
+		b = tick_of(at(T0 + 10000000 + i * 1000));
+		add_process(b, n, (pid_t)n + 1000);
+		batch_add_event(b, EVENT_TARGET_STARTED, n, b->now.boot_ns,
+				"came");
+		if (i > 100)
+			batch_add_close(b, n - 100, b->now.boot_ns, "exited");
+		ck_ok(store_append(s, b));
+	}
+	store_close(s);
+	s = fixture_open(fixture_options());
+	put(s, T0 + 20000000, COL_HEAP_USED_BYTES, 1);
+	scan(s, &found, METRIC_HEAP_USED_BYTES, T0, T0 + 9000000, 10000);
+	for (size_t i = 0; i < found.count; i++)
+		ck_assert_double_eq(found.items[i].value, -1); /* none */
+	store_close(s);
+}
+END_TEST
+
 START_TEST(many_entities_are_forgotten_at_once)
 {
 	enum { MANY = 40000 };
@@ -1300,4 +1383,5 @@ TEST_MAIN("store", memory_has_every_sample,
 	  batches_without_samples_are_bounded_too,
 	  a_clock_far_ahead_for_a_moment_repeats_no_time,
 	  what_lost_all_its_data_is_forgotten, many_entities_are_forgotten_at_once,
+	  short_lives_do_not_fill_memory, an_id_is_never_used_again,
 	  the_byte_cap_holds)

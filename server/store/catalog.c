@@ -381,7 +381,64 @@ int registry_series(struct registry *g, uint32_t *out, struct entry *e,
 
 bool registry_forgettable(const struct entry *e, int64_t cutoff_ms)
 {
-	return !e->member.open && !e->dirty && e->member.to_ms < cutoff_ms;
+	return !e->member.open && !e->dirty &&
+	       (e->crowded_out || e->member.to_ms < cutoff_ms);
+}
+
+/* Lives of like length, each twice that of the class before. */
+static int class_of(const struct entry *e)
+{
+	int64_t life_s = (e->member.to_ms - e->member.from_ms) / 1000;
+
+	return life_s > 0 ? 64 - __builtin_clzll((uint64_t)life_s) : 0;
+}
+
+static int by_worth(const void *a, const void *b)
+{
+	const struct entry *x = *(struct entry *const *)a;
+	const struct entry *y = *(struct entry *const *)b;
+
+	if (class_of(x) != class_of(y))
+		return class_of(x) < class_of(y) ? -1 : 1;
+	return (x->member.to_ms > y->member.to_ms) -
+	       (x->member.to_ms < y->member.to_ms);
+}
+
+size_t registry_crowd(struct registry *g, size_t most)
+{
+	struct entry **ended = malloc((g->entry_count + 1) * sizeof(ended[0]));
+	size_t count = 0, surplus = 0;
+
+	for (size_t i = 0; ended && i < g->entry_count; i++) {
+		struct entry *e = g->entries[i];
+
+		if (!e->member.open && !e->dirty)
+			ended[count++] = e;
+	}
+	if (count > most) {
+		/* An eighth more, so that it is not done each time. */
+		surplus = count - most + most / 8;
+		surplus = surplus < count ? surplus : count;
+		qsort(ended, count, sizeof(ended[0]), by_worth);
+	}
+	for (size_t i = 0; i < surplus; i++)
+		ended[i]->crowded_out = true;
+	free(ended);
+	return surplus;
+}
+
+static bool is_empty(const struct series_state *s)
+{
+	return !s->valued && s->dirty && !s->entry->member.open;
+}
+
+bool registry_has_empty(const struct registry *g)
+{
+	for (size_t i = 0; i < g->series_count; i++) {
+		if (is_empty(&g->series[i]))
+			return true;
+	}
+	return false;
 }
 
 /* Drop it from the maps; its numbers of this run with it. */
@@ -407,7 +464,9 @@ static void forget_series(struct registry *g, int64_t cutoff_ms,
 		struct series_state *s = &g->series[i];
 
 		moved[i] = NO_LINE;
-		if (registry_forgettable(s->entry, cutoff_ms))
+		if (is_empty(s))
+			s->entry->line_of[s->column] = NO_LINE;
+		if (is_empty(s) || registry_forgettable(s->entry, cutoff_ms))
 			continue;
 		moved[i] = s->entry->line_of[s->column] = (uint32_t)kept;
 		lasts->values[kept] = g->lasts->values[i];

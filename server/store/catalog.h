@@ -85,6 +85,7 @@ struct entry {
 	uint32_t line_of[COL_COUNT]; /* index, or NO_LINE */
 	bool dirty;            /* to be written */
 	bool attributes_dirty;
+	bool crowded_out;      /* to be forgotten: too many have ended */
 	int64_t attributes_ms; /* since when they are so */
 };
 
@@ -94,6 +95,7 @@ struct series_state {
 	struct entry *entry;
 	uint16_t column;
 	bool dirty;
+	bool valued;         /* it may have points */
 	int64_t gap_from_ms; /* when the gap of now began */
 	uint32_t stamp;      /* of the step that folded belongs to */
 	double folded;       /* its values so far by the metric's fold */
@@ -145,7 +147,15 @@ int registry_lasts(struct registry *g);
 /* The catalog of now with a reference for the caller. -ENOMEM. */
 int registry_catalog(struct registry *g, struct catalog **out);
 
-/* Forget entities that ended before cutoff_ms. moved[i] (series_count
+/* Mark of those that ended so many that, but for the share below, most are
+ * left: the shortest lives first, of like ones the oldest. How many. */
+size_t registry_crowd(struct registry *g, size_t most);
+
+/* Whether there are series of ended entities without any point, unwritten. */
+bool registry_has_empty(const struct registry *g);
+
+/* Forget entities that ended before cutoff_ms or are crowded out, and
+ * unwritten series of ended ones that never had a point. moved[i] (series_count
  * entries, the caller's) becomes the new index of series i, or NO_LINE. */
 int registry_forget(struct registry *g, int64_t cutoff_ms, uint32_t *moved);
 

@@ -152,12 +152,26 @@ static int record_epochs(sqlite3 *db, struct history *h)
 	return r;
 }
 
+/* Both only rise. */
+static uint64_t next_ids(const struct store *s)
+{
+	return (uint64_t)s->registry.next_entity + s->registry.next_series;
+}
+
+static int save_next(struct store *s)
+{
+	return s->saved_ids == next_ids(s)
+		       ? 0
+		       : persist_next(s->db, &s->registry);
+}
+
 static int write_all(struct store *s, struct attempt *a)
 {
 	int r;
 
 	if ((r = persist_entities(s->db, &s->registry)) ||
 	    (r = persist_series(s->db, &s->registry, &a->columns)) ||
+	    (r = save_next(s)) ||
 	    (r = persist_gaps(s->db, s->gaps, s->gap_count, &a->columns)) ||
 	    (r = persist_events(s->db, s->events, s->event_count)) ||
 	    (r = write_rows(s, a)) || (r = record_chains(s->db, a->next)) ||
@@ -195,6 +209,7 @@ static void publish(struct store *s, struct attempt *a)
 	pthread_mutex_unlock(&s->lock);
 	s->columns = a->columns;
 	s->next_row = a->next_row;
+	s->saved_ids = next_ids(s);
 	s->other_since_ns = 0;
 }
 

@@ -12,6 +12,7 @@
 
 #define PAGE_BYTES 4096
 #define SHM_BYTES  (64 << 10)
+#define ENDED_MAX  1000 /* entities that ended; some 7 MB with 60 series each */
 #define PAGES_MIN  256 /* the database may always have so many: 1 MB */
 
 /* ---- how much there is ---- */
@@ -351,10 +352,71 @@ static int by_bytes(struct store *s)
 	return r ? r : shorten(s, cap_pages(s));
 }
 
+/* ---- by number ---- */
+
+static bool still_there(const struct registry *g, const struct gap_change *gap)
+{
+	size_t low = 0, high = g->entry_count;
+
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+		const struct entry *e = g->entries[middle];
+
+		if (e->member.id == gap->entity)
+			return e->line_of[gap->column] != NO_LINE;
+		if (e->member.id < gap->entity)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return false;
+}
+
+/* Gaps of what was forgotten before it was written. */
+static void drop_gaps(struct store *s)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < s->gap_count; i++) {
+		if (still_there(&s->registry, &s->gaps[i]))
+			s->gaps[kept++] = s->gaps[i];
+	}
+	s->gap_count = kept;
+}
+
+/*
+ * Each start of a process is an entity, and a health check that runs every
+ * few seconds would fill memory with them.
+ */
+static int by_number(struct store *s)
+{
+	bool empty = registry_has_empty(&s->registry);
+	int r = 0;
+
+	if (registry_crowd(&s->registry, ENDED_MAX) > 0) {
+		r = db_begin(s->db);
+		if (r == 0)
+			r = persist_forget(s->db, &s->registry, INT64_MIN);
+		if (r == 0)
+			r = db_exec(s->db, "COMMIT");
+		if (r)
+			db_rollback(s->db);
+	} else if (!empty) {
+		return 0;
+	}
+	if (r == 0)
+		r = forget(s, INT64_MIN);
+	if (r == 0)
+		drop_gaps(s);
+	return r;
+}
+
 int retention_run(struct store *s)
 {
 	int r = by_age(s);
 
+	if (r == 0)
+		r = by_number(s);
 	return r ? r : by_bytes(s);
 }
 

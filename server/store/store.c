@@ -318,6 +318,7 @@ static int fold_sample(struct store *s, uint32_t line, double value)
 	step->touched[step->touched_count++] = line;
 	series->stamp = step->stamp;
 	series->folded = value;
+	series->valued = true;
 	return 0;
 }
 

@@ -26,6 +26,10 @@
 struct store;
 
 /*
+ * Of entities that ended the store knows the 1000 that lived longest, of
+ * like length the newest; points of others are not found any more. A series
+ * that never had a point is forgotten with the end of its entity.
+ *
  * Resolution: steps end at multiples of resolution_ms, and a stored point at
  * t is the metric's fold of the samples in (t - resolution, t]. A step that
  * is cut short - the store is flushed by hand or closed, or the wall clock

@@ -57,6 +57,7 @@ struct store {
 	struct column_ids columns;
 	struct block_state chain; /* of the newest chain */
 	int64_t next_row;
+	uint64_t saved_ids;      /* next ids, as the database has them */
 	int64_t retry_ns;        /* boot time; no flush before, after an error */
 	int64_t flush_ns_min;    /* unwritten data waits so long at most */
 	int64_t other_since_ns;  /* entities, events, gaps wait since; 0 none */
