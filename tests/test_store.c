@@ -1322,10 +1322,13 @@ START_TEST(an_id_is_never_used_again)
 	}
 	store_close(s);
 	s = fixture_open(fixture_options());
-	put(s, T0 + 20000000, COL_HEAP_USED_BYTES, 1);
-	scan(s, &found, METRIC_HEAP_USED_BYTES, T0, T0 + 9000000, 10000);
-	for (size_t i = 0; i < found.count; i++)
-		ck_assert_double_eq(found.items[i].value, -1); /* none */
+	b = tick_of(at(T0 + 20000000));
+	add_process(b, 1, 100);
+	for (int c = 0; c < 60; c++)
+		batch_add_sample(b, 1, (enum column)c, 1);
+	ck_ok(store_append(s, b));
+	scan(s, &found, METRIC_COUNT, T0, T0 + 9000000, 10000);
+	ck_assert_uint_eq(found.count, 0);
 	store_close(s);
 }
 END_TEST

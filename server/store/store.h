@@ -44,6 +44,7 @@ struct store_options {
 	int64_t resolution_ms;    /* of stored points; 1000 or more */
 	int64_t flush_ms;         /* most time that kill -9 may lose */
 	int64_t memory_ms;        /* full resolution kept in memory */
+	int64_t tick_ms;          /* between batches; 0: the resolution */
 	int64_t retention_ms;     /* older rows are dropped, while the wall
 				   * clock made no step forward for an hour;
 				   * 0: never */
@@ -148,6 +149,7 @@ struct point {
 	int64_t time_ms;
 	double value;
 	uint32_t epoch;
+	int64_t span_ms; /* it stands for (time - span, time]; 0: resolution */
 };
 
 /*

@@ -187,16 +187,33 @@ static void scan_fini(struct scan *s)
 	free(s->has);
 }
 
+static bool emit_span(struct scan *s, size_t which, int64_t time_ms,
+		      double value, uint32_t epoch, int64_t span_ms)
+{
+	if (time_ms <= s->from_ms || time_ms > s->to_ms)
+		return true;
+	s->result = s->fn(s->arg, s->indices[which],
+			  (struct point){time_ms, value, epoch, span_ms});
+	return s->result == 0;
+}
+
 static bool emit(void *arg, size_t which, int64_t time_ms, double value,
 		 uint32_t epoch)
 {
 	struct scan *s = arg;
 
-	if (time_ms <= s->from_ms || time_ms > s->to_ms)
-		return true;
-	s->result = s->fn(s->arg, s->indices[which],
-			  (struct point){time_ms, value, epoch});
-	return s->result == 0;
+	return emit_span(s, which, time_ms, value, epoch, 0);
+}
+
+/* A point at full resolution. A tick comes a little late now and then, which
+ * is no gap yet; one that is missing is. */
+static bool emit_tick(void *arg, size_t which, int64_t time_ms, double value,
+		      uint32_t epoch)
+{
+	struct scan *s = arg;
+
+	return emit_span(s, which, time_ms, value, epoch,
+			 s->view->store->options.tick_ms * 3 / 2);
 }
 
 /* A stored point; not one that memory tells in full. */
@@ -317,7 +334,7 @@ static int scan_memory(struct scan *s)
 		.epoch = s->limit_epoch,
 		.begin_ms = s->limit_ms,
 		.later_epochs = true,
-		.point = emit,
+		.point = emit_tick,
 		.arg = s,
 	};
 
@@ -462,8 +479,8 @@ int view_last(struct view *v, const struct series *series, size_t count,
 			   still_true(v, series[i].column, now, boot_ns,
 				      &value);
 		if (found[i])
-			out[i] = (struct point){now->time_ms, value,
-						now->epoch};
+			out[i] = (struct point){now->time_ms, value, now->epoch,
+						0};
 	}
 	return 0;
 }
