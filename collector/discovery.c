@@ -239,11 +239,14 @@ void discovery_adopt(struct collector *c, struct now now)
 			c->known[kept++] = *e;
 			continue;
 		}
-		if (e->kind == ENTITY_PROCESS) {
+		if (e->kind == ENTITY_PROCESS ||
+		    strcmp(e->key.boot_id, c->boot_id) != 0) {
 			e->number = ++c->last_number;
 			batch_add_entity(c->batch, e);
 			batch_add_close(c->batch, e->number, now.boot_ns,
-					"exited while heapwatch was down");
+					e->kind == ENTITY_PROCESS ?
+						"exited while heapwatch was down" :
+						"restarted");
 		}
 		entity_fini(e);
 	}

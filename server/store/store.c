@@ -432,7 +432,8 @@ static int take_entity(struct store *s, const struct entity *from)
 		free(take(e->reason));
 		catalog_unref(take(g->catalog));
 	}
-	if (e->kind == ENTITY_MACHINE)
+	/* Those of earlier boots are told only to be closed. */
+	if (e->kind == ENTITY_MACHINE && e->member.id > s->machine)
 		s->machine = e->member.id;
 	if (e->dirty || e->attributes_dirty)
 		note_other(s);
