@@ -36,13 +36,14 @@ struct store;
  * steps back - is stored at the time of its last sample instead, so that the
  * rest of it may follow under a later time.
  *
- * Written as soon as the oldest finished step began flush_ms ago: kill -9
- * loses the step at hand and at most flush_ms (or one step, if longer).
+ * Written as soon as the oldest finished step began flush_ms ago. kill -9
+ * loses the step at hand, which is never written, and what waits: less than
+ * flush_ms (or one step, if longer) and one resolution step together.
  */
 struct store_options {
 	const char *path;         /* of the database file */
 	int64_t resolution_ms;    /* of stored points; 1000 or more */
-	int64_t flush_ms;         /* most time that kill -9 may lose */
+	int64_t flush_ms;         /* between writes */
 	int64_t memory_ms;        /* full resolution kept in memory */
 	int64_t tick_ms;          /* between batches; 0: the resolution */
 	int64_t retention_ms;     /* older rows are dropped, while the wall
