@@ -8,6 +8,9 @@
 #include "common/buf.h"
 #include "common/frame.h"
 
+/* What our Grafana plugin asks for; with ";format=json" not in Arrow. */
+#define FRAMES_PB_TYPE "application/vnd.heapwatch.frames"
+
 struct encoder {
 	const char *name;         /* "json-classic" */
 	const char *content_type;
@@ -30,3 +33,17 @@ void encode_prometheus(struct buf *out, struct frame *const *frames,
 		       size_t count);
 /* A table as CSV with a header line (RFC 4180). */
 void encode_csv(struct buf *out, struct frame *const *frames, size_t count);
+
+/*
+ * Grafana's pluginv2.QueryDataResponse: an Arrow file per frame, or JSON. The
+ * frames of one refId stand together; a time series or number becomes a frame
+ * of its own. Such messages add up: an answer is written question by question.
+ */
+void encode_frames_pb(struct buf *out, struct frame *const *frames,
+		      size_t count);
+void encode_frames_pb_json(struct buf *out, struct frame *const *frames,
+			   size_t count);
+
+/* The answer to one question that failed, with its HTTP status. */
+void encode_frames_pb_error(struct buf *out, const char *ref_id, int status,
+			    const char *text);

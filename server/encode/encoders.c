@@ -10,6 +10,8 @@ static const struct encoder encoders[] = {
 	{ "json-frames", "application/json", encode_json_frames },
 	{ "prometheus", "text/plain; version=0.0.4; charset=utf-8",
 	  encode_prometheus },
+	{ "frames-pb", FRAMES_PB_TYPE, encode_frames_pb },
+	{ "frames-pb-json", FRAMES_PB_TYPE, encode_frames_pb_json },
 	{ "csv", "text/csv; charset=utf-8", encode_csv },
 };
 

@@ -85,6 +85,93 @@ static int run_all(struct frames *out, const struct query_request *request,
 	return 0;
 }
 
+/* ---- for our own plugin: every question has an answer of its own ---- */
+
+/*
+ * The request with this one target. Its range, width and filters may be its
+ * own, as alert rules have them; Grafana hides what it needs no drawing of,
+ * yet an expression may stand on it.
+ */
+static json_t *single(const json_t *body, const json_t *target)
+{
+	static const char *const own_keys[] = {
+		"range", "intervalMs", "maxDataPoints", "filters",
+	};
+	json_t *one = json_copy((json_t *)body);
+	json_t *copy = json_is_object(target) ? json_copy((json_t *)target) :
+						json_incref((json_t *)target);
+
+	if (json_is_object(copy))
+		json_object_del(copy, "hide");
+	for (size_t i = 0; i < ARRAY_SIZE(own_keys); i++) {
+		json_t *value = json_object_get(target, own_keys[i]);
+
+		if (value)
+			json_object_set(one, own_keys[i], value);
+	}
+	if (json_object_set_new(one, "targets", json_pack("[o]", copy))) {
+		json_decref(one);
+		return NULL;
+	}
+	return one;
+}
+
+/* What failed is the answer to this question, not to its neighbours. */
+static int answer_target(struct buf *out, const struct request *q,
+			 const json_t *body, const json_t *target, bool json)
+{
+	own(json_decrefp) json_t *one = single(body, target);
+	own(query_request_fini) struct query_request request = { 0 };
+	own(frames_fini) struct frames frames = { 0 };
+	const char *ref_id =
+		json_string_value(json_object_get(target, "refId"));
+	struct problem p = { 0 };
+	int r;
+
+	if (!one)
+		return -ENOMEM;
+	if (ref_id && strlen(ref_id) > REF_ID_MAX)
+		r = problem_set(&p, PROBLEM_BAD_REQUEST,
+				"refId is longer than %d bytes", REF_ID_MAX);
+	else
+		r = query_request_parse(&request, one, clock_now().wall_ms, &p);
+	if (!r)
+		r = run_all(&frames, &request, q->site, &p);
+	if (r && p.code == PROBLEM_NONE)
+		problem_set(&p, PROBLEM_INTERNAL, "%s", strerror(-r));
+	if (r)
+		encode_frames_pb_error(out, ref_id ? ref_id : "",
+				       problem_http_status(p.code), p.text);
+	else if (json)
+		encode_frames_pb_json(out, frames.items, frames.count);
+	else
+		encode_frames_pb(out, frames.items, frames.count);
+	return 0;
+}
+
+static int answer_frames(const struct request *q, struct reply *a,
+			 const json_t *body, struct problem *p)
+{
+	const json_t *targets = json_object_get(body, "targets");
+	bool json = strstr(q->accept, "format=json") != NULL;
+	const json_t *target;
+	size_t i;
+	int r;
+
+	if (!json_is_array(targets) || json_array_size(targets) > TARGETS_MAX)
+		return problem_set(p, PROBLEM_BAD_REQUEST,
+				   "targets must be a list of at most %d",
+				   TARGETS_MAX);
+	a->type = FRAMES_PB_TYPE;
+	json_array_foreach(targets, i, target)
+	{
+		r = answer_target(&a->body, q, body, target, json);
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
 int handle_query(const struct request *q, struct reply *a, struct problem *p)
 {
 	own(json_decrefp) json_t *body = NULL;
@@ -92,8 +179,12 @@ int handle_query(const struct request *q, struct reply *a, struct problem *p)
 	own(frames_fini) struct frames frames = { 0 };
 	int r;
 
-	if ((r = body_parse(&body, q->body, q->body_len, p)) ||
-	    (r = query_request_parse(&request, body, clock_now().wall_ms, p)) ||
+	r = body_parse(&body, q->body, q->body_len, p);
+	if (r)
+		return r;
+	if (strstr(q->accept, FRAMES_PB_TYPE))
+		return answer_frames(q, a, body, p);
+	if ((r = query_request_parse(&request, body, clock_now().wall_ms, p)) ||
 	    (r = run_all(&frames, &request, q->site, p)))
 		return r;
 	if (request.frames)
