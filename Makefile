@@ -91,7 +91,7 @@ plugin := $(BUILD)/plugin/gpx_heapwatch_linux_$(PLUGIN_ARCH)
 plugin_common := buf clock json json_span number proto utf8 version
 plugin_objects := $(patsubst %.c,$(plugin_build)/%.o,$(plugin_common:%=common/%.c) \
 		  $(wildcard grafana-plugin/backend/*.c))
-plugin_libs := -lnghttp2 -levent_openssl -levent_core -lssl -lcrypto
+plugin_libs := -lnghttp2 -levent_openssl -levent_core -lssl -lcrypto -lm
 
 .PHONY: plugin-backend
 plugin-backend: $(plugin)
@@ -111,6 +111,17 @@ $(plugin): $(plugin_objects)
 	$(call msg,LD,$@)$(CC) $(if $(SANITIZE),$(ALL_LDFLAGS),-static -s \
 		-Wl$(comma)--gc-sections$(comma)-w $(LDFLAGS)) \
 		-o $@ $^ $(plugin_libs)
+
+# Grafana's own SDK as the host, beside a real server and real programs. Go
+# 1.26.8 of the ordinary client, or as the module golang.org/toolchain.
+.PHONY: check-plugin
+check-plugin: all plugin-backend | victims
+	@HEAPWATCH=$(BUILD)/heapwatch PLUGIN=$(plugin) tests/grafana-host/run test
+
+# Size, start, memory and speed beside a Go plugin that does the same.
+.PHONY: bench-plugin
+bench-plugin: all plugin-backend | victims
+	@HEAPWATCH=$(BUILD)/heapwatch PLUGIN=$(plugin) tests/grafana-host/run bench
 
 # ---- run ----
 

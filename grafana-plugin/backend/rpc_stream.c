@@ -30,6 +30,7 @@ struct live {
 	struct event *timer;
 	struct buf context, data; /* the request, kept for each question */
 	int64_t step_ms;
+	int64_t asked_ms; /* the end of the step that was asked last */
 	bool told;	  /* that the server does not answer */
 };
 
@@ -186,10 +187,16 @@ static void on_step(evutil_socket_t fd, short what, void *arg)
 		.time_left_ns = INT64_MAX,
 	};
 	int64_t now = clock_now().wall_ms - SETTLE_MS / 2;
+	int64_t end = now - now % l->step_ms;
 
 	(void)fd;
 	(void)what;
-	write_body(&body, l, now - now % l->step_ms);
+	if (end == l->asked_ms) { /* the timer came a moment early */
+		wait_step(l);
+		return;
+	}
+	l->asked_ms = end;
+	write_body(&body, l, end);
 	if (settings_parse(&settings,
 			   (struct bytes){ l->context.data, l->context.len },
 			   problem, sizeof(problem)) ||
