@@ -154,7 +154,9 @@ static bool value(struct scan *s)
 
 static struct scan scan_of(struct bytes text)
 {
-	return (struct scan){ text.data, text.data + text.len, 0 };
+	const char *data = text.data ? text.data : "";
+
+	return (struct scan){ data, data + text.len, 0 };
 }
 
 bool json_span_check(struct bytes text)

@@ -49,7 +49,8 @@ static bool field(struct proto_reader *r, struct proto_field *out)
 	if (!varint(r, &key) || key >> 3 == 0 || key >> 32)
 		return false;
 	*out = (struct proto_field){ .number = (uint32_t)(key >> 3),
-				     .wire = (enum proto_wire)(key & 7) };
+				     .wire = (enum proto_wire)(key & 7),
+				     .bytes = { "", 0 } };
 	switch (key & 7) {
 	case PROTO_VARINT:
 		return varint(r, &out->value);

@@ -11,7 +11,7 @@
 #include "buf.h"
 
 struct bytes {
-	const char *data; /* borrowed; not NUL-terminated */
+	const char *data; /* borrowed; not NUL-terminated; NULL only if empty */
 	size_t len;
 };
 
@@ -36,7 +36,8 @@ struct proto_reader {
 
 static inline struct proto_reader proto_read(struct bytes message)
 {
-	const uint8_t *data = (const uint8_t *)message.data;
+	const uint8_t *data =
+		(const uint8_t *)(message.data ? message.data : "");
 
 	return (struct proto_reader){ data, data + message.len, false };
 }

@@ -125,15 +125,15 @@ func TestServersThatFail(t *testing.T) {
 	}{
 		{"down", "http://127.0.0.1:1", 502, "refused"},
 		{"silent", closed, 502, "without an answer"},
-		{"dies in its answer", says(t, "HTTP/1.1 200 OK\r\nContent-Type: " + frames +
+		{"dies in its answer", says(t, "HTTP/1.1 200 OK\r\nContent-Type: "+frames+
 			"\r\nContent-Length: 1000\r\n\r\n\x0a\x05"), 502, "midst"},
 		{"dies in a chunk", says(t, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nff\r\nx"), 502, "midst"},
 		{"no HTTP", says(t, "SSH-2.0-x\r\n"), 502, "not HTTP"},
 		{"two lengths", says(t, "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxx"), 502, "not HTTP"},
-		{"endless header", says(t, "HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", 100000)), 502, "not HTTP"},
+		{"endless header", says(t, "HTTP/1.1 200 OK\r\nX: "+strings.Repeat("x", 100000)), 502, "not HTTP"},
 		{"another server", says(t, "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 2\r\n\r\nhi"), 502, "same version"},
-		{"broken message", says(t, "HTTP/1.1 200 OK\r\nContent-Type: " + frames + "\r\nContent-Length: 3\r\n\r\n\x0a\x7fx"), 502, "same version"},
-		{"an answer to nothing", says(t, "HTTP/1.1 200 OK\r\nContent-Type: " + frames + "\r\nContent-Length: 0\r\n\r\n"), 502, ""},
+		{"broken message", says(t, "HTTP/1.1 200 OK\r\nContent-Type: "+frames+"\r\nContent-Length: 3\r\n\r\n\x0a\x7fx"), 502, "same version"},
+		{"an answer to nothing", says(t, "HTTP/1.1 200 OK\r\nContent-Type: "+frames+"\r\nContent-Length: 0\r\n\r\n"), 502, ""},
 		{"says why", says(t, "HTTP/1.1 503 Busy\r\nContent-Length: 21\r\n\r\n{\"message\":\"so busy\"}"), 503, "so busy"},
 		{"a name nobody knows", "http://no.such.host.example:1", 400, "/etc/hosts"},
 		{"no URL", "", 400, "no URL"},

@@ -18,7 +18,6 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-
 func ask(t testing.TB, h *Host, r *pluginv2.QueryDataRequest) *backend.QueryDataResponse {
 	t.Helper()
 	raw, err := h.data.QueryData(ctx(t, 60*time.Second), r)
