@@ -83,7 +83,7 @@ $(BUILD)/bpf/%.skel.h: $(BUILD)/bpf/%.bpf.o
 # ---- the executable of the Grafana plugin ----
 # Static, so that it runs in any image of Grafana's; a sanitized one is not.
 # For arm64: make plugin-backend PLUGIN_ARCH=arm64 CC=aarch64-linux-gnu-gcc,
-# where libnghttp2-dev, libevent-dev and libssl-dev of arm64 are installed.
+# where those of arm64 lie in CFLAGS and LDFLAGS.
 
 PLUGIN_ARCH ?= $(BPF_ARCH:x86=amd64)
 plugin_build := $(BUILD)/plugin$(if $(filter-out amd64,$(PLUGIN_ARCH)),-$(PLUGIN_ARCH))

@@ -2,6 +2,8 @@ module heapwatch/tests/grafana-host
 
 go 1.26.5
 
+toolchain go1.26.8
+
 require (
 	github.com/grafana/grafana-plugin-sdk-go v0.298.0
 	github.com/hashicorp/go-hclog v1.6.3
