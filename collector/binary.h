@@ -34,7 +34,7 @@ struct binary {
 	char build_id[48]; /* GNU build id as hex, or Go's if there is none */
 	char version[64];  /* runtime's, "go1.26.8"; "" if not told by file */
 
-	const struct source *source; /* whose knowledge this is; or NULL */
+	const struct source *source; /* who analysed or claimed it, or NULL */
 	unsigned refused;            /* bit i: sources[i], per binary, said no */
 	enum binary_stage stage;
 	void *knowledge; /* owned; the source's; freed by source->forget */

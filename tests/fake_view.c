@@ -72,7 +72,7 @@ static void fake_point(struct fake_series *f, int64_t time_ms, double value,
 }
 
 /* Points at begin, begin + every, ... */
-static void fake_points(struct fake_series *f, int64_t begin_ms,
+static inline void fake_points(struct fake_series *f, int64_t begin_ms,
 			int64_t every_ms, size_t count, const double *values)
 {
 	for (size_t i = 0; i < count; i++)

@@ -191,8 +191,8 @@ static const struct {
 	{ COL_GOROUTINES, "NumGoroutine", 1 },
 };
 
-static void compare(const struct watch *w, const struct victim *v,
-		    const char *what)
+/* The first figure that differs, or NULL. */
+static const char *differs(const struct watch *w, const struct victim *v)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(equal); i++) {
 		double ours = got(w, equal[i].column);
@@ -205,9 +205,28 @@ static void compare(const struct watch *w, const struct victim *v,
 					 GAP_UNLIMITED);
 			continue;
 		}
-		ck_assert_msg(ours == theirs, "%s: %s is %.9f, read as %.9f",
-			      what, equal[i].name, theirs, ours);
+		if (ours != theirs)
+			return equal[i].name;
 	}
+	return NULL;
+}
+
+/*
+ * The runtime may still move when the program stands still (a new thread
+ * wants a stack, the scavenger runs), so a difference asks for another hold.
+ * A wrong offset or formula is never right to the byte.
+ */
+static void compare(struct watch *w, struct victim *v, const char *what)
+{
+	const char *name = "";
+
+	for (int i = 0; i < 4 && name; i++) {
+		ask(v, "hold");
+		ck_ok(watch_tick(w));
+		name = differs(w, v);
+	}
+	ck_assert_msg(!name, "%s: %s is not what the program tells: %.0f", what,
+		      name, told(v, name));
 }
 
 /* What only some versions tell of themselves. */
@@ -250,12 +269,10 @@ static void one_victim(const char *version, const char *suffix,
 	start(&v, version, suffix, env);
 	ask(&v, "grow 20");
 	ask(&v, "goroutines 300");
-	ask(&v, "hold");
 	watch_init(&w, v.pid);
 	ck_assert_msg(watch_learn(&w) == 0, "%s: %s", what, w.why);
 	ck_assert_msg(source_go.attach(&w.target) == 0, "%s: %s", what,
 		      w.target.why);
-	ck_ok(watch_tick(&w));
 	compare(&w, &v, what);
 	compare_metrics(&w, &v, what);
 	watch_fini(&w);
@@ -536,12 +553,22 @@ END_TEST
 
 /* ---- with real probes ---- */
 
+struct listener {
+	struct watch *watch;
+	bool started;
+	int cycles; /* ends with a start since the last end */
+};
+
 static void pass_on(void *arg, const struct event_header *e)
 {
-	struct watch *w = arg;
+	struct listener *l = arg;
 
-	if (e->tgid == (uint32_t)w->process.pid)
-		source_go.on_event(&w->target, e);
+	if (e->tgid != (uint32_t)l->watch->process.pid)
+		return;
+	source_go.on_event(&l->watch->target, e);
+	if (e->type == EVENT_TYPE_GO_GC_END && l->started)
+		l->cycles++;
+	l->started = e->type == EVENT_TYPE_GO_GC_START;
 }
 
 static void cycles_of(struct probes *probes, const char *version,
@@ -550,8 +577,9 @@ static void cycles_of(struct probes *probes, const char *version,
 	static struct victim v;
 	const char *const none[] = { NULL };
 	const struct probe_site *sites;
-	uint64_t hits[PROBE_COUNT];
+	uint64_t hits_before[PROBE_COUNT], hits[PROBE_COUNT];
 	struct watch w;
+	struct listener l = { .watch = &w };
 	double before;
 
 	start(&v, version, suffix, none);
@@ -563,17 +591,27 @@ static void cycles_of(struct probes *probes, const char *version,
 	ck_assert_uint_eq(source_go.probe_sites(&w.binary, &sites), 2);
 	ck_ok(link_set_attach(&w.binary.links, probes, w.binary.exe_fd, sites,
 			      2));
+	/* A cycle that ran when the probes came has no start: end it. */
+	ask(&v, "gc");
+	probes_consume(probes, pass_on, &l);
+	probes_hits(probes, v.pid, hits_before);
+	l.cycles = 0;
 	ask(&v, "report");
 	before = told(&v, "NumGC");
 	for (int i = 0; i < 20; i++)
 		ask(&v, "gc");
 	ask(&v, "report");
-	probes_consume(probes, pass_on, &w);
+	probes_consume(probes, pass_on, &l);
 	ck_ok(watch_tick(&w));
+	ck_assert_double_eq(l.cycles, told(&v, "NumGC") - before);
+	/* A function whose stack must grow first comes by its check twice. */
 	probes_hits(probes, v.pid, hits);
-	ck_assert_double_eq((double)hits[PROBE_GO_GC_END],
-			    told(&v, "NumGC") - before);
-	ck_assert_uint_ge(hits[PROBE_GO_GC_START], hits[PROBE_GO_GC_END]);
+	for (int i = 0; i < PROBE_COUNT; i++) {
+		ck_assert_uint_ge(hits[i] - hits_before[i],
+				  (uint64_t)l.cycles);
+		ck_assert_uint_le(hits[i] - hits_before[i],
+				  3 * (uint64_t)l.cycles);
+	}
 	ck_assert_double_gt(got(&w, COL_GC_LAST_CYCLE_SECONDS), 0);
 	ck_assert_double_lt(got(&w, COL_GC_LAST_CYCLE_SECONDS), 1);
 	ck_assert_double_gt(got(&w, COL_GC_CYCLE_SECONDS_TOTAL),

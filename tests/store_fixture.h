@@ -34,7 +34,7 @@ static inline void fixture_wipe(void)
 
 static inline struct store *fixture_open(struct store_options o)
 {
-	struct problem p = { 0 };
+	struct problem p = {0};
 	struct store *s;
 	int r;
 
@@ -54,15 +54,15 @@ static inline struct store *fixture_fresh(struct store_options o)
 /* Boot time begins at 1000 s at T0 and goes with the wall time given. */
 static inline struct now at(int64_t wall_ms)
 {
-	return (struct now){ (wall_ms - T0 + 1000000) * 1000000, wall_ms };
+	return (struct now){(wall_ms - T0 + 1000000) * 1000000, wall_ms};
 }
 
 static inline void add_process(struct batch *b, uint32_t number, pid_t pid)
 {
-	struct entity e = { .number = number,
-			    .kind = ENTITY_PROCESS,
-			    .key = { "boot-one", pid, 77 },
-			    .start_wall_ms = T0 };
+	struct entity e = {.number = number,
+			   .kind = ENTITY_PROCESS,
+			   .key = {"boot-one", pid, 77},
+			   .start_wall_ms = T0};
 	char text[16];
 
 	snprintf(text, sizeof(text), "%d", (int)pid);
@@ -112,9 +112,8 @@ static inline int collect_point(void *arg, size_t index, struct point p)
 }
 
 /* All points of a metric in (from, to]. */
-static inline void scan(struct store *s, struct points *out,
-			enum metric metric, int64_t from_ms, int64_t to_ms,
-			int64_t step_ms)
+static inline void scan(struct store *s, struct points *out, enum metric metric,
+			int64_t from_ms, int64_t to_ms, int64_t step_ms)
 {
 	own(view_closep) struct view *v = NULL;
 	struct series *series = NULL;

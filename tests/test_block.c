@@ -31,9 +31,18 @@ static void drop(void)
 static double any_value(unsigned *seed, size_t series)
 {
 	static const double odd[] = {
-		-0.0,	   0.0,	      0.1 + 0.2, 1e308,	   -1e308,
-		5e-324,	   1.0 / 3,   9007199254740992.0, -9007199254740993.0,
-		1e15 + .5, 123456.789, 1e22,
+		-0.0,
+		0.0,
+		0.1 + 0.2,
+		1e308,
+		-1e308,
+		5e-324,
+		1.0 / 3,
+		9007199254740992.0,
+		-9007199254740993.0,
+		1e15 + .5,
+		123456.789,
+		1e22,
 	};
 	uint64_t bits;
 	double value;
@@ -74,9 +83,8 @@ static bool check_point(void *arg, size_t which, int64_t time_ms, double value)
 		for (size_t i = 0; i < s->ticks[t]->count; i++) {
 			if (s->ticks[t]->ids[i] != which)
 				continue;
-			ck_assert_int_eq(memcmp(&s->ticks[t]->values[i],
-						&value, 8),
-					 0);
+			ck_assert_int_eq(
+				memcmp(&s->ticks[t]->values[i], &value, 8), 0);
 			s->count++;
 			return true;
 		}
@@ -92,9 +100,9 @@ static size_t fill(unsigned *seed, bool holes)
 	for (size_t t = 0; t < TICKS; t++) {
 		size_t n = 0;
 
-		ticks[t] = make(1900000000000 + (int64_t)t * 1000 +
-					(t % 7 == 3),
-				SERIES);
+		ticks[t] =
+			make(1900000000000 + (int64_t)t * 1000 + (t % 7 == 3),
+			     SERIES);
 		for (size_t i = 0; i < SERIES; i++) {
 			if (holes && rand_r(seed) % 4 == 0 && i != 5)
 				continue;
@@ -109,9 +117,9 @@ static size_t fill(unsigned *seed, bool holes)
 
 static void round_trip(bool holes, bool index, size_t per_block)
 {
-	struct block_state coder = { 0 }, reader_state = { 0 };
-	struct seen seen = { ticks, 0 };
-	struct block_reader reader = { NULL, 0, check_point, &seen };
+	struct block_state coder = {0}, reader_state = {0};
+	struct seen seen = {ticks, 0};
+	struct block_reader reader = {NULL, 0, check_point, &seen};
 	unsigned seed = 7;
 	size_t points = fill(&seed, holes);
 
@@ -153,11 +161,11 @@ static bool only_wanted(void *arg, size_t which, int64_t time_ms, double value)
 
 START_TEST(only_the_series_wanted_come)
 {
-	static const uint32_t want[] = { 4, 10, 1000 };
-	struct block_state coder = { 0 }, state = { 0 };
+	static const uint32_t want[] = {4, 10, 1000};
+	struct block_state coder = {0}, state = {0};
 	own(buf_fini) struct buf out = BUF_INIT;
 	size_t count = 0;
-	struct block_reader reader = { want, 3, only_wanted, &count };
+	struct block_reader reader = {want, 3, only_wanted, &count};
 
 	for (size_t t = 0; t < 8; t++) {
 		ticks[t] = make((int64_t)t, SERIES);
@@ -179,7 +187,7 @@ END_TEST
 
 START_TEST(what_stands_still_costs_next_to_nothing)
 {
-	struct block_state coder = { 0 };
+	struct block_state coder = {0};
 	own(buf_fini) struct buf first = BUF_INIT, next = BUF_INIT;
 
 	for (size_t t = 0; t < 2; t++) {
@@ -197,10 +205,10 @@ END_TEST
 
 START_TEST(a_new_series_begins_a_chain)
 {
-	struct block_state coder = { 0 }, state = { 0 };
+	struct block_state coder = {0}, state = {0};
 	own(buf_fini) struct buf a = BUF_INIT, b = BUF_INIT;
-	struct seen seen = { ticks, 0 };
-	struct block_reader reader = { NULL, 0, check_point, &seen };
+	struct seen seen = {ticks, 0};
+	struct block_reader reader = {NULL, 0, check_point, &seen};
 
 	ticks[0] = make(1000, 3);
 	ticks[1] = make(2000, 4);
@@ -229,16 +237,16 @@ static bool ignore(void *arg, size_t which, int64_t time_ms, double value)
 
 START_TEST(a_block_cut_anywhere_is_refused)
 {
-	struct block_state coder = { 0 };
+	struct block_state coder = {0};
 	own(buf_fini) struct buf out = BUF_INIT;
 	size_t count = 0;
-	struct block_reader reader = { NULL, 0, ignore, &count };
+	struct block_reader reader = {NULL, 0, ignore, &count};
 	unsigned seed = 3;
 
 	fill(&seed, true);
 	ck_ok(block_encode(&out, &coder, ticks, TICKS, false));
 	for (size_t len = 0; len < out.len; len++) {
-		struct block_state state = { 0 };
+		struct block_state state = {0};
 
 		ck_err(block_decode(&state, out.data, len, &reader), EBADMSG);
 		block_state_reset(&state);
@@ -250,10 +258,10 @@ END_TEST
 
 START_TEST(a_continuation_without_its_chain_is_refused)
 {
-	struct block_state coder = { 0 }, state = { 0 };
+	struct block_state coder = {0}, state = {0};
 	own(buf_fini) struct buf a = BUF_INIT, b = BUF_INIT;
 	size_t count = 0;
-	struct block_reader reader = { NULL, 0, ignore, &count };
+	struct block_reader reader = {NULL, 0, ignore, &count};
 	unsigned seed = 3;
 
 	fill(&seed, false);
@@ -268,16 +276,16 @@ END_TEST
 
 START_TEST(flipped_bits_are_survived)
 {
-	struct block_state coder = { 0 };
+	struct block_state coder = {0};
 	own(buf_fini) struct buf out = BUF_INIT;
 	size_t count = 0;
-	struct block_reader reader = { NULL, 0, ignore, &count };
+	struct block_reader reader = {NULL, 0, ignore, &count};
 	unsigned seed = 5;
 
 	fill(&seed, true);
 	ck_ok(block_encode(&out, &coder, ticks, TICKS, true));
 	for (size_t bit = 0; bit < out.len * 8; bit += 3) {
-		struct block_state state = { 0 };
+		struct block_state state = {0};
 		int r;
 
 		out.data[bit / 8] ^= (char)(1 << bit % 8);
@@ -294,7 +302,7 @@ END_TEST
 
 START_TEST(the_checksum_is_castagnolis)
 {
-	unsigned char bytes[32] = { 0 };
+	unsigned char bytes[32] = {0};
 
 	/* RFC 3720, B.4 */
 	ck_assert_uint_eq(crc32c(0, bytes, 32), 0x8a9136aa);
@@ -306,7 +314,7 @@ START_TEST(the_checksum_is_castagnolis)
 END_TEST
 
 TEST_MAIN("block", every_bit_comes_back, only_the_series_wanted_come,
-	  what_stands_still_costs_next_to_nothing,
-	  a_new_series_begins_a_chain, a_block_cut_anywhere_is_refused,
+	  what_stands_still_costs_next_to_nothing, a_new_series_begins_a_chain,
+	  a_block_cut_anywhere_is_refused,
 	  a_continuation_without_its_chain_is_refused,
 	  flipped_bits_are_survived, the_checksum_is_castagnolis)

@@ -277,6 +277,19 @@ START_TEST(too_many_targets_are_refused)
 }
 END_TEST
 
+START_TEST(conditions_times_targets_are_bounded)
+{
+	struct buf b = BUF_INIT;
+
+	buf_puts(&b, "{\"targets\":[{\"target\":\".*\",\"payload\":{");
+	for (int i = 0; i < 100; i++)
+		buf_printf(&b, "%s\"l%d\":\"x+\"", i ? "," : "", i);
+	buf_puts(&b, "}}]}");
+	refused(parse(buf_cstr(&b)), PROBLEM_TOO_MUCH, "too many conditions");
+	buf_fini(&b);
+}
+END_TEST
+
 START_TEST(ad_hoc_filters_apply_under_both_names)
 {
 	ck_ok(parse("{\"targets\":[{\"target\":\"threads\"}],"
@@ -487,6 +500,7 @@ TEST_MAIN("http_request", one_value_comes_in_many_forms,
 	  an_empty_target_never_means_everything,
 	  a_variable_in_the_target_asks_for_each_metric,
 	  hidden_targets_are_left_out, too_many_targets_are_refused,
+	  conditions_times_targets_are_bounded,
 	  ad_hoc_filters_apply_under_both_names, a_wrong_filter_is_told,
 	  without_a_range_it_is_the_last_hour, a_moment_comes_in_many_forms,
 	  what_is_no_moment_is_refused, a_range_backwards_is_refused,

@@ -4,8 +4,8 @@
 
 static bool match(const char *op, const char *value, const char *label)
 {
-	struct labels l = { 0 };
-	struct problem p = { 0 };
+	struct labels l = {0};
+	struct problem p = {0};
 	enum match_op parsed;
 	struct matcher m;
 	bool yes;
@@ -52,8 +52,8 @@ END_TEST
 
 START_TEST(one_of_takes_several_values)
 {
-	struct labels l = { 0 };
-	struct problem p = { 0 };
+	struct labels l = {0};
+	struct problem p = {0};
 	struct matcher m[2];
 
 	ck_ok(matcher_init(&m[0], "line", MATCH_ONE_OF, "L1", &p));
@@ -77,7 +77,7 @@ END_TEST
 
 START_TEST(no_condition_matches_all)
 {
-	struct labels l = { 0 };
+	struct labels l = {0};
 
 	ck_assert(matchers_match(NULL, 0, &l));
 }
@@ -85,7 +85,7 @@ END_TEST
 
 START_TEST(a_malformed_pattern_is_told)
 {
-	struct problem p = { 0 };
+	struct problem p = {0};
 	struct matcher m;
 
 	ck_err(matcher_init(&m, "service", MATCH_REGEX, "a(", &p), EINVAL);

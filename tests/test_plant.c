@@ -22,7 +22,7 @@ static void pump(struct labels *l)
 
 static struct pattern *pattern(const char *text)
 {
-	struct problem p = { 0 };
+	struct problem p = {0};
 	struct pattern *out;
 
 	ck_ok(pattern_compile(&out, text, &p));
@@ -32,7 +32,7 @@ static struct pattern *pattern(const char *text)
 START_TEST(a_rule_without_patterns_is_for_all)
 {
 	struct plant *p = plant_of(1);
-	struct labels l = { 0 };
+	struct labels l = {0};
 
 	ck_ok(labels_set(&p->rules[0].labels, "site", "north"));
 	ck_ok(plant_join(p, &l));
@@ -45,7 +45,7 @@ END_TEST
 START_TEST(both_patterns_must_match)
 {
 	struct plant *p = plant_of(2);
-	struct labels l = { 0 };
+	struct labels l = {0};
 
 	pump(&l);
 	p->rules[0].node = pattern("plc.");
@@ -65,7 +65,7 @@ END_TEST
 START_TEST(an_entitys_own_label_is_never_replaced)
 {
 	struct plant *p = plant_of(1);
-	struct labels l = { 0 };
+	struct labels l = {0};
 
 	pump(&l);
 	ck_ok(labels_set(&p->rules[0].labels, "service", "other"));
@@ -81,7 +81,7 @@ END_TEST
 START_TEST(of_two_rules_the_later_wins)
 {
 	struct plant *p = plant_of(2);
-	struct labels l = { 0 };
+	struct labels l = {0};
 
 	pump(&l);
 	ck_ok(labels_set(&p->rules[0].labels, "line", "any"));
@@ -97,7 +97,7 @@ END_TEST
 START_TEST(too_many_labels_stay_out)
 {
 	struct plant *p = plant_of(1);
-	struct labels l = { 0 };
+	struct labels l = {0};
 	char name[16];
 
 	pump(&l);

@@ -265,6 +265,23 @@ START_TEST(steps_finer_than_the_resolution_repeat_its_value)
 }
 END_TEST
 
+START_TEST(point_at_the_left_edge_belongs_to_the_window_before)
+{
+	struct view v = { 0 };
+	struct fake_series *s = fake_add(&v, COL_HEAP_USED_BYTES, "node=a");
+	struct query q = question(METRIC_HEAP_USED_BYTES);
+	struct frame *f;
+
+	fake_point(s, T0, 9, 1);
+	fake_point(s, T0 + 4000, 1, 1);
+	q.step_ms = 5000; /* finer than stored: the edge is read as well */
+	f = answer(&q, &v);
+	CELLS(f, 1, "1 - - - - - - - - - - -");
+	frame_free(f);
+	fake_view_fini(&v);
+}
+END_TEST
+
 START_TEST(gap_longer_than_the_resolution_stays_a_gap)
 {
 	struct view v = { 0 };
@@ -786,7 +803,8 @@ START_TEST(no_rate_spans_a_step_of_the_clock)
 }
 END_TEST
 
-static void expect_limit(struct query_limits limits, const char *text)
+static void expect_limit(enum query_format format, struct query_limits limits,
+			 const char *text)
 {
 	struct view v = { 0 };
 	struct query q = question(METRIC_HEAP_USED_BYTES);
@@ -794,6 +812,7 @@ static void expect_limit(struct query_limits limits, const char *text)
 	struct frame *f = NULL;
 
 	plant(&v);
+	q.format = format;
 	ck_err(query_run(&f, &q, &v, &limits, &p), EINVAL);
 	ck_assert_int_eq(p.code, PROBLEM_TOO_MUCH);
 	ck_assert_str_eq(p.text, text);
@@ -804,15 +823,23 @@ static void expect_limit(struct query_limits limits, const char *text)
 
 START_TEST(limit_names_itself_the_figure_and_what_to_change)
 {
-	expect_limit((struct query_limits){ 2, 1000, 1000 },
+	expect_limit(QUERY_TIMESERIES,
+		     (struct query_limits){ 2, 1000, 1000 },
 		     "3 series of heap_used_bytes match, the limit is 2: add "
 		     "a filter on a label");
-	expect_limit((struct query_limits){ 10, 17, 1000 },
+	expect_limit(QUERY_TIMESERIES,
+		     (struct query_limits){ 10, 17, 1000 },
 		     "3 series x 6 steps are 18 values, the limit is 17: ask "
 		     "for a larger step, a shorter range or fewer series");
-	expect_limit((struct query_limits){ 10, 18, 7 },
+	expect_limit(QUERY_TIMESERIES,
+		     (struct query_limits){ 10, 18, 7 },
 		     "more than 7 stored points lie in this question, which "
 		     "is the limit: ask for a shorter range or fewer series");
+	/* time, four labels and the value in each row */
+	expect_limit(QUERY_TABLE, (struct query_limits){ 10, 107, 1000 },
+		     "3 series x 6 steps x 6 columns are 108 values, the "
+		     "limit is 107: ask for a larger step, a shorter range or "
+		     "fewer series");
 }
 END_TEST
 
@@ -1048,6 +1075,7 @@ TEST_MAIN("query", value_at_t_stands_for_the_window_open_on_the_left,
 	  look_back_of_a_rate_is_bounded,
 	  rate_of_a_gauge_is_refused_with_a_way_out,
 	  steps_finer_than_the_resolution_repeat_its_value,
+	  point_at_the_left_edge_belongs_to_the_window_before,
 	  gap_longer_than_the_resolution_stays_a_gap,
 	  agg_makes_one_value_of_several_series, agg_keeps_the_labels_of_by,
 	  only_what_matches_is_counted,

@@ -146,8 +146,8 @@ START_TEST(an_open_view_keeps_its_moment)
 			  &count));
 	ck_assert_uint_eq(count, 1);
 	p->count = 0;
-	ck_ok(view_scan(v, series, count, T0, T0 + 400000, 10000,
-			collect_point, p));
+	ck_ok(view_scan(v, series, count, T0, T0 + 400000, 10000, collect_point,
+			p));
 	ck_assert_uint_eq(p->count, 6); /* five whole ones and 51..55 */
 	ck_assert_double_eq(p->items[5].value, 55);
 	series_free(series, count);
@@ -165,8 +165,8 @@ START_TEST(a_clock_that_steps_back_begins_an_epoch)
 	for (int i = 1; i <= 60; i++)
 		put(s, T0 + i * 1000, COL_HEAP_USED_BYTES, i);
 	for (int i = 1; i <= 60; i++) { /* 30 s back, boot time goes on */
-		b = tick_of((struct now){ at(T0 + (60 + i) * 1000).boot_ns,
-					  T0 + (30 + i) * 1000 });
+		b = tick_of((struct now){at(T0 + (60 + i) * 1000).boot_ns,
+					 T0 + (30 + i) * 1000});
 		add_process(b, 1, 100);
 		batch_add_sample(b, 1, COL_HEAP_USED_BYTES, 1000 + i);
 		ck_ok(store_append(s, b));
@@ -297,9 +297,9 @@ START_TEST(a_gap_has_a_reason_and_no_last)
 		ck_ok(view_last(v, &series[i], 1, &last, &has));
 		ck_assert(!has);
 		ck_assert_int_eq(view_gap(v, &series[i]),
-				 series[i].column == COL_GC_PRESSURE ?
-					 GAP_UNREADABLE :
-					 GAP_NOT_YET);
+				 series[i].column == COL_GC_PRESSURE
+					 ? GAP_UNREADABLE
+					 : GAP_NOT_YET);
 	}
 	series_free(series, count);
 	view_close(v);
@@ -319,9 +319,9 @@ END_TEST
 START_TEST(gaps_and_attributes_are_dated)
 {
 	struct store *s = fixture_fresh(fixture_options());
-	struct entity e = { .number = 1,
-			    .kind = ENTITY_PROCESS,
-			    .key = { "boot-one", 100, 77 } };
+	struct entity e = {.number = 1,
+			   .kind = ENTITY_PROCESS,
+			   .key = {"boot-one", 100, 77}};
 	sqlite3_stmt *q;
 	sqlite3 *db;
 	struct batch *b;
@@ -339,16 +339,14 @@ START_TEST(gaps_and_attributes_are_dated)
 	entity_fini(&e);
 	store_close(s);
 	ck_assert_int_eq(sqlite3_open(DB, &db), SQLITE_OK);
-	ck_assert_int_eq(
-		sqlite3_prepare_v2(db,
-				   "SELECT from_ms, to_ms, reason FROM gaps",
-				   -1, &q, NULL),
-		SQLITE_OK);
+	ck_assert_int_eq(sqlite3_prepare_v2(
+				 db, "SELECT from_ms, to_ms, reason FROM gaps",
+				 -1, &q, NULL),
+			 SQLITE_OK);
 	ck_assert_int_eq(sqlite3_step(q), SQLITE_ROW);
 	ck_assert_int_eq(sqlite3_column_int64(q, 0), T0 + 2000);
 	ck_assert_int_eq(sqlite3_column_int64(q, 1), T0 + 5000);
-	ck_assert_str_eq((const char *)sqlite3_column_text(q, 2),
-			 "unreadable");
+	ck_assert_str_eq((const char *)sqlite3_column_text(q, 2), "unreadable");
 	ck_assert_int_eq(sqlite3_step(q), SQLITE_DONE);
 	sqlite3_finalize(q);
 	ck_assert_int_eq(
@@ -421,7 +419,7 @@ START_TEST(select_matches_and_sorts)
 {
 	struct store *s = fixture_fresh(fixture_options());
 	struct batch *b = tick_of(at(T0 + 1000));
-	struct problem p = { 0 };
+	struct problem p = {0};
 	struct matcher m[2];
 	struct series *series;
 	struct view *v;
@@ -430,8 +428,8 @@ START_TEST(select_matches_and_sorts)
 
 	for (int i = 0; i < 5; i++) {
 		add_process(b, (uint32_t)(5 - i), 205 - i);
-		batch_add_sample(b, (uint32_t)(5 - i),
-				 COL_GC_COLLECTIONS_YOUNG, 1);
+		batch_add_sample(b, (uint32_t)(5 - i), COL_GC_COLLECTIONS_YOUNG,
+				 1);
 		batch_add_sample(b, (uint32_t)(5 - i),
 				 COL_GC_COLLECTIONS_FORCED, 1);
 	}
@@ -474,7 +472,7 @@ START_TEST(plant_labels_join_at_the_answer)
 	struct plant *plant = calloc(1, sizeof(*plant));
 	struct series *series;
 	struct matcher m;
-	struct problem p = { 0 };
+	struct problem p = {0};
 	struct view *v;
 	size_t count;
 
@@ -558,7 +556,7 @@ START_TEST(data_waits_for_a_right_clock)
 	o.clock_floor_ms = T0;
 	s = fixture_fresh(o);
 	for (int i = 1; i <= 20; i++) { /* 1970 */
-		b = tick_of((struct now){ at(T0 + i * 1000).boot_ns, i });
+		b = tick_of((struct now){at(T0 + i * 1000).boot_ns, i});
 		add_process(b, 1, 100);
 		batch_add_sample(b, 1, COL_HEAP_USED_BYTES, i);
 		ck_ok(store_append(s, b));
@@ -579,7 +577,124 @@ START_TEST(data_waits_for_a_right_clock)
 }
 END_TEST
 
+static int stop_at_third(void *arg, size_t index, struct point p)
+{
+	(void)index;
+	(void)p;
+	return ++*(int *)arg == 3 ? 33 : 0;
+}
+
+START_TEST(a_scan_ends_when_the_caller_says_so)
+{
+	struct store *s = fixture_fresh(fixture_options());
+	struct series *series;
+	struct view *v;
+	size_t count;
+
+	for (int i = 1; i <= 1500; i++)
+		put(s, T0 + i * 1000, COL_HEAP_USED_BYTES, i);
+	ck_ok(view_open(&v, s));
+	ck_ok(view_select(v, METRIC_COUNT, NULL, 0, T0, T0 * 2, &series,
+			  &count));
+	for (int step = 0; step < 2; step++) {
+		/* out of rows, out of memory */
+		int64_t from = step ? T0 : T0 + 1400000;
+		int seen = 0;
+
+		ck_assert_int_eq(view_scan(v, series, count, from, T0 * 2,
+					   step ? 10000 : 0, stop_at_third,
+					   &seen),
+				 33);
+		ck_assert_int_eq(seen, 3);
+	}
+	series_free(series, count);
+	view_close(v);
+	store_close(s);
+}
+END_TEST
+
+START_TEST(every_second_can_be_stored)
+{
+	struct store_options o = fixture_options();
+	struct store *s;
+
+	o.resolution_ms = 1000;
+	s = fixture_fresh(o);
+	for (int i = 1; i <= 500; i++) /* ticks come a little late */
+		put(s, T0 + i * 1000 - 300, COL_HEAP_USED_BYTES, i / 7.0);
+	store_close(s);
+	s = fixture_open(o);
+	scan(s, &found, METRIC_HEAP_USED_BYTES, T0, T0 + 500000, 0);
+	ck_assert_uint_eq(found.count, 500);
+	for (int i = 1; i < 500; i++) {
+		ck_assert_int_eq(found.items[i - 1].time_ms, T0 + i * 1000);
+		ck_assert_double_eq(found.items[i - 1].value, i / 7.0);
+	}
+	/* the last step was cut by the close */
+	ck_assert_int_eq(found.items[499].time_ms, T0 + 499700);
+	store_close(s);
+}
+END_TEST
+
+START_TEST(rows_are_there_by_the_flush_interval)
+{
+	struct store_options o = fixture_options();
+	struct store_stats stats;
+	struct store *s;
+
+	o.resolution_ms = 1000;
+	s = fixture_fresh(o);
+	for (int i = 1; i <= 100; i++)
+		put(s, T0 + i * 1000, COL_HEAP_USED_BYTES, i);
+	store_stats(s, &stats);
+	ck_assert_uint_ge(stats.rows, 9);
+	ck_assert_uint_le(stats.rows, 12); /* not one a second */
+	ck_assert_uint_eq(stats.samples, 100);
+	ck_assert_uint_eq(stats.batches, 100);
+	ck_assert_int_ge(stats.last_flush_wall_ms, T0 + 90000);
+	ck_assert_int_eq(stats.oldest_ms, T0 + 1000);
+	ck_assert_int_gt(stats.file_bytes, 0);
+	ck_assert_uint_gt(stats.memory_bytes, 0);
+	store_close(s);
+}
+END_TEST
+
 /* ---- opening ---- */
+
+static void foreign(const char *sql);
+
+START_TEST(columns_are_known_by_their_names)
+{
+	struct store *s = fixture_fresh(fixture_options());
+
+	for (int i = 1; i <= 20; i++) {
+		struct batch *b = tick_of(at(T0 + i * 1000));
+
+		add_process(b, 1, 100);
+		batch_add_sample(b, 1, COL_HEAP_USED_BYTES, 1);
+		batch_add_sample(b, 1, COL_GOROUTINES, 2);
+		batch_add_sample(b, 1, COL_THREADS, 3);
+		ck_ok(store_append(s, b));
+	}
+	store_close(s);
+	/* another program's table: one renamed, one it alone knows */
+	foreign("UPDATE columns SET metric = 'resident_bytes'"
+		" WHERE metric = 'goroutines';"
+		"UPDATE columns SET metric = 'from_the_future'"
+		" WHERE metric = 'threads'");
+	s = fixture_open(fixture_options());
+	scan(s, &found, METRIC_RESIDENT_BYTES, T0, T0 + 20000, 0);
+	ck_assert_uint_eq(found.count, 2);
+	ck_assert_double_eq(found.items[0].value, 2);
+	scan(s, &found, METRIC_THREADS, T0, T0 + 20000, 0);
+	ck_assert_uint_eq(found.count, 0);
+	put(s, T0 + 30000, COL_THREADS, 4);
+	scan(s, &found, METRIC_THREADS, T0, T0 + 40000, 0);
+	ck_assert_uint_eq(found.count, 1);
+	ck_assert_double_eq(found.items[0].value, 4);
+	store_close(s);
+}
+END_TEST
 
 static void write_file(const char *path, const char *text)
 {
@@ -593,7 +708,7 @@ static void write_file(const char *path, const char *text)
 static void refused(const char *path, const char *word)
 {
 	struct store_options o = fixture_options();
-	struct problem p = { 0 };
+	struct problem p = {0};
 	struct store *s;
 
 	o.path = path;
@@ -645,7 +760,7 @@ START_TEST(the_file_says_whose_it_is)
 	fd = open(DB, O_RDONLY);
 	ck_assert_int_eq(read(fd, head, sizeof(head)), sizeof(head));
 	close(fd);
-	ck_assert_int_eq(head[63], 1);               /* user_version */
+	ck_assert_int_eq(head[63], 1);			   /* user_version */
 	ck_assert_int_eq(memcmp(head + 68, "hwds", 4), 0); /* application_id */
 }
 END_TEST
@@ -753,15 +868,15 @@ START_TEST(what_lost_all_its_data_is_forgotten)
 	ck_assert_uint_eq(found.count, 20);
 	store_close(s);
 	ck_assert_int_eq(sqlite3_open(DB, &db), SQLITE_OK);
-	ck_assert_int_eq(sqlite3_prepare_v2(
-				 db,
-				 "SELECT max((SELECT count(*) FROM entities),"
-				 " (SELECT count(*) FROM attributes),"
-				 " (SELECT count(*) FROM gaps),"
-				 " (SELECT count(*) FROM events),"
-				 " (SELECT count(*) / 2 FROM series))",
-				 -1, &q, NULL),
-			 SQLITE_OK);
+	ck_assert_int_eq(
+		sqlite3_prepare_v2(db,
+				   "SELECT max((SELECT count(*) FROM entities),"
+				   " (SELECT count(*) FROM attributes),"
+				   " (SELECT count(*) FROM gaps),"
+				   " (SELECT count(*) FROM events),"
+				   " (SELECT count(*) / 2 FROM series))",
+				   -1, &q, NULL),
+		SQLITE_OK);
 	ck_assert_int_eq(sqlite3_step(q), SQLITE_ROW);
 	ck_assert_int_lt(sqlite3_column_int64(q, 0), 140);
 	sqlite3_finalize(q);
@@ -827,9 +942,10 @@ TEST_MAIN("store", memory_has_every_sample,
 	  gaps_and_attributes_are_dated, events_come_back_oldest_first,
 	  select_matches_and_sorts, plant_labels_join_at_the_answer,
 	  metrics_that_have_a_series_are_told, too_many_views_are_busy,
-	  meta_outlives_a_run, data_waits_for_a_right_clock,
-	  what_is_no_database_of_ours_is_refused,
-	  a_database_in_use_is_refused, the_file_says_whose_it_is,
-	  a_damaged_row_is_skipped_and_counted, a_damaged_file_is_told,
-	  old_rows_go, what_lost_all_its_data_is_forgotten,
-	  the_byte_cap_holds)
+	  meta_outlives_a_run, a_scan_ends_when_the_caller_says_so,
+	  every_second_can_be_stored, rows_are_there_by_the_flush_interval,
+	  columns_are_known_by_their_names, data_waits_for_a_right_clock,
+	  what_is_no_database_of_ours_is_refused, a_database_in_use_is_refused,
+	  the_file_says_whose_it_is, a_damaged_row_is_skipped_and_counted,
+	  a_damaged_file_is_told, old_rows_go,
+	  what_lost_all_its_data_is_forgotten, the_byte_cap_holds)

@@ -1,3 +1,4 @@
+#include <dirent.h>
 #include <fcntl.h>
 #include <math.h>
 #include <signal.h>
@@ -229,6 +230,19 @@ START_TEST(too_many_descriptors_are_only_counted)
 }
 END_TEST
 
+/* A sanitizer may run one of its own beside ours. */
+static int own_threads(void)
+{
+	DIR *tasks = opendir("/proc/self/task");
+	int count = 0;
+
+	ck_assert_ptr_nonnull(tasks);
+	for (struct dirent *e; (e = readdir(tasks));)
+		count += e->d_name[0] != '.';
+	closedir(tasks);
+	return count;
+}
+
 START_TEST(own_process_has_all_its_numbers)
 {
 	static const enum column wanted[] = {
@@ -248,7 +262,7 @@ START_TEST(own_process_has_all_its_numbers)
 		ck_assert(t->told[wanted[i]]);
 		ck_assert_int_eq(t->gaps[wanted[i]], GAP_NONE);
 	}
-	ck_assert_double_eq(t->last[COL_THREADS], 1);
+	ck_assert_double_eq(t->last[COL_THREADS], own_threads());
 	ck_assert_double_eq(t->last[COL_RESIDENT_BYTES],
 			    t->last[COL_RESIDENT_ANON] +
 				    t->last[COL_RESIDENT_FILE] +

@@ -370,13 +370,14 @@ int go_check(const struct go_reading *r, const char **why)
 	int64_t cycles = (int64_t)(r->sweepgen / 2) - (int64_t)r->numgc;
 
 	*why = "";
-	if (r->memory_limit == 0 || r->total_alloc == 0 ||
-	    r->mapped_ready == 0 || r->goroutines < 1)
+	/* A memory limit of 0 is legal: it asks for collections all the time. */
+	if (r->total_alloc == 0 || r->heap_live == 0 || r->mapped_ready == 0 ||
+	    r->goroutines < 1)
 		return -EAGAIN;
 	if (r->memory_limit < 0)
 		*why = "its memory limit is negative";
-	else if (r->heap_live == 0 || r->heap_live > r->mapped_ready)
-		*why = "its live heap is not within what is mapped";
+	else if (r->heap_live > r->mapped_ready)
+		*why = "its live heap is more than what is mapped";
 	else if (cycles < -1 || cycles > 1)
 		*why = "its cycles of marking and sweeping do not match";
 	else if (r->numforcedgc > r->numgc)

@@ -41,13 +41,16 @@ const size_t jvm_column_count = ARRAY_SIZE(jvm_columns);
 /* Capacities of G1 until JDK 17 carry 8 bytes for each counter added up. */
 #define PADDING_MASK (~(int64_t)1023)
 
-/* A counter as it is; NAN when it is not there or negative. */
+/* More than any size or time is; sums of some still fit 64 bits. */
+#define NUMBER_MAX (1ll << 60)
+
+/* A counter as it is; NAN when it is not there or cannot be. */
 static double number(const struct jvm_input *in, enum hsperf_counter c)
 {
 	int64_t value;
 
 	if (!hsperf_number(in->index, in->block, in->len, c, &value) ||
-	    value < 0)
+	    value < 0 || value > NUMBER_MAX)
 		return NAN;
 	return (double)value;
 }
@@ -297,7 +300,8 @@ static void put_pauses(struct jvm_reading *r, const struct jvm_input *in)
 
 void jvm_memory_init(struct jvm_memory *m)
 {
-	*m = (struct jvm_memory){ .after_gc_bytes = NAN, .live_bytes = NAN,
+	*m = (struct jvm_memory){ .last_exit = NAN, .full_count = NAN,
+				  .after_gc_bytes = NAN, .live_bytes = NAN,
 				  .live_gap = GAP_NOT_YET };
 }
 
@@ -315,22 +319,21 @@ static void note_collections(struct jvm_memory *m, const struct jvm_input *in)
 					HSPERF_COLLECTOR_0_COUNT);
 	double after = number(in, HSPERF_S0_USED) + number(in, HSPERF_S1_USED) +
 		       number(in, HSPERF_OLD_USED);
-	int64_t newest = (int64_t)fmax(young_end, full_end);
-	bool known = m->seen && !isnan(fulls);
+	double newest = fmax(young_end, full_end);
+	bool known = !isnan(m->last_exit) && !isnan(newest);
 
-	m->seen = true;
 	if (known && newest != m->last_exit) {
 		m->after_gc_bytes = after;
 		if (full_end > young_end) {
 			m->live_bytes = after;
-		} else if ((int64_t)fulls != m->full_count) {
+		} else if (fulls != m->full_count) {
 			/* A full one, then a young one, within a tick. */
 			m->live_bytes = NAN;
 			m->live_gap = GAP_UNREADABLE;
 		}
 	}
 	m->last_exit = newest;
-	m->full_count = isnan(fulls) ? 0 : (int64_t)fulls;
+	m->full_count = fulls;
 }
 
 static void put_after(struct jvm_reading *r, struct jvm_memory *m,

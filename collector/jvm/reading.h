@@ -23,10 +23,10 @@
 
 /* What is remembered from tick to tick. */
 struct jvm_memory {
-	bool seen;            /* one tick has passed */
-	int64_t last_exit;    /* ticks, of the newest young or full */
-	int64_t full_count;
-	double after_gc_bytes, live_bytes; /* NAN: none yet */
+	double last_exit;  /* ticks, of the newest young or full; NAN: no tick
+			    * has passed */
+	double full_count;
+	double after_gc_bytes, live_bytes; /* NAN: none */
 	enum gap live_gap;
 };
 

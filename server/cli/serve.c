@@ -206,6 +206,7 @@ static int database_open(struct store **out, const struct config *cfg,
 		.memory_ms = cfg->memory_ms,
 		.retention_ms = cfg->retention_ms,
 		.retention_bytes = cfg->retention_bytes,
+		.clock_floor_ms = clock_build_ms(),
 	};
 
 	folder_make(cfg->db);

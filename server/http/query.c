@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "common/clock.h"
@@ -51,6 +52,28 @@ static int explain_empty(struct frame *f, const struct query *q,
 	return r;
 }
 
+/* The questions of one request share the points of one answer. */
+static void spend_points(struct query_limits *limits, const struct frame *f)
+{
+	int64_t cells = (int64_t)(frame_rows(f) * f->field_count);
+
+	limits->points_max -= cells;
+	if (limits->points_max < 1)
+		limits->points_max = 1;
+}
+
+/* The limit that a question ran into may be what others left of it. */
+static void explain_limit(struct problem *p, const struct query_limits *left,
+			  const struct query_limits *whole)
+{
+	size_t len = strlen(p->text);
+
+	if (p->code == PROBLEM_TOO_MUCH && left->points_max < whole->points_max)
+		snprintf(p->text + len, sizeof(p->text) - len,
+			 " (that is what the targets before it left of %lld)",
+			 (long long)whole->points_max);
+}
+
 /*
  * The first question that fails is the answer: Grafana's data source shows
  * errors of whole requests only, and a panel that silently lacks one of its
@@ -60,6 +83,7 @@ static int run_all(struct frames *out, const struct query_request *request,
 		   const struct site *s, struct problem *p)
 {
 	own(view_closep) struct view *view = NULL;
+	struct query_limits limits = s->options.limits;
 	int r = site_view(&view, s, p);
 
 	if (r)
@@ -70,14 +94,15 @@ static int run_all(struct frames *out, const struct query_request *request,
 	for (size_t i = 0; i < request->count; i++) {
 		const struct query *q = &request->queries[i];
 
-		r = query_run(&out->items[out->count], q, view,
-			      &s->options.limits, p);
+		r = query_run(&out->items[out->count], q, view, &limits, p);
 		if (r) {
+			explain_limit(p, &limits, &s->options.limits);
 			if (p->code != PROBLEM_NONE)
 				problem_of_query(p, q->ref_id,
 						 metric_info(q->metric)->name);
 			return r;
 		}
+		spend_points(&limits, out->items[out->count]);
 		r = explain_empty(out->items[out->count++], q, view);
 		if (r)
 			return r;

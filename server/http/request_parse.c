@@ -319,6 +319,28 @@ void matcher_list_fini(struct matcher_list *l)
 	*l = (struct matcher_list){ 0 };
 }
 
+/* Weights, about: a value with its pointer, a compiled pattern. */
+#define VALUE_BYTES   64
+#define PATTERN_BYTES 8192
+
+static int spend(struct matcher_list *l, size_t bytes, struct problem *p)
+{
+	l->spent += bytes;
+	if (l->spent > CONDITIONS_MAX)
+		return problem_set(p, PROBLEM_TOO_MUCH,
+				   "too many conditions in one request; ask "
+				   "for fewer targets or values");
+	return 0;
+}
+
+static int add_value(struct matcher_list *l, struct matcher *m,
+		     const char *value, struct problem *p)
+{
+	int r = spend(l, VALUE_BYTES + strlen(value), p);
+
+	return r ? r : matcher_add_value(m, value);
+}
+
 /* A matcher of one value at the end of the list; *out is the list's. */
 static int add_matcher(struct matcher_list *l, struct matcher **out,
 		       const char *label, enum match_op op, const char *value,
@@ -329,6 +351,11 @@ static int add_matcher(struct matcher_list *l, struct matcher **out,
 
 	if (!label_name_valid(label))
 		return bad(p, "\"%.64s\" is no name of a label", label);
+	r = spend(l, sizeof(*items) + VALUE_BYTES + strlen(value), p);
+	if (!r && (op == MATCH_REGEX || op == MATCH_NOT_REGEX))
+		r = spend(l, PATTERN_BYTES, p);
+	if (r)
+		return r;
 	items = realloc(l->items, (l->count + 1) * sizeof(*items));
 	if (!items)
 		return -ENOMEM;
@@ -392,7 +419,7 @@ static int add_words(struct matcher_list *l, const char *label,
 	}
 	r = add_matcher(l, &m, label, op, w->items[0].text, p);
 	for (size_t i = 1; i < w->count && !r; i++)
-		r = matcher_add_value(m, w->items[i].text);
+		r = add_value(l, m, w->items[i].text, p);
 	return r;
 }
 
@@ -436,7 +463,7 @@ static int add_filter_values(struct matcher_list *l, const char *key,
 		if (!scalar_text(v, number, &text))
 			return bad(p, "filters: values of %.64s must be text",
 				   key);
-		r = m ? matcher_add_value(m, text) :
+		r = m ? add_value(l, m, text, p) :
 			add_matcher(l, &m, key, op, text, p);
 		if (r)
 			return r;
@@ -773,6 +800,8 @@ static int set_by(struct query *q, const json_t *payload, struct problem *p)
 	int r = words_parse(&w, json_object_get(payload, "by"), "payload.by",
 			    p);
 
+	if (!r && w.count > LABELS_MAX)
+		r = bad(p, "payload.by has more than %d labels", LABELS_MAX);
 	if (!r && w.count)
 		q->by = calloc(w.count, sizeof(*q->by));
 	for (size_t i = 0; i < w.count && !r; i++) {
@@ -877,21 +906,47 @@ static int set_type(struct query *q, const json_t *target,
 	return 0;
 }
 
-static int query_fill(struct query *q, const json_t *body, const json_t *target,
-		      const json_t *payload, int64_t now_ms, struct problem *p)
+struct target_parser {
+	struct query_request *out;
+	const json_t *body;
+	int64_t now_ms;
+	struct problem *p;
+};
+
+/* All conditions on one question; those of the request apply to each. */
+static int set_matchers(struct query *q, const struct target_parser *t,
+			const json_t *payload)
+{
+	struct matcher_list l = { .spent = t->out->spent };
+	int r = matchers_add_payload(&l, payload, t->p);
+
+	if (!r)
+		r = matchers_add_filters(
+			&l, json_object_get(t->body, "filters"), t->p);
+	if (!r)
+		r = matchers_add_filters(
+			&l, json_object_get(t->body, "adhocFilters"), t->p);
+	t->out->spent = l.spent;
+	q->matchers = l.items;
+	q->matcher_count = l.count;
+	return r;
+}
+
+static int query_fill(struct query *q, const struct target_parser *t,
+		      const json_t *target, const json_t *payload)
 {
 	const char *ref_id =
 		json_string_value(json_object_get(target, "refId"));
-	struct matcher_list l = { 0 };
+	struct problem *p = t->p;
 	int64_t interval_ms = 0;
 	int r;
 
 	q->ref_id = strndup(ref_id ? ref_id : "", REF_ID_MAX);
 	if (!q->ref_id)
 		return -ENOMEM;
-	if ((r = set_range(q, body, now_ms, p)) ||
-	    (r = set_number(&q->max_points, body, "maxDataPoints", p)) ||
-	    (r = set_number(&interval_ms, body, "intervalMs", p)) ||
+	if ((r = set_range(q, t->body, t->now_ms, p)) ||
+	    (r = set_number(&q->max_points, t->body, "maxDataPoints", p)) ||
+	    (r = set_number(&interval_ms, t->body, "intervalMs", p)) ||
 	    (r = set_type(q, target, payload)) ||
 	    (r = set_options(q, payload, p)) || (r = set_by(q, payload, p)) ||
 	    (r = set_legend(q, payload, p)))
@@ -899,24 +954,8 @@ static int query_fill(struct query *q, const json_t *body, const json_t *target,
 	if (q->step_ms == 0)
 		q->step_ms =
 			interval_ms < SPAN_MAX_MS ? interval_ms : SPAN_MAX_MS;
-	r = matchers_add_payload(&l, payload, p);
-	if (!r)
-		r = matchers_add_filters(&l, json_object_get(body, "filters"),
-					 p);
-	if (!r)
-		r = matchers_add_filters(
-			&l, json_object_get(body, "adhocFilters"), p);
-	q->matchers = l.items;
-	q->matcher_count = l.count;
-	return r;
+	return set_matchers(q, t, payload);
 }
-
-struct target_parser {
-	struct query_request *out;
-	const json_t *body;
-	int64_t now_ms;
-	struct problem *p;
-};
 
 static int add_query(struct target_parser *t, const json_t *target,
 		     const json_t *payload, enum metric metric)
@@ -932,8 +971,7 @@ static int add_query(struct target_parser *t, const json_t *target,
 		return -ENOMEM;
 	out->queries = queries;
 	queries[out->count] = (struct query){ .metric = metric };
-	return query_fill(&queries[out->count++], t->body, target, payload,
-			  t->now_ms, t->p);
+	return query_fill(&queries[out->count++], t, target, payload);
 }
 
 static int unknown_metric(struct problem *p, const char *word)

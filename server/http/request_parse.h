@@ -18,6 +18,7 @@
 #define TARGETS_MAX    200  /* questions of one request */
 #define REF_ID_MAX     64   /* bytes kept of a refId */
 #define WORDS_MAX      1000 /* values of one parameter */
+#define CONDITIONS_MAX (4 * 1024 * 1024) /* bytes of all of one request */
 
 /*
  * The object in a body; an empty body is an empty object. Depth is bounded
@@ -48,10 +49,12 @@ void words_fini(struct words *w);
 int words_parse(struct words *out, const json_t *value, const char *field,
 		struct problem *p);
 
-/* A growing list of conditions. */
+/* A growing list of conditions. A pattern of targets makes many questions
+ * of a short body, so what all their conditions weigh is bounded. */
 struct matcher_list {
 	struct matcher *items; /* owned */
 	size_t count;
+	size_t spent; /* bytes, about; up to CONDITIONS_MAX */
 };
 
 void matcher_list_fini(struct matcher_list *l);
@@ -81,6 +84,7 @@ int time_parse(int64_t *out_ms, const json_t *value, int64_t now_ms,
 struct query_request {
 	struct query *queries; /* owned */
 	size_t count;
+	size_t spent; /* bytes of all conditions */
 	bool frames; /* wire data frames are wanted, not the classic shapes */
 };
 

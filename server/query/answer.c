@@ -75,7 +75,7 @@ static int add_times(struct frame *f, const struct run *r)
 	if (err)
 		return err;
 	field->interval_ms = r->axis.step_ms;
-	for (size_t i = 0; r->kept && i < r->axis.steps && err == 0; i++)
+	for (size_t i = 0; r->kept && i < r->rows.shown && err == 0; i++)
 		err = cells_add_i64(field->cells, time_of(r, i));
 	return err;
 }
@@ -98,7 +98,7 @@ static int wide(struct frame *f, struct run *r)
 		if (err == 0)
 			err = fill(field->cells,
 				   r->rows.values + row * r->rows.steps,
-				   r->rows.steps);
+				   r->rows.shown);
 	}
 	return err;
 }
@@ -144,7 +144,7 @@ static int long_table(struct frame *f, struct run *r)
 {
 	int err = long_columns(f, r);
 
-	for (size_t step = 0; step < r->rows.steps && err == 0; step++) {
+	for (size_t step = 0; step < r->rows.shown && err == 0; step++) {
 		for (size_t row = 0; row < r->rows.count && err == 0; row++) {
 			double cell = r->rows.values[row * r->rows.steps +
 						     step];
@@ -183,9 +183,10 @@ int answer_frame(struct frame **out, struct run *r)
 static enum gap gap_now(struct run *r, size_t i)
 {
 	const struct series *s = &r->series[i];
+	int64_t shown_ms = (int64_t)r->rows.shown * r->axis.step_ms;
 
-	if (!s->open ||
-	    r->windows[i].last_ms > axis_end(&r->axis) - 2 * r->axis.step_ms)
+	if (!s->open || r->windows[i].last_ms > r->axis.begin_ms + shown_ms -
+							2 * r->axis.step_ms)
 		return GAP_NONE;
 	return view_gap(r->view, s);
 }

@@ -30,6 +30,7 @@ struct rows {
 	enum fn fn;
 	enum fold fold;       /* of the metric, for FN_FOLD */
 	size_t count, steps;
+	size_t shown;         /* the first so many steps are answered */
 	double *values;       /* owned */
 	uint32_t *counts;     /* owned; values in a cell; for avg and count */
 	uint8_t *seen;        /* owned; a bit per series and step, or NULL */

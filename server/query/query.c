@@ -4,6 +4,7 @@
 #include "query.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "parts.h"
@@ -152,34 +153,65 @@ static int select_series(struct run *r)
 	return 0;
 }
 
+/* The coarsest resolution of all series. */
+static int64_t coarsest(const struct run *r)
+{
+	int64_t most = 0;
+
+	for (size_t i = 0; i < r->series_count; i++) {
+		if (r->series[i].resolution_ms > most)
+			most = r->series[i].resolution_ms;
+	}
+	return most;
+}
+
+/* A long table has cells for time and labels in each row too. */
 static int check_points(const struct run *r, size_t rows)
 {
-	size_t most = (size_t)r->limits->points_max;
+	size_t most = (size_t)r->limits->points_max, steps = r->axis.steps;
+	size_t columns = r->q->format == QUERY_TABLE ? r->names.count + 2 : 1;
+	char width[40] = "";
 
-	if (rows == 0 || r->axis.steps <= most / rows)
+	if (rows == 0 || steps <= most / rows / columns)
 		return 0;
+	if (columns > 1)
+		snprintf(width, sizeof(width), " x %zu columns", columns);
 	return problem_set(r->problem, PROBLEM_TOO_MUCH,
-			   "%zu series x %zu steps are %zu values, the limit "
-			   "is %zu: ask for a larger step, a shorter range "
-			   "or fewer series", rows, r->axis.steps,
-			   rows * r->axis.steps, most);
+			   "%zu series x %zu steps%s are %zu values, the "
+			   "limit is %zu: ask for a larger step, a shorter "
+			   "range or fewer series", rows, steps, width,
+			   rows * steps * columns, most);
+}
+
+/*
+ * Steps finer than the resolution take the value of the next stored point,
+ * which may lie behind the range: so many more steps are worked out.
+ */
+static size_t extra_steps(const struct run *r)
+{
+	int64_t step = r->axis.step_ms, most = coarsest(r);
+
+	return most > step ? (size_t)((most + step - 1) / step) : 0;
 }
 
 static int prepare(struct run *r)
 {
 	const struct query *q = r->q;
+	size_t shown = r->axis.steps;
 	size_t rows = agg_is_quantile(q->agg) ? r->series_count :
 						r->group_count;
 	int err = check_points(r, rows);
 
 	if (err)
 		return err;
+	r->axis.steps += extra_steps(r);
 	r->rows = (struct rows){
 		.agg = q->agg,
 		.fn = q->fn,
 		.fold = metric_info(q->metric)->fold,
 		.count = rows,
 		.steps = r->axis.steps,
+		.shown = shown,
 	};
 	r->windows = calloc(r->series_count + 1, sizeof(r->windows[0]));
 	r->keep = calloc(r->series_count + 1, sizeof(r->keep[0]));
@@ -242,28 +274,22 @@ static int scan_failed(const struct run *r, int err)
 			   "fewer series", (long long)r->limits->scan_max);
 }
 
-/* The farthest that any series looks back. */
-static int64_t look_back(const struct run *r)
+/* How much before the first window the points matter: to start a rate from,
+ * and to tell a gap from a resolution. */
+static int64_t look_back(const struct run *r, enum fn fn)
 {
-	int64_t most = 0;
+	int64_t step = r->axis.step_ms, most = coarsest(r);
 
-	for (size_t i = 0; i < r->series_count; i++) {
-		int64_t ms = window_look_back(r->axis.step_ms,
-					      r->series[i].resolution_ms);
-
-		if (ms > most)
-			most = ms;
-	}
-	return most;
+	if (fn == FN_RATE || fn == FN_INCREASE || fn == FN_DELTA)
+		return window_look_back(step, most);
+	return most > step ? most : 0;
 }
 
 static int scan_values(struct run *r)
 {
 	struct scan s = { r, windows_of(r), agg_is_quantile(r->q->agg) };
-	bool base = s.all.fn == FN_RATE || s.all.fn == FN_INCREASE ||
-		    s.all.fn == FN_DELTA;
 	int err = view_scan(r->view, r->series, r->series_count,
-			    r->axis.begin_ms - (base ? look_back(r) : 0),
+			    r->axis.begin_ms - look_back(r, s.all.fn),
 			    axis_end(&r->axis), r->axis.step_ms, on_point, &s);
 
 	if (err)

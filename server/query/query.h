@@ -70,8 +70,8 @@ const char *fn_word(enum fn f);
 
 struct query_limits {
 	int64_t series_max;  /* matched by one question */
-	int64_t points_max;  /* steps x series of one answer; for quantiles
-			      * steps x series matched */
+	int64_t points_max;  /* steps x series of one answer, in a long table
+			      * x columns; for quantiles series matched */
 	int64_t scan_max;    /* stored points read for one answer */
 };
 

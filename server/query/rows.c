@@ -233,7 +233,7 @@ int rows_top(const struct rows *r, int top, bool *keep)
 	if (!ranks)
 		return -ENOMEM;
 	for (size_t i = 0; i < r->count; i++) {
-		double mean = mean_of(r->values + i * r->steps, r->steps);
+		double mean = mean_of(r->values + i * r->steps, r->shown);
 
 		keep[i] = !isnan(mean);
 		if (keep[i])

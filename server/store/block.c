@@ -11,17 +11,17 @@
 #define FLAG_INDEX     2
 
 #define MODE_PLACES_MAX 9
-#define MODE_RAW        16
-#define MODE_SAME       64
+#define MODE_RAW	16
+#define MODE_SAME	64
 
-#define PAGE 4096
+#define PAGE	    4096
 #define INTEGER_MAX 9007199254740992.0 /* 2^53: integers are exact below */
 
 /* From so many ticks on it pays to say that a series did not change. */
 #define SAME_MIN 4
 
-static const double power[MODE_PLACES_MAX + 1] = { 1e0, 1e1, 1e2, 1e3, 1e4,
-						   1e5, 1e6, 1e7, 1e8, 1e9 };
+static const double power[MODE_PLACES_MAX + 1] = {1e0, 1e1, 1e2, 1e3, 1e4,
+						  1e5, 1e6, 1e7, 1e8, 1e9};
 
 void block_state_reset(struct block_state *s)
 {
@@ -29,7 +29,7 @@ void block_state_reset(struct block_state *s)
 	free(s->modes);
 	free(s->last);
 	free(s->wanted);
-	*s = (struct block_state){ 0 };
+	*s = (struct block_state){0};
 }
 
 /* Room for count series, all fresh; what was known is forgotten. */
@@ -202,11 +202,11 @@ static void put_series(struct parts *p, struct block_state *s, size_t i,
 static void put_all(struct parts *p, struct block_state *s,
 		    struct tick *const *ticks, size_t n)
 {
-	size_t at[BLOCK_TICKS_MAX] = { 0 };
+	size_t at[BLOCK_TICKS_MAX] = {0};
 	double values[BLOCK_TICKS_MAX];
 
 	for (size_t i = 0; i < s->count; i++) {
-		uint8_t bits[BLOCK_TICKS_MAX / 8] = { 0 };
+		uint8_t bits[BLOCK_TICKS_MAX / 8] = {0};
 		size_t begin = p->values.len, found = 0;
 
 		for (size_t t = 0; t < n; t++) {
@@ -299,8 +299,8 @@ static void put_times(struct buf *out, struct tick *const *ticks, size_t n)
 	put_varint(out, n);
 	put_varint(out, zigzag(ticks[0]->time_ms));
 	for (size_t t = 1; t < n; t++)
-		put_varint(out, zigzag(ticks[t]->time_ms -
-				       ticks[t - 1]->time_ms));
+		put_varint(out,
+			   zigzag(ticks[t]->time_ms - ticks[t - 1]->time_ms));
 }
 
 static void put_ids(struct buf *out, const struct block_state *s)
@@ -324,7 +324,7 @@ static void join_part(struct buf *out, const struct buf *part)
 int block_encode(struct buf *out, struct block_state *s,
 		 struct tick *const *ticks, size_t n, bool index)
 {
-	own(parts_fini) struct parts p = { 0 };
+	own(parts_fini) struct parts p = {0};
 	bool continues;
 	int r = 0;
 
@@ -450,9 +450,9 @@ static void map_wanted(struct block_state *s, const struct block_reader *r)
 		}
 		while (k < r->want_count && r->want[k] < s->ids[i])
 			k++;
-		s->wanted[i] = k < r->want_count && r->want[k] == s->ids[i] ?
-				       k + 1 :
-				       0;
+		s->wanted[i] = k < r->want_count && r->want[k] == s->ids[i]
+				       ? k + 1
+				       : 0;
 	}
 }
 
@@ -609,10 +609,10 @@ static int get_values(struct cursor *c, struct block_state *s,
 		int before = s->modes[i];
 		const uint8_t *bits = bits_of(told, i);
 		int mode = mode_of(told, i, before);
-		struct series_reader sr = { reader, told, bits, s->wanted[i] };
-		uint64_t last = mode == before || mode == (before | MODE_SAME) ?
-					(uint64_t)s->last[i] :
-					0;
+		struct series_reader sr = {reader, told, bits, s->wanted[i]};
+		uint64_t last = mode == before || mode == (before | MODE_SAME)
+					? (uint64_t)s->last[i]
+					: 0;
 
 		if (!mode_valid(mode))
 			return -EBADMSG;
@@ -667,8 +667,8 @@ static int decode(struct block_state *s, struct cursor *c, struct told *told,
 int block_decode(struct block_state *s, const void *data, size_t len,
 		 const struct block_reader *reader)
 {
-	struct cursor c = { data, (const uint8_t *)data + len, false };
-	struct told told = { 0 };
+	struct cursor c = {data, (const uint8_t *)data + len, false};
+	struct told told = {0};
 	int r = decode(s, &c, &told, reader);
 
 	if (r)

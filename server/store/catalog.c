@@ -101,8 +101,8 @@ static void fill_catalog(struct catalog *c, const struct registry *g)
 	for (size_t i = 0; i < g->series_count; i++) {
 		const struct series_state *s = &g->series[i];
 
-		c->lines[i] = (struct line){ s->id, index_of(g, s->entry),
-					     s->column };
+		c->lines[i] =
+			(struct line){s->id, index_of(g, s->entry), s->column};
 	}
 	c->line_count = g->series_count;
 }
@@ -195,7 +195,7 @@ static void entry_free(struct entry *e)
 
 int registry_init(struct registry *g)
 {
-	*g = (struct registry){ .next_entity = 1, .next_series = 1 };
+	*g = (struct registry){.next_entity = 1, .next_series = 1};
 	g->lasts = lasts_new(16);
 	return g->lasts ? 0 : -ENOMEM;
 }
@@ -234,8 +234,8 @@ static int grow(void *array, size_t count, size_t *cap, size_t size)
 	return 0;
 }
 
-static int entry_new(struct entry **out, const struct entity *from,
-		     uint32_t id, int64_t wall_ms)
+static int entry_new(struct entry **out, const struct entity *from, uint32_t id,
+		     int64_t wall_ms)
 {
 	struct entry *e = calloc(1, sizeof(*e));
 
@@ -329,7 +329,7 @@ int registry_series(struct registry *g, uint32_t *out, struct entry *e,
 	};
 	if (s->id >= g->next_series)
 		g->next_series = s->id + 1;
-	g->lasts->values[g->lasts->count++] = (struct now_value){ 0 };
+	g->lasts->values[g->lasts->count++] = (struct now_value){0};
 	e->line_of[column] = *out = (uint32_t)g->series_count++;
 	changed(g);
 	return 0;

@@ -131,7 +131,7 @@ int view_events(struct view *v, const struct matcher *m, size_t matcher_count,
 		int64_t from_ms, int64_t to_ms,
 		int (*fn)(void *arg, const struct stored_event *e), void *arg)
 {
-	struct merge merge = { v, m, matcher_count, fn, arg, NULL, 0, 0 };
+	struct merge merge = {v, m, matcher_count, fn, arg, NULL, 0, 0};
 	int r = sort_items(&merge, from_ms, to_ms);
 
 	if (r == 0)

@@ -6,7 +6,7 @@
 
 #include "store_priv.h"
 
-#define ROW_TICKS_MAX   256
+#define ROW_TICKS_MAX	256
 #define ROW_SAMPLES_MAX 4000000
 
 /* One try to write: what will hold once it is committed. */
@@ -51,11 +51,11 @@ static void note_row(struct history *h, const struct row *row)
 
 	if (row->chain) {
 		h->chains[h->chain_count++] =
-			(struct chain){ .first = row->id,
-					.last = row->id,
-					.first_ms = row->first_ms,
-					.last_ms = row->last_ms,
-					.epoch = row->epoch };
+			(struct chain){.first = row->id,
+				       .last = row->id,
+				       .first_ms = row->first_ms,
+				       .last_ms = row->last_ms,
+				       .epoch = row->epoch};
 		return;
 	}
 	c->last = row->id;
@@ -85,7 +85,7 @@ static int write_rows(struct store *s, struct attempt *a)
 		r = db_prepare(s->db, &insert, HEAD_INSERT);
 	for (size_t i = 0; i < s->pending_count && r == 0;) {
 		size_t n = row_ticks(s, i), written = 0;
-		struct row row = { .id = a->next_row };
+		struct row row = {.id = a->next_row};
 
 		row.chain = begins_chain(s, a, i, n);
 		if (row.chain)
@@ -152,8 +152,7 @@ static int write_all(struct store *s, struct attempt *a)
 	    (r = persist_series(s->db, &s->registry, &a->columns)) ||
 	    (r = persist_gaps(s->db, s->gaps, s->gap_count, &a->columns)) ||
 	    (r = persist_events(s->db, s->events, s->event_count)) ||
-	    (r = write_rows(s, a)) ||
-	    (r = record_chains(s->db, a->next)) ||
+	    (r = write_rows(s, a)) || (r = record_chains(s->db, a->next)) ||
 	    (r = record_epochs(s->db, a->next)))
 		return r;
 	return db_exec(s->db, "COMMIT");
@@ -193,7 +192,7 @@ static void publish(struct store *s, struct attempt *a)
 
 static int attempt(struct store *s)
 {
-	struct attempt a = { .columns = s->columns, .next_row = s->next_row };
+	struct attempt a = {.columns = s->columns, .next_row = s->next_row};
 	int r = history_copy(&a.next, s->history, s->pending_count, 0);
 
 	if (r)

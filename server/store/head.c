@@ -62,10 +62,13 @@ static void put_u64(unsigned char *out, uint64_t v)
 /* Over all of the row, its id too: a row in the wrong place is damaged. */
 static uint32_t row_crc(const struct row *r)
 {
-	const uint64_t numbers[] = { (uint64_t)r->id,       r->chain,
-				     r->epoch,		    (uint64_t)r->first_ms,
-				     (uint64_t)r->last_ms,  r->ticks,
-				     r->raw_len };
+	const uint64_t numbers[] = {(uint64_t)r->id,
+				    r->chain,
+				    r->epoch,
+				    (uint64_t)r->first_ms,
+				    (uint64_t)r->last_ms,
+				    r->ticks,
+				    r->raw_len};
 	unsigned char bytes[sizeof(numbers)];
 
 	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
@@ -88,9 +91,8 @@ static int insert_row(sqlite3_stmt *insert, struct row *r)
 	return e;
 }
 
-int head_write(sqlite3_stmt *insert, struct block_state *state,
-	       struct row *row, struct tick *const *ticks, size_t n,
-	       size_t *written)
+int head_write(sqlite3_stmt *insert, struct block_state *state, struct row *row,
+	       struct tick *const *ticks, size_t n, size_t *written)
 {
 	own(buf_fini) struct buf raw = BUF_INIT;
 	own(freep) char *packed = NULL;
@@ -142,9 +144,9 @@ struct scanner {
 	struct block_reader reader;
 	struct block_state state;
 	uint32_t epoch; /* of the row at hand */
-	char *raw;      /* owned */
+	char *raw;	/* owned */
 	size_t raw_cap;
-	bool broken;    /* the chain is; wait for the next */
+	bool broken; /* the chain is; wait for the next */
 	int64_t damaged_ms;
 };
 
@@ -239,13 +241,13 @@ static int scan_rows(struct scanner *s, sqlite3_stmt *rows, int64_t first,
 
 int head_scan(sqlite3 *db, const struct head_scan *scan)
 {
-	own(scanner_fini) struct scanner s = { .scan = scan };
+	own(scanner_fini) struct scanner s = {.scan = scan};
 	own(stmt_finalp) sqlite3_stmt *rows = NULL;
 	const struct history *h = scan->history;
 	int r;
 
-	s.reader = (struct block_reader){ scan->want, scan->want_count,
-					  pass_point, &s };
+	s.reader = (struct block_reader){scan->want, scan->want_count,
+					 pass_point, &s};
 	r = db_prepare(db, &rows,
 		       "SELECT id, chain, epoch, first_ms, last_ms, ticks,"
 		       " raw_len, crc, data FROM head"
@@ -309,18 +311,17 @@ static int load_row(struct history **h, sqlite3_stmt *s)
 
 	read_row(s, &row);
 	last = (*h)->chain_count ? &(*h)->chains[(*h)->chain_count - 1] : NULL;
-	if (!row.chain && last && !last->recorded &&
-	    last->epoch == row.epoch) {
+	if (!row.chain && last && !last->recorded && last->epoch == row.epoch) {
 		last->last = row.id;
 		if (row.last_ms > last->last_ms)
 			last->last_ms = row.last_ms;
 		return 0;
 	}
-	c = (struct chain){ .first = row.id,
-			    .last = row.id,
-			    .epoch = row.epoch,
-			    .first_ms = row.first_ms,
-			    .last_ms = row.last_ms };
+	c = (struct chain){.first = row.id,
+			   .last = row.id,
+			   .epoch = row.epoch,
+			   .first_ms = row.first_ms,
+			   .last_ms = row.last_ms};
 	return add_chain(h, &c);
 }
 

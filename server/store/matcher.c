@@ -4,9 +4,9 @@
 #include <string.h>
 
 static const char *const ops[] = {
-	[MATCH_EQUAL] = "=",     [MATCH_NOT_EQUAL] = "!=",
-	[MATCH_REGEX] = "=~",    [MATCH_NOT_REGEX] = "!~",
-	[MATCH_ONE_OF] = "=|",   [MATCH_NONE_OF] = "!=|",
+	[MATCH_EQUAL] = "=",   [MATCH_NOT_EQUAL] = "!=",
+	[MATCH_REGEX] = "=~",  [MATCH_NOT_REGEX] = "!~",
+	[MATCH_ONE_OF] = "=|", [MATCH_NONE_OF] = "!=|",
 };
 
 int match_op_parse(enum match_op *out, const char *text)
@@ -28,7 +28,7 @@ static bool is_regex(enum match_op op)
 int matcher_init(struct matcher *out, const char *name, enum match_op op,
 		 const char *value, struct problem *p)
 {
-	struct matcher m = { .op = op };
+	struct matcher m = {.op = op};
 	int r = 0;
 
 	if (is_regex(op))
@@ -47,8 +47,8 @@ int matcher_init(struct matcher *out, const char *name, enum match_op op,
 
 int matcher_add_value(struct matcher *m, const char *value)
 {
-	char **grown = realloc(m->values,
-			       (m->value_count + 1) * sizeof(grown[0]));
+	char **grown =
+		realloc(m->values, (m->value_count + 1) * sizeof(grown[0]));
 
 	if (!grown)
 		return -ENOMEM;
@@ -67,7 +67,7 @@ void matcher_fini(struct matcher *m)
 	free(m->values);
 	free(m->name);
 	pattern_free(m->pattern);
-	*m = (struct matcher){ 0 };
+	*m = (struct matcher){0};
 }
 
 static bool one_of(const struct matcher *m, const char *value)

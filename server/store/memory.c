@@ -26,7 +26,7 @@ void memory_fini(struct memory *m)
 	for (size_t i = 0; i < m->tick_count; i++)
 		tick_unref(m->ticks[i]);
 	free(m->blocks);
-	*m = (struct memory){ 0 };
+	*m = (struct memory){0};
 }
 
 static int block_room(struct memory *m)
@@ -47,7 +47,7 @@ static int block_room(struct memory *m)
 /* All ticks that stand there become one block. */
 static int seal(struct memory *m)
 {
-	own(block_state_reset) struct block_state state = { 0 };
+	own(block_state_reset) struct block_state state = {0};
 	own(buf_fini) struct buf out = BUF_INIT;
 	struct memory_block *b;
 	int r;
@@ -178,10 +178,10 @@ static bool pass_point(void *arg, size_t which, int64_t time_ms, double value)
 static int walk_block(const struct memory_scan *scan,
 		      const struct memory_block *b)
 {
-	struct walker w = { scan, b->epoch };
-	struct block_reader reader = { scan->want, scan->want_count,
-				       pass_point, &w };
-	own(block_state_reset) struct block_state state = { 0 };
+	struct walker w = {scan, b->epoch};
+	struct block_reader reader = {scan->want, scan->want_count, pass_point,
+				      &w};
+	own(block_state_reset) struct block_state state = {0};
 
 	if (!in_scan(scan, b->epoch, b->last_ms))
 		return 0;

@@ -48,7 +48,7 @@ static const char *read_value(const char *p, char *out)
 int labels_read(struct labels *out, const char *text)
 {
 	own(freep) char *value = malloc(strlen(text) + 1);
-	own(labels_fini) struct labels l = { 0 };
+	own(labels_fini) struct labels l = {0};
 	char name[LABEL_NAME_MAX + 1];
 	int r = 0;
 
@@ -67,7 +67,7 @@ int labels_read(struct labels *out, const char *text)
 	if (r == -ENOMEM)
 		return r;
 	*out = l;
-	l = (struct labels){ 0 };
+	l = (struct labels){0};
 	return 0;
 }
 
@@ -171,9 +171,10 @@ int persist_entities(sqlite3 *db, const struct registry *g)
 			   " ?11)");
 
 	if (r == 0)
-		r = db_prepare(db, &attributes,
-			       "INSERT OR REPLACE INTO attributes"
-			       " (entity, from_ms, labels) VALUES (?1, ?2, ?3)");
+		r = db_prepare(
+			db, &attributes,
+			"INSERT OR REPLACE INTO attributes"
+			" (entity, from_ms, labels) VALUES (?1, ?2, ?3)");
 	for (size_t i = 0; i < g->entry_count && r == 0; i++) {
 		if (g->entries[i]->dirty)
 			r = write_entity(entity, g->entries[i]);
@@ -199,8 +200,7 @@ static int column_row(sqlite3 *db, struct column_ids *c, enum column column,
 		       "INSERT INTO columns (id, metric, dim, value)"
 		       " VALUES (?1, ?2, ?3, ?4)");
 	if (r == 0)
-		r = db_bind(s, "isss", c->next,
-			    metric_info(info->metric)->name,
+		r = db_bind(s, "isss", c->next, metric_info(info->metric)->name,
 			    info->dim ? info->dim : "",
 			    info->value ? info->value : "");
 	if (r == 0)
@@ -353,7 +353,8 @@ static const char *text_at(sqlite3_stmt *s, int i)
 static int load_columns(sqlite3 *db, struct column_ids *c, struct map *by_id)
 {
 	own(stmt_finalp) sqlite3_stmt *s = NULL;
-	int r = db_prepare(db, &s, "SELECT id, metric, dim, value FROM columns");
+	int r = db_prepare(db, &s,
+			   "SELECT id, metric, dim, value FROM columns");
 
 	c->next = 1;
 	while (r == 0 && (r = db_step(s)) > 0) {
@@ -396,7 +397,7 @@ static void close_loaded(struct entry *e, sqlite3_stmt *s)
 
 static int load_entity(struct registry *g, struct map *by_id, sqlite3_stmt *s)
 {
-	own(entity_fini) struct entity e = { 0 };
+	own(entity_fini) struct entity e = {0};
 	uint32_t id = (uint32_t)sqlite3_column_int64(s, 0);
 	size_t count = g->entry_count;
 	struct entry *entry;
@@ -445,8 +446,8 @@ static int load_series(sqlite3 *db, struct registry *g,
 
 	while (r == 0 && (r = db_step(s)) > 0) {
 		int64_t id = sqlite3_column_int64(s, 0);
-		struct entry *e = map_get(
-			entities, (uint64_t)sqlite3_column_int64(s, 1));
+		struct entry *e =
+			map_get(entities, (uint64_t)sqlite3_column_int64(s, 1));
 		uintptr_t column = (uintptr_t)map_get(
 			columns, (uint64_t)sqlite3_column_int64(s, 2));
 		uint32_t line;
@@ -485,8 +486,8 @@ static int load_gaps(sqlite3 *db, struct registry *g,
 			   " WHERE to_ms IS NULL");
 
 	while (r == 0 && (r = db_step(s)) > 0) {
-		struct entry *e = map_get(
-			entities, (uint64_t)sqlite3_column_int64(s, 0));
+		struct entry *e =
+			map_get(entities, (uint64_t)sqlite3_column_int64(s, 0));
 		uintptr_t column = (uintptr_t)map_get(
 			columns, (uint64_t)sqlite3_column_int64(s, 1));
 		uint32_t line;

@@ -30,7 +30,7 @@ static bool rule_matches(const struct plant_rule *r, const struct labels *l)
  * from another; of two that set the same name, the later wins. */
 int plant_join(const struct plant *p, struct labels *l)
 {
-	struct labels added = { 0 };
+	struct labels added = {0};
 	int r = 0;
 
 	for (size_t i = 0; i < p->count && r == 0; i++) {

@@ -12,6 +12,7 @@
 
 #define PAGE_BYTES 4096
 #define SHM_BYTES  (64 << 10)
+#define PAGES_MIN  256 /* the database may always have so many: 1 MB */
 
 /* ---- how much there is ---- */
 
@@ -30,19 +31,57 @@ int64_t retention_file_bytes(const struct store *s)
 	       size_of(s, "-ballast");
 }
 
-/* Pages the database itself may have under the cap; 0: any number. The WAL
- * may hold as much as two checkpoints ask for, or what it has now. */
-static int64_t page_limit(const struct store *s)
+/* Bytes that the WAL may come to have: two checkpoints' worth, or what it
+ * has now, with its shared memory. */
+static int64_t wal_bytes(const struct store *s)
 {
-	int64_t wal = 2ll * s->wal_pages * (PAGE_BYTES + 24) + SHM_BYTES;
+	int64_t most = 2ll * s->wal_pages * (PAGE_BYTES + 24) + SHM_BYTES;
 	int64_t now = size_of(s, "-wal") + size_of(s, "-shm");
-	int64_t left;
+
+	return now > most ? now : most;
+}
+
+/* Pages the database may have under the cap; INT64_MAX without one. */
+static int64_t cap_pages(const struct store *s)
+{
+	int64_t left = s->options.retention_bytes - s->ballast - wal_bytes(s);
 
 	if (s->options.retention_bytes <= 0)
-		return 0;
-	left = s->options.retention_bytes - s->ballast -
-	       (now > wal ? now : wal);
-	return left > 64 * PAGE_BYTES ? left / PAGE_BYTES : 64;
+		return INT64_MAX;
+	return left > PAGES_MIN * PAGE_BYTES ? left / PAGE_BYTES : PAGES_MIN;
+}
+
+/*
+ * Pages it may have by what is free on the disk. It never takes the room
+ * that the WAL, its checkpoint and the ballast need: with the disk quite full
+ * SQLite could not even delete.
+ */
+static int64_t disk_pages(const struct store *s, int64_t pages)
+{
+	int64_t waiting = pages * PAGE_BYTES - size_of(s, "");
+	int64_t need = wal_bytes(s) - size_of(s, "-wal") - size_of(s, "-shm") +
+		       s->ballast - size_of(s, "-ballast") +
+		       (waiting > 0 ? waiting : 0);
+	struct statvfs fs;
+	int64_t spare;
+
+	if (statvfs(s->path, &fs) < 0)
+		return INT64_MAX;
+	spare = (int64_t)(fs.f_bavail * fs.f_frsize) - need;
+	if (spare > 0)
+		return pages + spare / PAGE_BYTES;
+	return pages > PAGES_MIN ? pages : PAGES_MIN;
+}
+
+static int page_limit(struct store *s, int64_t *out)
+{
+	int64_t pages = 0, cap = cap_pages(s), disk;
+	int r = db_int(s->db, "PRAGMA page_count", &pages);
+
+	disk = disk_pages(s, pages);
+	if (r == 0)
+		*out = cap < disk ? cap : disk;
+	return r;
 }
 
 static int live_pages(struct store *s, int64_t *out)
@@ -157,8 +196,8 @@ static void move_touched(struct step *step, const uint32_t *moved)
 /* As the database has forgotten them, so does memory. */
 static int forget(struct store *s, int64_t cutoff_ms)
 {
-	own(freep) uint32_t *moved = malloc((s->registry.series_count + 1) *
-					    sizeof(moved[0]));
+	own(freep) uint32_t *moved =
+		malloc((s->registry.series_count + 1) * sizeof(moved[0]));
 	int r = moved ? 0 : -ENOMEM;
 
 	if (r)
@@ -211,8 +250,8 @@ static int drop_marked(struct store *s, const bool *marked)
 /* The oldest count chains go. */
 static int drop_oldest(struct store *s, size_t count)
 {
-	own(freep) bool *marked = calloc(s->history->chain_count + 1,
-					 sizeof(marked[0]));
+	own(freep) bool *marked =
+		calloc(s->history->chain_count + 1, sizeof(marked[0]));
 
 	if (!marked)
 		return -ENOMEM;
@@ -229,8 +268,7 @@ static int drop_aged(struct store *s, size_t *dropped)
 {
 	int64_t oldest_ms = s->wall_ms - s->options.retention_ms;
 	const struct history *h = s->history;
-	own(freep) bool *marked = calloc(h->chain_count + 1,
-					 sizeof(marked[0]));
+	own(freep) bool *marked = calloc(h->chain_count + 1, sizeof(marked[0]));
 
 	if (!marked)
 		return -ENOMEM;
@@ -258,7 +296,9 @@ static int by_age(struct store *s)
 
 /* ---- by bytes ---- */
 
-/* The file gives back what it has beyond the limit. */
+#define SHORTEN_PAGES 2048 /* of one flush: 8 MB */
+
+/* The file gives back what it has beyond the limit, in slices. */
 static int shorten(struct store *s, int64_t limit)
 {
 	int64_t pages = 0;
@@ -267,8 +307,9 @@ static int shorten(struct store *s, int64_t limit)
 
 	if (r || pages <= limit)
 		return r;
-	snprintf(sql, sizeof(sql), "PRAGMA incremental_vacuum(%lld)",
-		 (long long)(pages - limit));
+	pages -= limit;
+	snprintf(sql, sizeof(sql), "PRAGMA incremental_vacuum(%d)",
+		 pages < SHORTEN_PAGES ? (int)pages : SHORTEN_PAGES);
 	r = db_exec(s->db, sql);
 	if (r == 0)
 		r = db_exec(s->db, "PRAGMA wal_checkpoint(TRUNCATE)");
@@ -277,11 +318,11 @@ static int shorten(struct store *s, int64_t limit)
 
 static int by_bytes(struct store *s)
 {
-	int64_t limit = page_limit(s), live = 0;
-	int r = 0;
+	int64_t limit = 0, live = 0;
+	int r = page_limit(s, &limit);
 
-	if (limit == 0)
-		return 0;
+	if (r)
+		return r;
 	while ((r = live_pages(s, &live)) == 0 &&
 	       live + pages_wanted(s) > limit && s->history->chain_count > 0) {
 		size_t count = s->history->chain_count / 64 + 1;
@@ -290,7 +331,7 @@ static int by_bytes(struct store *s)
 		if (r)
 			return r;
 	}
-	return r ? r : shorten(s, limit);
+	return r ? r : shorten(s, cap_pages(s));
 }
 
 int retention_run(struct store *s)
@@ -319,7 +360,7 @@ static void make_ballast(struct store *s)
 	if (size_of(s, "-ballast") >= s->ballast || statvfs(path, &fs) == 0)
 		return;
 	if (statvfs(s->path, &fs) < 0 ||
-	    (int64_t)(fs.f_bavail * fs.f_frsize) < 4 * s->ballast)
+	    (int64_t)(fs.f_bavail * fs.f_frsize) < 2 * s->ballast)
 		return;
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
 	if (fd >= 0 && posix_fallocate(fd, 0, s->ballast) != 0)
@@ -328,12 +369,15 @@ static void make_ballast(struct store *s)
 
 void retention_prepare(struct store *s)
 {
-	int64_t limit = page_limit(s);
+	int64_t limit = 0;
 	char sql[64];
 
 	make_ballast(s);
-	if (limit == 0)
+	if (page_limit(s, &limit))
 		return;
+	/* SQLite counts them in 32 bits, and so far only. */
+	if (limit > INT32_MAX)
+		limit = INT32_MAX;
 	snprintf(sql, sizeof(sql), "PRAGMA max_page_count=%lld",
 		 (long long)limit);
 	db_exec(s->db, sql);

@@ -109,10 +109,11 @@ int schema_make(const char *path, struct problem *p)
 			      strerror(errno));
 	if (len > 0 && (len < (ssize_t)sizeof(magic) ||
 			memcmp(magic, "SQLite format 3", sizeof(magic)) != 0))
-		return refuse(p,
-			      "%s is not a database of heapwatch; choose another "
-			      "file",
-			      path);
+		return refuse(
+			p,
+			"%s is not a database of heapwatch; choose another "
+			"file",
+			path);
 	return 0;
 }
 
@@ -237,10 +238,10 @@ int schema_open(sqlite3 **out, const char *path, int wal_pages,
 	sqlite3 *db = NULL;
 	bool empty = false;
 	int r = db_error(sqlite3_open_v2(path, &db,
-				     SQLITE_OPEN_READWRITE |
-					     SQLITE_OPEN_CREATE |
-					     SQLITE_OPEN_NOMUTEX,
-				     NULL));
+					 SQLITE_OPEN_READWRITE |
+						 SQLITE_OPEN_CREATE |
+						 SQLITE_OPEN_NOMUTEX,
+					 NULL));
 	r = r ? fail(p, path, r) : recognise(db, path, &empty, p);
 	if (r == 0) {
 		r = set_up(db, wal_pages);

@@ -19,16 +19,15 @@ static void overlay_set(struct overlay *o, const struct labels *member,
 	       strcmp(member->items[i].name, info->dim) < 0)
 		o->items[n++] = member->items[i++];
 	if (info->dim) {
-		o->items[n++] = (struct label){ (char *)info->dim,
-						(char *)info->value };
+		o->items[n++] =
+			(struct label){(char *)info->dim, (char *)info->value};
 		if (i < member->count &&
 		    strcmp(member->items[i].name, info->dim) == 0)
 			i++;
 	}
 	while (i < member->count)
 		o->items[n++] = member->items[i++];
-	o->labels = (struct labels){ o->items,
-				     n < LABELS_MAX ? n : LABELS_MAX };
+	o->labels = (struct labels){o->items, n < LABELS_MAX ? n : LABELS_MAX};
 }
 
 /* Walks series of the metric that match and lived in (from, to]. */
@@ -127,9 +126,9 @@ int view_select(struct view *v, enum metric metric, const struct matcher *m,
 		size_t matcher_count, int64_t from_ms, int64_t to_ms,
 		struct series **out, size_t *count)
 {
-	struct selection s = { .view = v };
-	struct walk w = { v,     metric, m,          matcher_count,
-			  from_ms, to_ms,  add_series, &s };
+	struct selection s = {.view = v};
+	struct walk w = {v,	  metric, m,	      matcher_count,
+			 from_ms, to_ms,  add_series, &s};
 	int r = walk_series(&w);
 
 	if (r) {
@@ -217,8 +216,7 @@ static int walk_strings(struct walk *w, struct strings *s, char ***out,
 		return r;
 	}
 	if (s->count > 0)
-		qsort(s->items, s->count, sizeof(s->items[0]),
-		      compare_strings);
+		qsort(s->items, s->count, sizeof(s->items[0]), compare_strings);
 	*out = s->items;
 	*count = s->count;
 	return 0;
@@ -227,24 +225,23 @@ static int walk_strings(struct walk *w, struct strings *s, char ***out,
 int view_label_names(struct view *v, const struct matcher *m,
 		     size_t matcher_count, char ***out, size_t *count)
 {
-	struct strings s = { 0 };
-	struct walk w = { .view = v,
-			  .matchers = m,
-			  .matcher_count = matcher_count,
-			  .found = add_names };
+	struct strings s = {0};
+	struct walk w = {.view = v,
+			 .matchers = m,
+			 .matcher_count = matcher_count,
+			 .found = add_names};
 
 	return walk_strings(&w, &s, out, count);
 }
 
-int view_label_values(struct view *v, const char *name,
-		      const struct matcher *m, size_t matcher_count,
-		      char ***out, size_t *count)
+int view_label_values(struct view *v, const char *name, const struct matcher *m,
+		      size_t matcher_count, char ***out, size_t *count)
 {
-	struct strings s = { .name = name };
-	struct walk w = { .view = v,
-			  .matchers = m,
-			  .matcher_count = matcher_count,
-			  .found = add_value };
+	struct strings s = {.name = name};
+	struct walk w = {.view = v,
+			 .matchers = m,
+			 .matcher_count = matcher_count,
+			 .found = add_value};
 
 	return walk_strings(&w, &s, out, count);
 }

@@ -12,12 +12,12 @@
 #include "schema.h"
 #include "store_priv.h"
 
-#define RESOLUTION_MIN_MS  100
-#define BYTES_MIN          (2 << 20) /* a lower cap counts as this one */
-#define HELD_SAMPLES_MAX   2000000   /* 32 MB */
-#define PENDING_SAMPLES_MAX 2000000  /* 24 MB */
-#define EVENTS_MAX         10000     /* not yet written */
-#define GAPS_MAX           200000
+#define RESOLUTION_MIN_MS   100
+#define BYTES_MIN	    (2 << 20) /* a lower cap counts as this one */
+#define HELD_SAMPLES_MAX    2000000   /* 32 MB */
+#define PENDING_SAMPLES_MAX 2000000   /* 24 MB */
+#define EVENTS_MAX	    10000     /* not yet written */
+#define GAPS_MAX	    200000
 
 int store_room(void *array, size_t count, size_t *cap, size_t size)
 {
@@ -69,8 +69,8 @@ static void set_options(struct store *s, const struct store_options *o)
 		int64_t pages = s->options.retention_bytes / 4096 / 16;
 
 		if (pages < s->wal_pages)
-			s->wal_pages = pages < WAL_PAGES_MIN ? WAL_PAGES_MIN :
-							       (int)pages;
+			s->wal_pages = pages < WAL_PAGES_MIN ? WAL_PAGES_MIN
+							     : (int)pages;
 		if (s->options.retention_bytes / 32 < s->ballast)
 			s->ballast = s->options.retention_bytes / 32;
 	}
@@ -330,13 +330,13 @@ static void note_other(struct store *s)
 static int add_gap_change(struct store *s, const struct series_state *series,
 			  uint8_t reason, int64_t to_ms)
 {
-	if (s->gap_count == GAPS_MAX ||
-	    store_room(&s->gaps, s->gap_count, &s->gap_cap,
-		       sizeof(s->gaps[0])))
+	if (s->gap_count == GAPS_MAX)
+		return -ENOSPC;
+	if (store_room(&s->gaps, s->gap_count, &s->gap_cap, sizeof(s->gaps[0])))
 		return -ENOMEM;
 	s->gaps[s->gap_count++] = (struct gap_change){
 		series->entry->member.id, series->column, reason,
-		series->gap_from_ms, to_ms,
+		series->gap_from_ms,	  to_ms,
 	};
 	note_other(s);
 	return 0;
@@ -468,8 +468,8 @@ static int take_sample(struct store *s, struct entry *e,
 	now = &s->registry.lasts->values[line];
 	if (now->gap != GAP_NONE)
 		r = set_gap(s, line, GAP_NONE);
-	*now = (struct now_value){ s->wall_ms, sample->value, s->epoch, true,
-				   GAP_NONE };
+	*now = (struct now_value){s->wall_ms, sample->value, s->epoch, true,
+				  GAP_NONE};
 	pair->id = s->registry.series[line].id;
 	pair->value = sample->value;
 	return r ? r : fold_sample(s, line, sample->value);
@@ -553,18 +553,22 @@ static int take_event(struct store *s, const struct batch *b,
 	struct event_item *item;
 	int r;
 
-	if (from->kind >= EVENT_KIND_COUNT || s->event_count == EVENTS_MAX)
+	if (s->event_count == EVENTS_MAX) {
+		s->stats.lost_events++;
+		return -ENOSPC;
+	}
+	if (from->kind >= EVENT_KIND_COUNT)
 		return 0;
 	r = store_room(&s->events, s->event_count, &s->event_cap,
 		       sizeof(s->events[0]));
 	if (r == 0)
-		r = event_item_new(&item, s->next_event, from->kind, id,
-				   clock_wall_of(b->now, from->boot_ns),
-				   from->end_boot_ns ?
-					   clock_wall_of(b->now,
-							 from->end_boot_ns) :
-					   0,
-				   from->text ? from->text : "");
+		r = event_item_new(
+			&item, s->next_event, from->kind, id,
+			clock_wall_of(b->now, from->boot_ns),
+			from->end_boot_ns
+				? clock_wall_of(b->now, from->end_boot_ns)
+				: 0,
+			from->text ? from->text : "");
 	if (r)
 		return r;
 	s->events[s->event_count++] = item;
@@ -585,7 +589,7 @@ static int step_back(struct store *s, int64_t wall_ms)
 		return r;
 	s->epoch++;
 	h->epochs[h->epoch_count++] =
-		(struct epoch){ s->epoch, wall_ms, s->wall_ms, false };
+		(struct epoch){s->epoch, wall_ms, s->wall_ms, false};
 	history_unref(s->history);
 	s->history = h;
 	for (size_t i = 0; i < s->registry.entry_count; i++) {

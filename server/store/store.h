@@ -2,6 +2,9 @@
 /*
  * store.h - the time series in SQLite, and what may be asked of them.
  *
+ * The files: path, path-wal, path-shm, and path-ballast, which holds room
+ * that is given back when the disk is full.
+ *
  * One writer (the writer thread) appends batches; any number of readers open
  * a view, ask, and close it. Nobody else opens the database. The newest
  * minutes are held in memory at full resolution; the database has the rest,
@@ -86,10 +89,11 @@ struct store_stats {
 	uint64_t write_errors;
 	uint64_t damaged_rows;          /* skipped: checksum or length */
 	uint64_t lost_samples;          /* given up: no room on disk */
+	uint64_t lost_events;           /* likewise */
 	uint64_t dropped_rows;          /* by retention */
 	int64_t flush_ns;               /* the last flush */
 	int64_t last_flush_wall_ms;     /* 0: none yet */
-	int64_t file_bytes;             /* database, WAL and shared memory */
+	int64_t file_bytes;             /* database, WAL, shared memory, ballast */
 	int64_t oldest_ms;              /* of the stored points; 0: none */
 	uint64_t series, entities;      /* known */
 	uint64_t memory_bytes;          /* the newest minutes take */
@@ -147,8 +151,8 @@ int view_scan(struct view *v, const struct series *series, size_t count,
 	      int64_t from_ms, int64_t to_ms, int64_t step_ms, scan_fn fn,
 	      void *arg);
 
-/* The newest point of each open series; found[i] tells whether there is
- * one: a closed series or one with a gap now has no last. */
+/* The newest point of each open series, taken in this run; found[i] tells
+ * whether there is one: a closed series or one with a gap now has no last. */
 int view_last(struct view *v, const struct series *series, size_t count,
 	      struct point *out, bool *found);
 
@@ -181,5 +185,5 @@ int view_events(struct view *v, const struct matcher *m, size_t matcher_count,
 		int64_t from_ms, int64_t to_ms,
 		int (*fn)(void *arg, const struct stored_event *e), void *arg);
 
-/* Wall-clock steps back within (from_ms, to_ms]: how many epochs meet there. */
+/* Steps back of the wall clock whose repeated times lie within (from, to]. */
 uint32_t view_epochs(struct view *v, int64_t from_ms, int64_t to_ms);

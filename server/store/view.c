@@ -162,8 +162,8 @@ struct wanted {
 
 struct scan {
 	struct view *view;
-	uint32_t *ids;    /* owned; strictly rising */
-	size_t *indices;  /* owned; by position in ids */
+	uint32_t *ids;	 /* owned; strictly rising */
+	size_t *indices; /* owned; by position in ids */
 	const struct series *series;
 	size_t count;
 	int64_t from_ms, to_ms;
@@ -176,7 +176,7 @@ struct scan {
 	int result; /* of fn */
 	/* the step at hand, folded: */
 	double *folded; /* owned */
-	bool *has;      /* owned */
+	bool *has;	/* owned */
 };
 
 static void scan_fini(struct scan *s)
@@ -195,19 +195,18 @@ static bool emit(void *arg, size_t which, int64_t time_ms, double value,
 	if (time_ms <= s->from_ms || time_ms > s->to_ms)
 		return true;
 	s->result = s->fn(s->arg, s->indices[which],
-			  (struct point){ time_ms, value, epoch });
+			  (struct point){time_ms, value, epoch});
 	return s->result == 0;
 }
 
 /* A stored point; not one that memory tells in full. */
-static bool emit_stored(void *arg, size_t which, int64_t time_ms,
-			double value, uint32_t epoch)
+static bool emit_stored(void *arg, size_t which, int64_t time_ms, double value,
+			uint32_t epoch)
 {
 	struct scan *s = arg;
 
-	if (s->limited &&
-	    (epoch > s->limit_epoch ||
-	     (epoch == s->limit_epoch && time_ms > s->limit_ms)))
+	if (s->limited && (epoch > s->limit_epoch ||
+			   (epoch == s->limit_epoch && time_ms > s->limit_ms)))
 		return true;
 	return emit(s, which, time_ms, value, epoch);
 }
@@ -230,7 +229,7 @@ static int sort_wanted(struct scan *s, const struct series *series,
 	if (!wanted || !s->ids || !s->indices)
 		return -ENOMEM;
 	for (size_t i = 0; i < count; i++)
-		wanted[i] = (struct wanted){ series[i].id, i };
+		wanted[i] = (struct wanted){series[i].id, i};
 	qsort(wanted, count, sizeof(wanted[0]), compare_wanted);
 	for (size_t i = 0; i < count; i++) {
 		s->ids[i] = wanted[i].id;
@@ -334,10 +333,9 @@ static bool fold_point(void *arg, size_t which, int64_t time_ms, double value,
 
 	(void)time_ms;
 	(void)epoch;
-	*so_far = s->has[which] ?
-			  store_fold(column_info(column)->metric, *so_far,
-				     value) :
-			  value;
+	*so_far = s->has[which] ? store_fold(column_info(column)->metric,
+					     *so_far, value)
+				: value;
 	s->has[which] = true;
 	return true;
 }
@@ -387,11 +385,11 @@ int view_scan(struct view *v, const struct series *series, size_t count,
 	      int64_t from_ms, int64_t to_ms, int64_t step_ms, scan_fn fn,
 	      void *arg)
 {
-	own(scan_fini) struct scan s = { .view = v,
-					 .from_ms = from_ms,
-					 .to_ms = to_ms,
-					 .fn = fn,
-					 .arg = arg };
+	own(scan_fini) struct scan s = {.view = v,
+					.from_ms = from_ms,
+					.to_ms = to_ms,
+					.fn = fn,
+					.arg = arg};
 	int r = sort_wanted(&s, series, count);
 
 	if (r || count == 0 || from_ms >= to_ms)
@@ -440,8 +438,8 @@ int view_last(struct view *v, const struct series *series, size_t count,
 
 		found[i] = now && open && now->found;
 		if (found[i])
-			out[i] = (struct point){ now->time_ms, now->value,
-						 now->epoch };
+			out[i] = (struct point){now->time_ms, now->value,
+						now->epoch};
 	}
 	return 0;
 }

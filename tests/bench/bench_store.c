@@ -14,8 +14,8 @@
 #include "common/number.h"
 #include "server/store/store.h"
 
-#define T0       1900000000000ll
-#define COLUMNS  40
+#define T0	1900000000000ll
+#define COLUMNS 40
 
 static unsigned seed = 1;
 
@@ -48,14 +48,14 @@ static double value_of(int process, int column, long t)
 	case 6: /* counters of events */
 		return floor((double)t * rate / 6e7);
 	default: /* seconds */
-		return idle ? 1.25 :
-			      number_round((double)t * 0.0012 + process, 6);
+		return idle ? 1.25
+			    : number_round((double)t * 0.0012 + process, 6);
 	}
 }
 
 static struct batch *tick(int processes, long t, bool first)
 {
-	struct now now = { (1000 + t) * 1000000000, T0 + t * 1000 };
+	struct now now = {(1000 + t) * 1000000000, T0 + t * 1000};
 	struct batch *b;
 
 	if (batch_new(&b, now))
@@ -64,9 +64,9 @@ static struct batch *tick(int processes, long t, bool first)
 		uint32_t number = (uint32_t)p + 1;
 
 		if (first) {
-			struct entity e = { .number = number,
-					    .kind = ENTITY_PROCESS,
-					    .key = { "boot", 100 + p, 5 } };
+			struct entity e = {.number = number,
+					   .kind = ENTITY_PROCESS,
+					   .key = {"boot", 100 + p, 5}};
 			char text[16];
 
 			snprintf(text, sizeof(text), "s%d", p);
@@ -112,9 +112,8 @@ static void time_scan(struct store *s, const char *what, size_t most,
 	size_t count, points = 0;
 	int64_t begin = clock_monotonic_ns(), selected;
 
-	if (view_open(&v, s) ||
-	    view_select(v, METRIC_COUNT, NULL, 0, from_ms, to_ms, &series,
-			&count))
+	if (view_open(&v, s) || view_select(v, METRIC_COUNT, NULL, 0, from_ms,
+					    to_ms, &series, &count))
 		abort();
 	selected = clock_monotonic_ns();
 	if (view_scan(v, series, count < most ? count : most, from_ms, to_ms,
@@ -133,11 +132,11 @@ int main(int argc, char **argv)
 {
 	int processes = (argc > 1 ? atoi(argv[1]) : 1200) / COLUMNS;
 	long seconds = (argc > 2 ? atol(argv[2]) : 4) * 3600;
-	struct store_options o = { .path = "bench.db",
-				   .resolution_ms = 10000,
-				   .flush_ms = 10000,
-				   .memory_ms = 900000 };
-	struct problem p = { 0 };
+	struct store_options o = {.path = "bench.db",
+				  .resolution_ms = 10000,
+				  .flush_ms = 10000,
+				  .memory_ms = 900000};
+	struct problem p = {0};
 	struct store_stats stats;
 	struct store *s;
 	int64_t spent = 0, slowest = 0;
@@ -165,9 +164,9 @@ int main(int argc, char **argv)
 	printf("row bytes a point %.3f, file bytes a point %.3f, written bytes "
 	       "a point %.2f\n",
 	       (double)stats.row_bytes / stored,
-	       (double)field("/proc/self/io", "wchar:") > 0 ?
-		       (double)stats.file_bytes / stored :
-		       0,
+	       (double)field("/proc/self/io", "wchar:") > 0
+		       ? (double)stats.file_bytes / stored
+		       : 0,
 	       (double)(field("/proc/self/io", "wchar:") - before) / stored);
 	printf("ingest %.2f M samples/s, slowest append %.1f ms\n",
 	       (double)stats.samples / ((double)spent / 1e9) / 1e6,

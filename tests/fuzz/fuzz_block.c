@@ -26,10 +26,10 @@ static bool point(void *arg, size_t which, int64_t time_ms, double value)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-	static const uint32_t want[] = { 1, 2, 5, 300 };
-	struct block_reader all = { NULL, 0, point, NULL };
-	struct block_reader some = { want, 4, point, NULL };
-	struct block_state state = { 0 };
+	static const uint32_t want[] = {1, 2, 5, 300};
+	struct block_reader all = {NULL, 0, point, NULL};
+	struct block_reader some = {want, 4, point, NULL};
+	struct block_state state = {0};
 	size_t first;
 
 	if (len < 2)
