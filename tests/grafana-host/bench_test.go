@@ -1,3 +1,5 @@
+//go:build bench
+
 package host
 
 import (
@@ -104,7 +106,7 @@ func measure(t *testing.T, path string, s *Server, from, to time.Time) figures {
 func TestBench(t *testing.T) {
 	other := os.Getenv("GOPLUGIN")
 	if other == "" {
-		t.Skip("make bench-plugin names the plugin to compare with")
+		t.Fatal("make bench-plugin names the plugin to compare with")
 	}
 	s := serve(t)
 	victim(t)
