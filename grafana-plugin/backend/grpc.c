@@ -14,6 +14,7 @@
 
 #define CALLS_MAX     128		/* at once on a connection */
 #define IN_MAX	      (64 * 1024 * 1024) /* requests still arriving, all */
+#define OUT_MAX	      (256 * 1024 * 1024) /* answers not yet taken, all */
 #define OUT_MARK      (256 * 1024)	/* handed to the socket at once */
 #define STREAM_WINDOW (1024 * 1024)
 #define CONN_WINDOW   (4 * 1024 * 1024)
@@ -41,8 +42,8 @@ struct connection {
 	struct bufferevent *bev;
 	nghttp2_session *session;
 	struct grpc_call *calls;
-	bool busy;   /* inside nghttp2: it must not be asked to send */
-	bool doomed; /* to be freed when it is not */
+	struct event *wake; /* send from the loop what was answered */
+	bool doomed;	    /* to be freed, from the loop */
 };
 
 struct grpc_server {
@@ -87,7 +88,8 @@ static int pump(struct connection *c)
 static bool all_drained(const struct grpc_server *s)
 {
 	for (const struct connection *c = s->connections; c; c = c->next) {
-		if (evbuffer_get_length(bufferevent_get_output(c->bev)))
+		if (nghttp2_session_want_write(c->session) ||
+		    evbuffer_get_length(bufferevent_get_output(c->bev)))
 			return false;
 	}
 	return true;
@@ -99,23 +101,30 @@ static void check_drained(struct grpc_server *s)
 		s->drained(s->drained_arg);
 }
 
-/* Not from within a callback of nghttp2, which would not bear it: whoever
- * entered it pumps when it is out again. */
+/* Only from the loop: sending may end streams, and with them calls that
+ * whoever answers still holds. */
 static void flush(struct connection *c)
 {
-	if (c->busy)
-		return;
-	c->busy = true;
 	c->doomed |= pump(c) != 0;
-	c->busy = false;
-	if (!c->doomed && !nghttp2_session_want_read(c->session) &&
+	if (!nghttp2_session_want_read(c->session) &&
 	    !nghttp2_session_want_write(c->session) &&
 	    evbuffer_get_length(bufferevent_get_output(c->bev)) == 0)
 		c->doomed = true;
-	/* Freed from the loop: whoever called us still holds its call. */
 	if (c->doomed)
 		bufferevent_trigger_event(c->bev, BEV_EVENT_EOF,
 					  BEV_TRIG_DEFER_CALLBACKS);
+}
+
+static void on_wake(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	flush(arg);
+}
+
+static void flush_soon(struct connection *c)
+{
+	event_active(c->wake, EV_TIMEOUT, 0);
 }
 
 static ssize_t read_answer(nghttp2_session *session, int32_t id, uint8_t *into,
@@ -168,7 +177,7 @@ void grpc_begin(struct grpc_call *c)
 		return;
 	c->begun = true;
 	nghttp2_submit_response(c->conn->session, c->id, headers, 2, &provider);
-	flush(c->conn);
+	flush_soon(c->conn);
 }
 
 static void resume(struct grpc_call *c)
@@ -177,7 +186,19 @@ static void resume(struct grpc_call *c)
 		c->deferred = false;
 		nghttp2_session_resume_data(c->conn->session, c->id);
 	}
-	flush(c->conn);
+	flush_soon(c->conn);
+}
+
+/* Of all calls: those that do not read what they asked for. */
+static size_t unsent_total(const struct grpc_server *s)
+{
+	size_t total = 0;
+
+	for (const struct connection *c = s->connections; c; c = c->next) {
+		for (const struct grpc_call *k = c->calls; k; k = k->next)
+			total += grpc_unsent(k);
+	}
+	return total;
 }
 
 void grpc_send(struct grpc_call *c, const struct buf *message)
@@ -189,6 +210,11 @@ void grpc_send(struct grpc_call *c, const struct buf *message)
 
 	if (c->finished)
 		return;
+	if (unsent_total(c->conn->server) + message->len > OUT_MAX) {
+		grpc_finish(c, GRPC_RESOURCE_EXHAUSTED,
+			    "too many answers are waiting to be read");
+		return;
+	}
 	buf_add(&c->out, prefix, sizeof(prefix));
 	buf_add(&c->out, message->data, message->len);
 	if (buf_error(message) || buf_error(&c->out)) {
@@ -502,9 +528,9 @@ static void connection_free(struct connection *c)
 {
 	struct grpc_server *s = c->server;
 
-	c->busy = true;
 	while (c->calls)
 		call_free(c->calls);
+	event_free(c->wake);
 	nghttp2_session_del(c->session);
 	bufferevent_free(c->bev);
 	if (c->next)
@@ -526,10 +552,8 @@ static void on_read(struct bufferevent *bev, void *arg)
 		size_t len = evbuffer_get_contiguous_space(in);
 		ssize_t used;
 
-		c->busy = true;
 		used = nghttp2_session_mem_recv(
 			c->session, evbuffer_pullup(in, (ev_ssize_t)len), len);
-		c->busy = false;
 		c->doomed |= used < 0;
 		evbuffer_drain(in, used < 0 ? len : (size_t)used);
 	}
@@ -584,8 +608,11 @@ static void on_accept(struct evconnlistener *l, evutil_socket_t fd,
 	}
 	c->server = s;
 	c->bev = bufferevent_socket_new(s->base, fd, BEV_OPT_CLOSE_ON_FREE);
-	if (!c->bev || session_start(c)) {
+	c->wake = event_new(s->base, -1, 0, on_wake, c);
+	if (!c->bev || !c->wake || session_start(c)) {
 		nghttp2_session_del(c->session);
+		if (c->wake)
+			event_free(c->wake);
 		c->bev ? bufferevent_free(c->bev) : (void)close(fd);
 		free(c);
 		return;

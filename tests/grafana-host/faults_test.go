@@ -19,6 +19,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -444,7 +445,8 @@ func TestItEndsWithItsParent(t *testing.T) {
 	bare(t, cmd)
 	var pid int
 	until(t, 5*time.Second, "its pid", func() bool {
-		n, _ := fmt.Sscan(log.String(), &pid)
+		/* the executable logs to the same pipe */
+		n, _ := fmt.Sscan(regexp.MustCompile(`(?m)^\d+$`).FindString(log.String()), &pid)
 		return n == 1
 	})
 	cmd.Process.Kill()
