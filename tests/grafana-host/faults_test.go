@@ -214,6 +214,7 @@ func TestConnectionsAreKeptAndLostOnesReplaced(t *testing.T) {
 	}
 	s.CloseClientConnections()
 	works(t, h, instance(s.URL))
+	works(t, h, instance(strings.Replace(s.URL, "127.0.0.1", "localhost", 1)))
 }
 
 func TestAnswersEndInEveryWay(t *testing.T) {

@@ -117,14 +117,15 @@ func TestEveryCallOfARealServer(t *testing.T) {
 	t.Run("one bad question leaves the others", func(t *testing.T) {
 		broken := question("C", "threads", "{}", from, to)
 		broken.Json = []byte(`{"target":`)
+		deep := question("D", "threads", strings.Repeat(`{"a":`, 40)+"1"+strings.Repeat("}", 40), from, to)
 		r := ask(t, h, &pluginv2.QueryDataRequest{PluginContext: context, Queries: []*pluginv2.DataQuery{
 			question("A", "heap_used_bytes", `{}`, from, to),
-			question("B", "no_such_metric", `{}`, from, to), broken}})
-		if len(r.Responses) != 3 || r.Responses["A"].Error != nil ||
+			question("B", "no_such_metric", `{}`, from, to), broken, deep}})
+		if len(r.Responses) != 4 || r.Responses["A"].Error != nil ||
 			len(r.Responses["A"].Frames) == 0 {
 			t.Fatalf("%+v", r.Responses)
 		}
-		for ref, code := range map[string]backend.Status{"B": 404, "C": 400} {
+		for ref, code := range map[string]backend.Status{"B": 404, "C": 400, "D": 400} {
 			one := r.Responses[ref]
 			if one.Error == nil || one.Status != code || one.ErrorSource != backend.ErrorSourceDownstream {
 				t.Fatalf("%s: %+v", ref, one)
