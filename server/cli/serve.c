@@ -10,9 +10,11 @@
 
 #include "collector/collector.h"
 #include "collector/priv.h"
+#include "common/clock.h"
 #include "common/version.h"
 #include "server/config.h"
 #include "server/http/http.h"
+#include "server/notify.h"
 #include "server/writer.h"
 
 #include "commands.h"
@@ -267,24 +269,40 @@ static void report(struct census_board *board)
 	buf_fini(&b);
 }
 
+/* What both threads have done so far goes to the watchdog. */
+static void progress(struct notify *n, struct census_board *board,
+		     const struct writer *writer)
+{
+	own(census_unrefp) struct census *c = census_get(board);
+	const uint64_t done[NOTIFY_COUNTERS] = { c ? c->ticks : 0,
+						 writer_beats(writer) };
+
+	notify_progress(n, done, clock_monotonic_ns() / 1000000);
+}
+
 /* Until SIGTERM or SIGINT; tells what the first scan found on its way. */
 static void serve_until_signal(int signal_fd, int scan_fd,
-			       struct census_board *board, bool wants_report)
+			       struct census_board *board,
+			       const struct writer *writer, struct notify *n,
+			       bool wants_report)
 {
 	struct pollfd fds[] = { { .fd = signal_fd, .events = POLLIN },
 				{ .fd = scan_fd, .events = POLLIN } };
 	struct signalfd_siginfo info;
 
 	for (;;) {
-		if (poll(fds, ARRAY_SIZE(fds), -1) < 0)
+		if (poll(fds, ARRAY_SIZE(fds), notify_wait_ms(n)) < 0)
 			continue;
+		progress(n, board, writer);
 		if (fds[0].revents &&
 		    read(signal_fd, &info, sizeof(info)) == sizeof(info)) {
 			log_info("stopping signal=%u", info.ssi_signo);
+			notify_send(n, "STOPPING=1");
 			return;
 		}
 		if (fds[1].revents) {
 			fds[1].fd = -1;
+			notify_send(n, "READY=1");
 			if (wants_report)
 				report(board);
 		}
@@ -304,6 +322,7 @@ static int serve(struct config *cfg, int signal_fd, struct problem *p)
 	own(http_stopp) struct http *http = NULL;
 	own(writer_stopp) struct writer *writer = NULL;
 	own(collector_stopp) struct collector *collector = NULL;
+	own(notify_close) struct notify notify = { .fd = -1 };
 	struct collector_options collect;
 	struct http_options door;
 	int r;
@@ -328,7 +347,9 @@ static int serve(struct config *cfg, int signal_fd, struct problem *p)
 						     .done = scan_done,
 						     .arg = &scan_fd })))
 		return r;
-	serve_until_signal(signal_fd, scan_fd, board, cfg->report);
+	notify_open(&notify, cfg->tick_ms);
+	serve_until_signal(signal_fd, scan_fd, board, writer, &notify,
+			   cfg->report);
 	return 0;
 } /* stops in the reverse order */
 
