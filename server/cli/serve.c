@@ -125,7 +125,7 @@ static int file_read(struct config *c, int argc, char **argv, const char **path,
 	return r;
 }
 
-static int config_make(struct config *c, int argc, char **argv)
+int serve_config_make(struct config *c, int argc, char **argv)
 {
 	struct problem p = { 0 };
 	const char *path = NULL;
@@ -377,7 +377,7 @@ int command_serve(int argc, char **argv)
 		help();
 		return 0;
 	}
-	r = config_make(&cfg, argc, argv);
+	r = serve_config_make(&cfg, argc, argv);
 	if (r)
 		return r;
 	log_set_level(cfg.log_level);
