@@ -14,14 +14,13 @@ static int manager = -1; /* the service manager's end */
 static void manager_open(const char *watchdog_usec)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	char path[512];
 
 	snprintf(address.sun_path, sizeof(address.sun_path), "notify");
 	unlink("notify");
 	manager = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0);
 	ck_assert_int_eq(bind(manager, (struct sockaddr *)&address,
 			      sizeof(address)), 0);
-	char path[512];
-
 	ck_assert_ptr_nonnull(getcwd(path, sizeof(path) - 16));
 	strcat(path, "/notify");
 	setenv("NOTIFY_SOCKET", path, 1);

@@ -71,9 +71,9 @@ class Install(unittest.TestCase):
             self.assertEqual(files(folder), ["etc/heapwatch/heapwatch.yaml"])
 
     def test_the_user_is_one_that_sysusers_would_make(self):
-        done = run(["systemd-sysusers", "--dry-run", self.folder / "usr/lib/sysusers.d/heapwatch.conf"])
+        done = run(["systemd-sysusers", "--dry-run", f"--root={self.folder}"])
         self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertRegex(done.stdout + done.stderr, "(?i)user 'heapwatch'|" "^$")
+        self.assertIn("Creating user 'heapwatch'", done.stdout + done.stderr)
 
 
 class ManPage(unittest.TestCase):
