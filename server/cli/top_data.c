@@ -274,7 +274,7 @@ static void question_write(struct buf *out)
 		buf_printf(out, "\"payload\":{\"format\":\"latest\"%s%s%s}},",
 			   values[v].fn ? ",\"fn\":\"" : "",
 			   values[v].fn ? values[v].fn : "",
-			   values[v].fn ? "\"" : "");
+			   values[v].fn ? "\",\"step\":\"10s\"" : "");
 	}
 	buf_printf(out,
 		   "{\"refId\":\"t\",\"target\":\"%s\",\"payload\":"

@@ -2,7 +2,7 @@ import java.util.ArrayDeque;
 
 /** A control room's server in good health: many short-lived values, a few kept. */
 public final class Scada {
-    private static final int KEPT = 20_000;
+    private static final int KEPT = 10_000;
 
     private Scada() {
     }
