@@ -97,7 +97,7 @@ run: deps
 # Three services to look at, one of them ill; needs Go and a JDK besides.
 .PHONY: demo
 demo: deps
-	@command -v go javac >/dev/null || packaging/deps demo
+	@{ command -v go && command -v javac; } >/dev/null || packaging/deps demo
 	@$(MAKE) --no-print-directory all
 	@tests/victims/demo/build build/victims/demo
 	@exec tests/victims/demo/run $(BUILD)/heapwatch build/victims/demo $(ARGS)

@@ -53,9 +53,8 @@ void notify_open(struct notify *n, int64_t beat_ms)
 			log_err(n->fd, "the service manager cannot be told");
 		n->watchdog_ms = n->fd < 0 ? 0 : watchdog_read();
 	}
-	n->patience_ms = n->watchdog_ms / 2 > 3 * beat_ms ?
-				 n->watchdog_ms / 2 :
-				 3 * beat_ms;
+	n->patience_ms = n->watchdog_ms / 2 > 3 * beat_ms ? n->watchdog_ms / 2 :
+							    3 * beat_ms;
 	for (int i = 0; i < NOTIFY_COUNTERS; i++)
 		n->counters[i].moved_ms = now;
 	unsetenv("NOTIFY_SOCKET");

@@ -19,8 +19,8 @@ static void manager_open(const char *watchdog_usec)
 	snprintf(address.sun_path, sizeof(address.sun_path), "notify");
 	unlink("notify");
 	manager = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0);
-	ck_assert_int_eq(bind(manager, (struct sockaddr *)&address,
-			      sizeof(address)), 0);
+	ck_assert_int_eq(
+		bind(manager, (struct sockaddr *)&address, sizeof(address)), 0);
 	ck_assert_ptr_nonnull(getcwd(path, sizeof(path) - 16));
 	strcat(path, "/notify");
 	setenv("NOTIFY_SOCKET", path, 1);
@@ -144,8 +144,7 @@ START_TEST(a_socket_that_is_not_there_is_no_reason_to_stop)
 }
 END_TEST
 
-TEST_MAIN("notify",
-	  without_a_manager_nothing_is_told_and_nothing_is_waited_for,
+TEST_MAIN("notify", without_a_manager_nothing_is_told_and_nothing_is_waited_for,
 	  lines_arrive_as_they_are_and_the_environment_is_clean,
 	  the_watchdog_is_fed_while_both_counters_move,
 	  one_counter_that_stands_still_starves_the_watchdog,

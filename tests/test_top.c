@@ -18,27 +18,38 @@
 	"{\"version\":\"go1.26\"}" more "}"
 
 #define TARGETS                                                                \
-	"{\"time_ms\":600000,\"targets\":[" TARGET("7", "b", "") ","           \
-	TARGET("8", "a", "") ","                                               \
-	TARGET("9", "c",                                                       \
-	       ",\"state\":\"warning\",\"state_reason\":\"grows\","            \
-	       "\"state_since_ms\":300000") "]}"
+	"{\"time_ms\":600000,\"targets\":[" TARGET("7", "b", "") "," TARGET(   \
+		"8", "a", "") "," TARGET("9", "c",                             \
+					 ",\"state\":\"warning\",\"state_"     \
+					 "reason\":\"grows\","                 \
+					 "\"state_since_ms\":300000") "]}"
 
 /* refId 0: heap_util_rate; 1: heap_live_rate; 3: frag_ratio; t: the trend */
 #define COLUMNS(metric)                                                        \
 	"\"columns\":[{\"text\":\"basis\"},{\"text\":\"service\"},"            \
 	"{\"text\":\"instance\"},{\"text\":\"" metric "\"}]"
-#define QUERY                                                                  \
-	"[{\"refId\":\"0\"," COLUMNS("heap_util_rate") ",\"rows\":["           \
-	"[null,\"a\",\"0\",0.5],[null,\"b\",\"0\",0.95],"                      \
-	"[null,\"nobody\",\"0\",1]]},"                                         \
-	"{\"refId\":\"1\"," COLUMNS("heap_live_rate") ",\"rows\":["            \
-	"[\"floor\",\"a\",\"0\",0.4],[null,\"b\",\"0\",0.8],"                  \
-	"[\"floor\",\"b\",\"0\",0.1]]},"                                       \
-	"{\"refId\":\"3\"," COLUMNS("frag_ratio") ",\"rows\":["                \
-	"[null,\"a\",\"0\",0.2]]},"                                            \
-	"{\"refId\":\"t\",\"tags\":{\"service\":\"a\",\"instance\":\"0\","     \
-	"\"pid\":\"8\"},\"datapoints\":[[null,1],[0.1,2],[0.99,3]]}]"
+#define QUERY                                                                                                                                   \
+	"[{\"refId\":\"0\"," COLUMNS(                                                                                                           \
+		"heap_util_rate") ",\"rows\":["                                                                                                 \
+				  "[null,\"a\",\"0\",0.5],[null,\"b\",\"0\","                                                                   \
+				  "0.95],"                                                                                                      \
+				  "[null,\"nobody\",\"0\",1]]},"                                                                                \
+				  "{\"refId\":\"1\"," COLUMNS(                                                                                  \
+					  "heap_live_rate") ",\"rows\":["                                                                       \
+							    "[\"floor\","                                                                       \
+							    "\"a\",\"0\",0.4]"                                                                  \
+							    ",[null,\"b\","                                                                     \
+							    "\"0\",0.8],"                                                                       \
+							    "[\"floor\","                                                                       \
+							    "\"b\",\"0\",0.1]"                                                                  \
+							    "]},"                                                                               \
+							    "{\"refId\":"                                                                       \
+							    "\"3\"," COLUMNS(                                                                   \
+								    "frag_"                                                                     \
+								    "ratio") ",\"rows\":["                                                      \
+									     "[null,\"a\",\"0\",0.2]]},"                                        \
+									     "{\"refId\":\"t\",\"tags\":{\"service\":\"a\",\"instance\":\"0\"," \
+									     "\"pid\":\"8\"},\"datapoints\":[[null,1],[0.1,2],[0.99,3]]}]"
 
 static struct top *parse(const char *status, const char *targets,
 			 const char *query)
@@ -158,8 +169,7 @@ START_TEST(a_line_is_never_wider_than_the_screen)
 	own(top_freep) struct top *t = parse(STATUS, TARGETS, QUERY);
 
 	for (int width = 20; width < 260; width++) {
-		const char *text =
-			draw(t, (struct top_view){ .width = width });
+		const char *text = draw(t, (struct top_view){ .width = width });
 
 		while (*text) {
 			size_t len = strcspn(text, "\n");
@@ -174,7 +184,10 @@ END_TEST
 START_TEST(answers_of_another_shape_are_empty_not_fatal)
 {
 	static const char *const shapes[] = {
-		"{}", "[]", "[[]]", "[1,null,\"x\"]",
+		"{}",
+		"[]",
+		"[[]]",
+		"[1,null,\"x\"]",
 		"{\"targets\":7,\"collector\":[],\"thresholds\":\"x\"}",
 		"{\"targets\":[null,7,{\"labels\":[],\"pid\":\"x\"}]}",
 		"[{\"refId\":\"9\"},{\"refId\":\"0\",\"rows\":[null,[]],"
@@ -208,8 +221,9 @@ END_TEST
 START_TEST(numbers_of_any_size_keep_their_column)
 {
 	own(top_freep) struct top *t = parse(STATUS, TARGETS, QUERY);
-	static const double numbers[] = { 0, -1, 1e-300, 0.0994, 0.0996, 9.94e5,
-					  1e9, 1e17, 1e300, -1e300, INFINITY };
+	static const double numbers[] = { 0,	  -1,	  1e-300,  0.0994,
+					  0.0996, 9.94e5, 1e9,	   1e17,
+					  1e300,  -1e300, INFINITY };
 
 	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
 		for (int v = 0; v < TOP_VALUES; v++)

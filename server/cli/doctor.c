@@ -110,8 +110,8 @@ static void census_count(struct examination *e, const struct census *c)
 		const struct census_target *t = &c->targets[i];
 
 		e->lost += !t->watched &&
-			   (!t->reason || strncmp(t->reason, by_rule,
-						  strlen(by_rule)) != 0);
+			   (!t->reason ||
+			    strncmp(t->reason, by_rule, strlen(by_rule)) != 0);
 	}
 }
 

@@ -21,11 +21,11 @@
 
 #include "client.h"
 
-#define PID_NAMESPACE_FIRST 0xEFFFFFFCUL /* linux/proc_ns.h: PROC_PID_INIT_INO */
-#define ROOM_LEAST	    (64 * UNIT_MIB)
+#define PID_NAMESPACE_FIRST                                                    \
+	0xEFFFFFFCUL /* linux/proc_ns.h: PROC_PID_INIT_INO */
+#define ROOM_LEAST (64 * UNIT_MIB)
 
-#define CAPS_MEND                                                              \
-	"systemctl start heapwatch (its unit has it), or run as root"
+#define CAPS_MEND "systemctl start heapwatch (its unit has it), or run as root"
 
 static void file_closep(FILE **file)
 {
@@ -104,8 +104,9 @@ static void check_lockdown(const struct check *c, const struct config *cfg,
 	if (!line_read("/sys/kernel/security/lockdown", line, sizeof(line)))
 		found(f, VERDICT_WELL, "none");
 	else
-		found(f, strstr(line, "[confidentiality]") ? VERDICT_LOST :
-							     VERDICT_WELL,
+		found(f,
+		      strstr(line, "[confidentiality]") ? VERDICT_LOST :
+							  VERDICT_WELL,
 		      "%s", line);
 }
 
@@ -207,10 +208,9 @@ int doctor_hidepid(const char *options)
 	static const struct {
 		const char *word;
 		int value;
-	} words[] = { { "0", 0 },	     { "off", 0 },
-		      { "1", 1 },	     { "noaccess", 1 },
-		      { "2", 2 },	     { "invisible", 2 },
-		      { "4", 4 },	     { "ptraceable", 4 } };
+	} words[] = { { "0", 0 },	 { "off", 0 },	     { "1", 1 },
+		      { "noaccess", 1 }, { "2", 2 },	     { "invisible", 2 },
+		      { "4", 4 },	 { "ptraceable", 4 } };
 	const char *at = strstr(options, "hidepid=");
 	size_t len;
 
@@ -303,8 +303,9 @@ static void check_clock(const struct check *c, const struct config *cfg,
 	(void)cfg;
 	if (gmtime_r(&now, &tm))
 		strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%SZ", &tm);
-	found(f, (int64_t)now * 1000 < clock_build_ms() ? VERDICT_LOST :
-							  VERDICT_WELL,
+	found(f,
+	      (int64_t)now * 1000 < clock_build_ms() ? VERDICT_LOST :
+						       VERDICT_WELL,
 	      "%s", text);
 }
 
@@ -482,8 +483,9 @@ static const struct check checks[] = {
 	{ "clock", check_clock,
 	  "storing: the clock stands before this build, and data waits",
 	  "timedatectl set-ntp true, or date --set", 0 },
-	{ "database", check_database, "everything: the database cannot be "
-				      "written",
+	{ "database", check_database,
+	  "everything: the database cannot be "
+	  "written",
 	  "chown heapwatch that folder, or serve --db elsewhere", 0 },
 	{ "room for the database", check_room,
 	  "history: the disk will be full before retention.bytes is reached",

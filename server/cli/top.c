@@ -39,8 +39,7 @@ static void help(void)
 	buf_printf(&b, "  %-20s %s\n", "--url URL",
 		   "The server ($HEAPWATCH_URL, else " DEFAULT_URL ")");
 	buf_printf(&b, "  %-20s %s\n", "--once", "Print the table and end");
-	buf_printf(&b, "  %-20s %s\n", "--json",
-		   "Print it as JSON and end");
+	buf_printf(&b, "  %-20s %s\n", "--json", "Print it as JSON and end");
 	buf_printf(&b, "  %-20s %s\n", "--interval DURATION",
 		   "How often to ask (2s)");
 	buf_printf(&b, "  %-20s %s\n", "--sort KEY",
@@ -328,8 +327,8 @@ static void live_wait(struct live *l, int64_t interval_ms)
 
 static int signals_open(void)
 {
-	static const int numbers[] = { SIGINT,	SIGTERM, SIGHUP,
-				       SIGWINCH, SIGTSTP };
+	static const int numbers[] = { SIGINT, SIGTERM, SIGHUP, SIGWINCH,
+				       SIGTSTP };
 	sigset_t set;
 
 	signal(SIGPIPE, SIG_IGN);

@@ -181,7 +181,8 @@ static struct top_row *row_of(struct top *t, const struct who *w)
 {
 	if (!w->service || !w->instance)
 		return NULL;
-	return row_find(t, w->service, w->instance, w->pid ? atoll(w->pid) : -1);
+	return row_find(t, w->service, w->instance,
+			w->pid ? atoll(w->pid) : -1);
 }
 
 static void who_take(struct who *w, const char *name, const json_t *value)
@@ -208,7 +209,8 @@ static void value_get(struct top *t, enum top_value v, const json_t *columns,
 	size_t i;
 	const json_t *column;
 
-	json_array_foreach(columns, i, column) {
+	json_array_foreach(columns, i, column)
+	{
 		const char *name =
 			json_string_value(json_object_get(column, "text"));
 		const json_t *cell = json_array_get(cells, i);
@@ -265,8 +267,9 @@ static void answer_get(struct top *t, const json_t *answer)
 
 static void question_write(struct buf *out)
 {
-	buf_printf(out, "{\"range\":{\"from\":\"now-%dm\",\"to\":\"now\"},"
-			"\"maxDataPoints\":%d,\"targets\":[",
+	buf_printf(out,
+		   "{\"range\":{\"from\":\"now-%dm\",\"to\":\"now\"},"
+		   "\"maxDataPoints\":%d,\"targets\":[",
 		   TOP_TREND_MINUTES, TOP_TREND);
 	for (int v = 0; v < TOP_VALUES; v++) {
 		buf_printf(out, "{\"refId\":\"%d\",\"target\":\"%s\",", v,
@@ -339,8 +342,7 @@ int top_parse(struct top **out, const char *status, const char *targets,
 	status_get(t, s);
 	if ((r = targets_get(t, g)))
 		return r;
-	json_array_foreach(q, i, answer)
-		answer_get(t, answer);
+	json_array_foreach(q, i, answer) answer_get(t, answer);
 	grades_set(t);
 	*out = take(t);
 	return 0;

@@ -7,8 +7,15 @@
 
 #include "common/json.h"
 
-enum cell { CELL_STATE, CELL_WHO, CELL_RUNTIME, CELL_PID, CELL_VALUE,
-	    CELL_TREND, CELL_WHY };
+enum cell {
+	CELL_STATE,
+	CELL_WHO,
+	CELL_RUNTIME,
+	CELL_PID,
+	CELL_VALUE,
+	CELL_TREND,
+	CELL_WHY
+};
 
 /* How a value is written. */
 enum shape { SHAPE_NONE, SHAPE_PERCENT, SHAPE_COUNT, SHAPE_RATIO, SHAPE_BYTES };
@@ -128,7 +135,9 @@ static int severity(const struct top_row *r)
 		return 0;
 	if (*r->state || !r->watched)
 		return 1;
-	return r->worst == GRADE_CRITICAL ? 3 : r->worst == GRADE_WARNING ? 2 : 0;
+	return r->worst == GRADE_CRITICAL ? 3 :
+	       r->worst == GRADE_WARNING  ? 2 :
+					    0;
 }
 
 static const char *severity_colour(int s)
@@ -174,7 +183,9 @@ static void value_add(struct buf *out, const struct top *t,
 	value_text(number, c->shape, r->values[c->value]);
 	snprintf(text, sizeof(text), "%s%s%s",
 		 r->basis[c->value] == 'f' ? "~" : "", number,
-		 g == GRADE_CRITICAL ? "!!" : g == GRADE_WARNING ? "!" : "");
+		 g == GRADE_CRITICAL ? "!!" :
+		 g == GRADE_WARNING  ? "!" :
+				       "");
 	if (judged)
 		paint(out, view, grade_colour(g));
 	buf_printf(out, "%*.*s", c->width, c->width, text);
@@ -195,7 +206,7 @@ static void trend_add(struct buf *out, const struct top_row *r,
 		double v = r->trend[i];
 		int level = v >= 1 ? 7 : v > 0 ? (int)(v * 8) : 0;
 
-		buf_puts(out, isnan(v)    ? " " :
+		buf_puts(out, isnan(v)	 ? " " :
 			      view->utf8 ? blocks[level] :
 					   ascii[level]);
 	}
@@ -279,8 +290,8 @@ static void layout_drop_least(struct layout *l)
 	size_t least = COLUMNS;
 
 	for (size_t i = 0; i < COLUMNS; i++) {
-		if (l->widths[i] && (least == COLUMNS ||
-				     columns[i].keep < columns[least].keep))
+		if (l->widths[i] &&
+		    (least == COLUMNS || columns[i].keep < columns[least].keep))
 			least = i;
 	}
 	if (least < COLUMNS)
@@ -376,8 +387,9 @@ static int order_rows(const struct top_row *a, const struct top_row *b,
 	switch (o->column->cell) {
 	case CELL_STATE:
 		r = severity(b) - severity(a);
-		return r ? r : order_numbers(b->values[TOP_UTIL],
-					     a->values[TOP_UTIL]);
+		return r ? r :
+			   order_numbers(b->values[TOP_UTIL],
+					 a->values[TOP_UTIL]);
 	case CELL_PID:
 		return order_numbers((double)a->pid, (double)b->pid);
 	case CELL_VALUE:
@@ -516,8 +528,8 @@ static void footer_add(struct buf *out, const struct top *t,
 	top_sort_list(&line);
 	line_put(out, view, &line);
 	/* The last line has no successor: a full screen must not scroll. */
-	out->len -= out->len >= strlen(view->line_end) ?
-			    strlen(view->line_end) : 0;
+	out->len -=
+		out->len >= strlen(view->line_end) ? strlen(view->line_end) : 0;
 }
 
 static size_t rows_that_fit(const struct top *t, const struct top_view *view)
