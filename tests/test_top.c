@@ -132,6 +132,21 @@ START_TEST(the_servers_state_is_told_with_its_age_and_reason)
 }
 END_TEST
 
+START_TEST(a_silenced_state_is_bracketed_and_counts_as_nothing_bad)
+{
+	own(top_freep) struct top *t =
+		parse(STATUS,
+		      "{\"targets\":[" TARGET(
+			      "1", "a",
+			      ",\"state\":\"critical\",\"silenced\":true") "]}",
+		      "[]");
+	const char *text = draw(t, (struct top_view){ 0 });
+
+	ck_assert_ptr_nonnull(strstr(text, "(critical)"));
+	ck_assert_ptr_nonnull(strstr(text, "0 critical"));
+}
+END_TEST
+
 START_TEST(the_worst_comes_first_and_what_is_absent_last)
 {
 	own(top_freep) struct top *t = parse(STATUS, TARGETS, QUERY);
@@ -241,6 +256,7 @@ TEST_MAIN("top", values_find_their_process_by_labels,
 	  a_value_on_its_own_basis_wins_over_the_floor,
 	  grades_follow_the_servers_limits_in_both_directions,
 	  the_servers_state_is_told_with_its_age_and_reason,
+	  a_silenced_state_is_bracketed_and_counts_as_nothing_bad,
 	  the_worst_comes_first_and_what_is_absent_last,
 	  a_hostile_name_cannot_steer_the_terminal,
 	  a_line_is_never_wider_than_the_screen,

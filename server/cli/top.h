@@ -46,6 +46,7 @@ struct top_row {
 	char state[16];		/* "" where the server tells none */
 	char state_reason[160];
 	int64_t state_since_ms; /* 0: unknown */
+	bool silenced;		/* planned work: its state disturbs nobody */
 	double values[TOP_VALUES]; /* NaN: absent */
 	char basis[TOP_VALUES];	/* 'f' floor, 'b' bytes, or 0 */
 	double trend[TOP_TREND]; /* of heap_util_rate, oldest first; NaN */

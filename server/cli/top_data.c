@@ -106,6 +106,7 @@ static void row_get(struct top_row *r, const json_t *target)
 	text_get(r->state_reason, sizeof(r->state_reason), target,
 		 "state_reason");
 	r->state_since_ms = integer_get(target, "state_since_ms", 0);
+	r->silenced = json_is_true(json_object_get(target, "silenced"));
 	for (int v = 0; v < TOP_VALUES; v++)
 		r->values[v] = NAN;
 	for (int i = 0; i < TOP_TREND; i++)

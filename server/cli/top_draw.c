@@ -124,9 +124,12 @@ static const char *grade_colour(enum grade g)
 
 /* ---- state ---- */
 
-/* How bad, for order and colour: 3 critical, 2 warning, 1 not known, 0 ok. */
+/* How bad, for order and colour: 3 critical, 2 warning, 1 not known or not
+ * to be disturbed by, 0 ok. */
 static int severity(const struct top_row *r)
 {
+	if (r->silenced)
+		return 1;
 	if (strcmp(r->state, "critical") == 0)
 		return 3;
 	if (strcmp(r->state, "warning") == 0)
@@ -162,9 +165,9 @@ static void state_add(struct buf *out, const struct top *t,
 
 	if (r->state_since_ms && t->time_ms)
 		span_text(since, t->time_ms - r->state_since_ms);
-	snprintf(text, sizeof(text), "%s%s%s",
+	snprintf(text, sizeof(text), "%s%s%s%s%s", r->silenced ? "(" : "",
 		 *r->state ? r->state : severity_word(severity(r)),
-		 *since ? " " : "", since);
+		 r->silenced ? ")" : "", *since ? " " : "", since);
 	plain_add(out, text, width);
 }
 
@@ -587,6 +590,8 @@ static void json_row(struct json *j, const struct top_row *r)
 		json_put_string(j, "state", r->state);
 	if (*r->state_reason)
 		json_put_string(j, "state_reason", r->state_reason);
+	if (r->silenced)
+		json_put_bool(j, "silenced", true);
 	if (r->state_since_ms)
 		json_put_int(j, "state_since_ms", r->state_since_ms);
 	for (int v = 0; v < TOP_VALUES; v++) {

@@ -15,7 +15,7 @@ public final class Scada {
             if (values.size() <= KEPT)
                 continue;
             values.remove();
-            Thread.sleep(1);
+            Thread.sleep(4);
         }
     }
 }
