@@ -63,18 +63,24 @@ def capabilities():
     return [word.removeprefix("CAP_").lower() for word in found]
 
 
+# PrivateTmp=, ProtectHome=, ProtectKernelTunables= as far as a mount shows them.
+HIDE = "mount -t tmpfs none /tmp; mount -t tmpfs none /home; mount -o remount,bind,ro /sys; "
+
+
 class UnitServer(Server):
-    """The server as its own user, with the unit's capabilities and no more."""
+    """The server as its own user, with the unit's capabilities and no more, in
+    mounts of its own."""
 
     def start(self):
-        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="heapwatch-e2e-"))
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="heapwatch-e2e-", dir="/var/tmp"))
         os.chown(self.folder, NOBODY, NOBODY)
         self.db = str(self.folder / "heapwatch.db")
         words = ",".join("+" + c for c in capabilities())
         copy = shutil.copy(program(), self.folder / "heapwatch")
         with open(self.folder / "log", "wb") as log, open(self.folder / "out", "wb") as out:
             self.process = subprocess.Popen(
-                ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups",
+                ["unshare", "--mount", "sh", "-ec", HIDE + 'exec "$@"', "sh",
+                 "setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups",
                  "--no-new-privs", f"--bounding-set=-all,{words}", f"--inh-caps=-all,{words}",
                  f"--ambient-caps=-all,{words}", "--", copy, "serve", "--listen", "127.0.0.1:0",
                  "--db", self.db], stdin=subprocess.DEVNULL, stdout=out, stderr=log,
@@ -86,7 +92,8 @@ class UnitServer(Server):
 class Rights(unittest.TestCase):
     def test_the_units_capabilities_lack_nothing(self):
         java = ["java", "-Xmx64m", "-cp", str(ROOT / "build/victims/java"), "Victim"]
-        with Victim([go_victim()]) as go, \
+        with tempfile.TemporaryDirectory(dir="/tmp") as folder, \
+                Victim([shutil.copy(go_victim(), folder)]) as go, \
                 Victim(java, user=GAMES, group=GAMES, extra_groups=[], cwd="/") as jvm, \
                 UnitServer() as server:
             server.wait_target(go.pid, timeout=30)
