@@ -322,6 +322,15 @@ static void collector_free(struct collector *c)
 	free(c);
 }
 
+static void prepare_sources(struct probes *p)
+{
+	for (size_t i = 0; sources[i]; i++) {
+		if (sources[i]->prepare && probes_has_uprobes(p) &&
+		    sources[i]->prepare(p))
+			log_warn("no probes for runtime=%s", sources[i]->name);
+	}
+}
+
 static int prepare(struct collector *c, const struct collector_options *o)
 {
 	int r;
@@ -335,6 +344,7 @@ static int prepare(struct collector *c, const struct collector_options *o)
 	    (r = batch_new(&c->batch, clock_now())) ||
 	    (r = probes_open(&c->probes)) || (r = jobs_start(&c->jobs)))
 		return r;
+	prepare_sources(c->probes);
 	return open_wakes(c);
 }
 

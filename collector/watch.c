@@ -58,7 +58,7 @@ static void attached(struct collector *c, struct target *t, struct now now)
 	t->attributes_changed = false;
 	batch_add_entity(c->batch, &t->entity);
 	tell_start(c, t, now);
-	analysis_want_probes(c, t);
+	links_want(c, t, now);
 }
 
 static void attach(struct collector *c, struct target *t, struct now now)
@@ -114,13 +114,13 @@ void watch_advance(struct collector *c, struct target *t, struct now now)
 		return;
 	if (!room_for(c, t, now))
 		return;
-	if (!t->source->analyse) {
+	if (!t->source->analyse || t->source->open_library) {
 		attach(c, t, now);
 		return;
 	}
 	switch (b->stage) {
 	case BINARY_NEW:
-		if (analysis_submit(c, t))
+		if (analysis_submit(c, b, t->source))
 			t->retry_boot_ns = now.boot_ns + REFUSED_RETRY_NS;
 		break;
 	case BINARY_QUEUED:
@@ -237,6 +237,7 @@ static void target_free(struct collector *c, struct target *t)
 	if (t->mem_fd >= 0)
 		close(t->mem_fd);
 	analysis_release(c, t->binary);
+	analysis_release(c, t->library);
 	process_free(t->process);
 	entity_fini(&t->entity);
 	free(t);

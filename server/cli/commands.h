@@ -22,6 +22,10 @@ int command_serve(int argc, char **argv);
  * exit code. */
 int serve_config_make(struct config *c, int argc, char **argv);
 
+/* What "serve" would tell a collector that knows no earlier run; borrows from
+ * the configuration. */
+struct collector_options serve_collector_options(struct config *c);
+
 int command_top(int argc, char **argv);
 int command_doctor(int argc, char **argv);
 int command_check_config(int argc, char **argv);

@@ -45,22 +45,14 @@ static void scan_done(void *arg, int result)
 	eventfd_write(*(int *)arg, 1);
 }
 
-static int scan(struct census **out, const struct config *cfg)
+static int scan(struct census **out, struct config *cfg)
 {
 	own(fd_closep) int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	own(queue_freep) struct queue *queue = NULL;
 	own(census_board_freep) struct census_board *board = NULL;
 	own(order_book_freep) struct order_book *book = NULL;
 	own(collector_stopp) struct collector *collector = NULL;
-	const struct collector_options o = {
-		.node = "doctor",
-		.rules = cfg->rules,
-		.rule_count = cfg->rule_count,
-		.tick_ms = cfg->tick_ms,
-		.rescan_ms = cfg->rescan_ms,
-		.target_max = (int)cfg->target_max,
-		.cgroup_root = cfg->cgroup_root,
-	};
+	const struct collector_options o = serve_collector_options(cfg);
 	struct order look = { ORDER_SCAN, 0, scan_done, &fd };
 	struct pollfd p = { fd, POLLIN, 0 };
 	int r;
@@ -115,7 +107,7 @@ static void census_count(struct examination *e, const struct census *c)
 	}
 }
 
-static int examine(struct examination *e, const struct config *cfg)
+static int examine(struct examination *e, struct config *cfg)
 {
 	const struct check *checks = doctor_checks(&e->count);
 

@@ -245,9 +245,20 @@ static struct collector_options collector_options_of(const struct config *cfg,
 		.rescan_ms = cfg->rescan_ms,
 		.target_max = (int)cfg->target_max,
 		.cgroup_root = cfg->cgroup_root,
+		.budget = {
+			.target_share = (double)cfg->governor_target_ppm / 1e6,
+			.total_share = (double)cfg->governor_total_ppm / 1e6,
+			.backoff_ns = cfg->governor_backoff_ms * 1000000,
+		},
 		.known = known->items,
 		.known_count = known->count,
 	};
+}
+
+struct collector_options serve_collector_options(struct config *c)
+{
+	return collector_options_of(c, *c->node ? c->node : "localhost",
+				    &(struct known){ 0 });
 }
 
 static void scan_done(void *arg, int result)
