@@ -98,8 +98,10 @@ class Rights(unittest.TestCase):
                 UnitServer() as server:
             server.wait_target(go.pid, timeout=30)
             server.wait_target(jvm.pid, timeout=30)
-            go.ask("gc")
-            self.assertGreater(server.wait_value("gc_last_cycle_seconds", go.pid), 0)
+
+            def cycle():  # one after the probes were set
+                return go.ask("gc") and server.value("gc_last_cycle_seconds", go.pid)
+            self.assertGreater(until(cycle, 30, lambda: server.target(go.pid), every=1), 0)
             self.assertEqual(server.wait_value("heap_max_bytes", jvm.pid), 64 << 20)
             self.assertGreater(server.wait_value("open_fds", jvm.pid), 0)
             status = server.get_json("/api/v1/status")
