@@ -11,11 +11,12 @@
 
 enum event_type {
 	EVENT_TYPE_EXEC = 1, /* struct event_process */
-	EVENT_TYPE_EXIT = 2, /* struct event_process */
+	EVENT_TYPE_EXIT = 2, /* struct event_exit */
 	EVENT_TYPE_GO_GC_START = 3, /* struct event_go_gc */
 	EVENT_TYPE_GO_GC_END = 4,   /* struct event_go_gc */
 	EVENT_TYPE_JVM_GC_BEGIN = 5, /* struct event_jvm_pool */
 	EVENT_TYPE_JVM_GC_END = 6,   /* struct event_jvm_pool */
+	EVENT_TYPE_OOM = 12, /* struct event_process: the victim */
 };
 
 struct event_header {
@@ -29,6 +30,13 @@ struct event_process {
 	struct event_header header;
 };
 _Static_assert(sizeof(struct event_process) == 16, "process has no padding");
+
+struct event_exit {
+	struct event_header header;
+	__s32 code;  /* as waitpid() tells it */
+	__u32 known; /* 0: this kernel does not tell the code */
+};
+_Static_assert(sizeof(struct event_exit) == 24, "exit has no padding");
 
 /* gcStart may run without starting a cycle; gcMarkTermination ends one. */
 struct event_go_gc {

@@ -279,6 +279,11 @@ void discovery_adopt(struct collector *c, struct now now)
 			batch_add_entity(c->batch, e);
 			batch_add_close(c->batch, e->number, now.boot_ns,
 					"exited while heapwatch was down");
+			batch_add_event(c->batch, EVENT_TARGET_EXITED,
+					e->number, now.boot_ns,
+					"%s/%s (pid %d) exited while heapwatch "
+					"was down", service ? service : "?",
+					instance ? instance : "?", e->key.pid);
 		}
 		entity_fini(e);
 	}

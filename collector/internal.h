@@ -36,7 +36,8 @@ struct departed {
 };
 
 struct collector {
-	struct collector_options options;
+	struct collector_options options; /* its borrowed parts are gone */
+	struct watch_settings *settings; /* owned */
 	char *node;                 /* owned copies of what options point at */
 	char *cgroup_root;
 	struct queue *queue;        /* borrowed */
@@ -52,6 +53,10 @@ struct collector {
 	struct map targets;    /* pid -> struct target, owned */
 	struct map candidates; /* pid -> struct candidate, owned */
 	struct map departed;   /* "service/instance" -> struct departed, owned */
+	struct map builds;     /* service -> its last build id, owned text */
+	struct windows windows; /* of maintenance */
+	unsigned windows_version;
+	int64_t clock_offset_ms; /* wall minus boot clock, of the last tick */
 	struct binaries binaries;
 	struct instances instances;
 	uint32_t last_number;
@@ -154,6 +159,39 @@ struct census_governor links_report(const struct collector *c);
 
 /* Once a tick, all being measured: attach, keep or detach each link. */
 void links_govern(struct collector *c, struct now now);
+
+/* silence.c: planned maintenance */
+void silence_load(struct collector *c, const char *text, struct now now);
+
+/* Handles the window of an order; 0 or -ENOSPC, -ENOENT. */
+int silence_start(struct collector *c, struct window *w, struct now now);
+int silence_end(struct collector *c, const char *service, struct now now);
+
+/* Ends windows whose time has come; moved: the wall clock stepped. */
+void silence_tick(struct collector *c, struct now now, bool moved);
+
+/* reload.c */
+
+/* Takes the settings; closes what is excluded now and looks at what is not. */
+void reload_run(struct collector *c, struct watch_settings *s, struct now now);
+
+/* ending.c: how a process ended */
+
+/* From the kernel's record of an exit. */
+void ending_note(struct collector *c, const struct event_header *e);
+void ending_note_oom(struct collector *c, const struct event_header *e);
+
+/* "exited with code 3", "was killed by signal 9"; "exited" where nobody may
+ * know. */
+void ending_describe(struct target *t, char *out, size_t len);
+
+/* changes.c: what is told when it changes */
+void changes_note_build(struct collector *c, const struct target *t,
+			struct now now);
+void changes_note_limit(struct collector *c, struct target *t, struct now now);
+
+/* True when the wall clock stepped since the last tick. */
+bool changes_note_clock(struct collector *c, struct now now);
 
 /* tick.c */
 void tick_run(struct collector *c, struct now now);

@@ -24,7 +24,7 @@
 
 #define SITES_MAX		 64 /* of one link */
 
-enum { LINK_EXEC, LINK_EXIT, LINK_COUNT };
+enum { LINK_EXEC, LINK_EXIT, LINK_OOM, LINK_COUNT };
 
 /* A program that sits at uprobes. */
 enum program { PROGRAM_GO, PROGRAM_JVM, PROGRAM_COUNT };
@@ -36,6 +36,7 @@ struct probes {
 	struct ring_buffer *ring;    /* owned; NULL: none */
 	int links[LINK_COUNT];	     /* owned; -1: none */
 	bool has_uprobes;
+	bool has_btf; /* programs that read the kernel's structs run */
 	double hit_cost_ns[PROGRAM_COUNT][2]; /* [1]: stepped */
 	atomic_uint last_link;	     /* number of the newest link */
 
@@ -44,7 +45,7 @@ struct probes {
 	struct link_set *dummies[3];
 	size_t dummy_count;
 
-	struct census_lack lacks[4];
+	struct census_lack lacks[5];
 	size_t lack_count;
 
 	/* only within probes_consume: */
@@ -110,9 +111,11 @@ static void lose(struct probes *p, const char *what, int r, const char *step,
 static int on_record(void *ctx, void *data, size_t len)
 {
 	struct probes *p = ctx;
+	const struct event_header *e = data;
 
-	if (p->on_event && len >= sizeof(struct event_header))
-		p->on_event(p->arg, data);
+	if (p->on_event && len >= sizeof(*e) &&
+	    (e->type != EVENT_TYPE_EXIT || len >= sizeof(struct event_exit)))
+		p->on_event(p->arg, e);
 	return 0;
 }
 
@@ -521,15 +524,38 @@ static int try_uprobes(struct probes *p)
 
 /* ---- opening ---- */
 
+/* Of each pair of programs the one that this kernel can take. */
+static int load_process(struct process_bpf **out, bool btf)
+{
+	own(process_bpf__destroyp) struct process_bpf *s = process_bpf__open();
+	int r;
+
+	if (!s)
+		return -errno;
+	bpf_program__set_autoload(s->progs.process_exit, !btf);
+	bpf_program__set_autoload(s->progs.oom_victim, !btf);
+	bpf_program__set_autoload(s->progs.process_exit_code, btf);
+	bpf_program__set_autoload(s->progs.oom_victim_task, btf);
+	r = priv_bpf_load(s->obj);
+	if (r == 0)
+		*out = take(s);
+	return r;
+}
+
 static int open_process_events(struct probes *p)
 {
 	own(process_bpf__destroyp) struct process_bpf *s = NULL;
-	int r;
+	int r = -ENOTSUP;
 
-	s = process_bpf__open();
-	if (!s)
-		return -errno;
-	r = priv_bpf_load(s->obj);
+	p->has_btf = priv_has_btf();
+	if (p->has_btf)
+		r = load_process(&s, true);
+	if (r && (!p->has_btf || (r != -EPERM && r != -ENOSYS))) {
+		if (p->has_btf)
+			log_debug("eBPF programs that need BTF do not load");
+		p->has_btf = false;
+		r = load_process(&s, false);
+	}
 	if (r)
 		return r;
 	p->ring =
@@ -537,6 +563,9 @@ static int open_process_events(struct probes *p)
 	if (!p->ring)
 		return -errno;
 	p->process = take(s);
+	if (!p->has_btf)
+		lose(p, "exit codes and OOM victims", 0,
+		     "the kernel has no BTF", "a kernel with BTF");
 	return 0;
 }
 
@@ -555,14 +584,19 @@ static int attach_process_events(struct probes *p)
 		struct bpf_program *program;
 	} wanted[LINK_COUNT] = {
 		{ "sched_process_exec", p->process->progs.process_exec },
-		{ "sched_process_exit", p->process->progs.process_exit },
+		{ "sched_process_exit",
+		  p->has_btf ? p->process->progs.process_exit_code :
+			       p->process->progs.process_exit },
+		{ "mark_victim", p->has_btf ? p->process->progs.oom_victim_task :
+					      p->process->progs.oom_victim },
 	};
 
 	for (int i = 0; i < LINK_COUNT; i++) {
 		p->links[i] = priv_attach_raw_tracepoint(
 			bpf_program__fd(wanted[i].program),
 			wanted[i].tracepoint);
-		if (p->links[i] < 0) {
+		/* A kernel without the OOM killer's tracepoint is no worse. */
+		if (p->links[i] < 0 && i != LINK_OOM) {
 			int r = p->links[i];
 
 			detach_process_events(p);

@@ -79,6 +79,39 @@ static int copy_gaps(struct census_target *out, const struct target *t)
 	return 0;
 }
 
+/* What is not watched is not known, since it was found. */
+static int copy_state(struct census_target *out, const struct collector *c,
+		      const struct target *t)
+{
+	bool graded = t->stage == TARGET_WATCHED && t->grade.since_ns;
+	const struct window *w = windows_find(
+		&c->windows, labels_get(&t->entity.labels, "service"));
+
+	out->state = graded ? t->grade.state : STATE_UNKNOWN;
+	out->state_since_boot_ns = graded ? t->grade.since_ns :
+					    t->found_boot_ns;
+	out->state_reason = strdup(graded ? t->grade.reason :
+				   *t->why ? t->why : "not read yet");
+	out->silenced = w != NULL;
+	if (w) {
+		out->silenced_until_ms = w->until_ms;
+		out->silence_reason = strdup(w->reason);
+	}
+	return !out->state_reason || (w && !out->silence_reason) ? -1 : 0;
+}
+
+static int copy_limits(struct census *out, const struct collector *c)
+{
+	const struct thresholds *t = &c->settings->thresholds;
+
+	out->thresholds = calloc(t->count + 1, sizeof(out->thresholds[0]));
+	if (!out->thresholds)
+		return -1;
+	for (size_t i = 0; i < t->count; i++)
+		out->thresholds[out->threshold_count++] = t->items[i];
+	return windows_copy(&out->windows, &c->windows);
+}
+
 static int copy_target(struct census_target *out, const struct collector *c,
 		       const struct target *t)
 {
@@ -93,6 +126,8 @@ static int copy_target(struct census_target *out, const struct collector *c,
 	out->heap_max_bytes = NAN;
 	if (t->reads > 0 && t->gaps[COL_HEAP_MAX_BYTES] == GAP_NONE)
 		out->heap_max_bytes = t->last[COL_HEAP_MAX_BYTES];
+	if (copy_state(out, c, t))
+		return -1;
 	out->last_read_boot_ns = t->last_read_boot_ns;
 	out->read_cpu_ns = t->read_cpu_ns;
 	out->reads = t->reads;
@@ -154,7 +189,7 @@ void report_publish(struct collector *c, struct now now)
 	own(census_unrefp) struct census *out = NULL;
 
 	if (census_new(&out, now) || entity_copy(&out->machine, &c->machine) ||
-	    copy_targets(out, c) || copy_lacks(out, c)) {
+	    copy_targets(out, c) || copy_lacks(out, c) || copy_limits(out, c)) {
 		log_warn("no memory for the list of targets");
 		return;
 	}

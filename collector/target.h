@@ -13,6 +13,7 @@
 
 #include "binary.h"
 #include "process.h"
+#include "state.h"
 #include "system/state.h"
 
 struct source;
@@ -62,6 +63,12 @@ struct target {
 	double expected_hits;     /* by the runtime's own counters, so far */
 	double expected_rate;     /* a second; NAN: not known yet */
 	int64_t measured_ns;      /* when; 0: never */
+
+	struct target_state grade; /* state.c's */
+	bool excluded;       /* refused by a rule of watch */
+	bool oom_killed;
+	bool exit_known;
+	int exit_code;       /* as waitpid() tells it; if exit_known */
 
 	struct system_state system; /* collector/system's */
 	uint8_t gaps[COL_COUNT]; /* enum gap now */

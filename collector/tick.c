@@ -50,6 +50,8 @@ static bool read_target(struct collector *c, struct target *t, struct now now)
 	t->read_cpu_ns += clock_thread_cpu_ns() - cpu_ns;
 	put_costs(c, t, now, r);
 	mark_unread(t);
+	state_update(c, t, now);
+	changes_note_limit(c, t, now);
 	if (t->attributes_changed)
 		batch_add_entity(c->batch, &t->entity);
 	t->attributes_changed = false;
@@ -156,6 +158,7 @@ void tick_run(struct collector *c, struct now now)
 {
 	int64_t begin = clock_monotonic_ns();
 
+	silence_tick(c, now, changes_note_clock(c, now));
 	read_all(c, now);
 	links_govern(c, now);
 	system_read_machine(c->batch, c->machine.number);

@@ -37,7 +37,8 @@ static void tell_start(struct collector *c, struct target *t, struct now now)
 	snprintf(name, sizeof(name), "%s/%s", labels_get(l, "service"),
 		 labels_get(l, "instance"));
 	d = map_remove_str(&c->departed, name);
-	if (d && now.boot_ns - d->boot_ns < RESTART_NS)
+	if (d && d->pid != t->process->pid &&
+	    now.boot_ns - d->boot_ns < RESTART_NS)
 		batch_add_event(c->batch, EVENT_TARGET_RESTARTED,
 				t->entity.number, now.boot_ns,
 				"%s restarted: pid %d after pid %d", name,
@@ -58,6 +59,7 @@ static void attached(struct collector *c, struct target *t, struct now now)
 	t->attributes_changed = false;
 	batch_add_entity(c->batch, &t->entity);
 	tell_start(c, t, now);
+	changes_note_build(c, t, now);
 	links_want(c, t, now);
 }
 
@@ -264,6 +266,7 @@ static void exclude(struct collector *c, struct target *t, struct now now,
 		    size_t rule)
 {
 	target_explain(t, "excluded by watch rule %zu", rule);
+	t->excluded = true;
 	t->stage = TARGET_REFUSED;
 	t->retry_boot_ns = INT64_MAX;
 	if (!labels_get(&t->entity.labels, "instance"))
@@ -324,8 +327,14 @@ void watch_close(struct collector *c, struct target *t, struct now now,
 		 const char *reason)
 {
 	const struct labels *l = &t->entity.labels;
+	char ending[96];
 
+	if (strcmp(reason, "exited") == 0) {
+		ending_describe(t, ending, sizeof(ending));
+		reason = ending;
+	}
 	if (t->stage == TARGET_WATCHED) {
+		state_end(c, t, now);
 		batch_add_close(c->batch, t->entity.number, now.boot_ns,
 				reason);
 		batch_add_event(c->batch, EVENT_TARGET_EXITED,
@@ -347,6 +356,7 @@ void watch_fini(struct collector *c)
 {
 	struct departed *d;
 	struct target *t;
+	char *build;
 	size_t i = 0;
 
 	while ((t = map_next(&c->targets, &i)))
@@ -356,4 +366,8 @@ void watch_fini(struct collector *c)
 	while ((d = map_next(&c->departed, &i)))
 		free(d);
 	map_fini(&c->departed);
+	i = 0;
+	while ((build = map_next(&c->builds, &i)))
+		free(build);
+	map_fini(&c->builds);
 }

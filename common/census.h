@@ -13,6 +13,9 @@
 #include "column.h"
 #include "entity.h"
 #include "gap.h"
+#include "maintenance.h"
+#include "state.h"
+#include "threshold.h"
 
 /* One probe, or one set of probes that share a link, in one target. */
 struct census_probe {
@@ -37,6 +40,12 @@ struct census_target {
 	bool watched;
 	char *reason; /* owned; why it is not watched, or NULL */
 	double heap_max_bytes;     /* the tightest bound; NAN: not known */
+	enum process_state state;
+	int64_t state_since_boot_ns;
+	char *state_reason; /* owned; in words */
+	bool silenced;      /* by planned maintenance */
+	char *silence_reason; /* owned; NULL: not silenced */
+	int64_t silenced_until_ms;
 	int64_t last_read_boot_ns; /* 0: never */
 	int64_t read_cpu_ns; /* our CPU time spent on it since it was found */
 	uint64_t reads, failed_reads;
@@ -69,6 +78,9 @@ struct census {
 	size_t target_count;
 	struct census_lack *lacks; /* owned */
 	size_t lack_count;
+	struct threshold *thresholds; /* owned; the general ones */
+	size_t threshold_count;
+	struct windows windows; /* of maintenance; without patterns */
 	uint64_t scans;       /* rounds over /proc */
 	uint64_t processes;   /* seen in the last round, any runtime */
 	uint64_t ring_events; /* records taken from the ring buffer */

@@ -563,14 +563,15 @@ START_TEST(kernel_without_uprobe_multi_still_tells_of_processes)
 }
 END_TEST
 
-START_TEST(kernel_without_btf_loses_nothing)
+START_TEST(kernel_without_btf_loses_codes_of_exits_only)
 {
-	const struct census_lack *lacks;
 	struct probes *p;
 
 	ck_ok(priv_set_without("btf"));
 	ck_ok(probes_open(&p));
-	ck_assert_uint_eq(probes_lacks(p, &lacks), 0);
+	ck_assert(probes_has_process_events(p));
+	ck_assert(probes_has_uprobes(p));
+	assert_lacks(p, 1, "a kernel with BTF");
 	probes_close(p);
 }
 END_TEST
@@ -618,5 +619,5 @@ TEST_MAIN("probes", start_and_end_of_a_child_are_seen,
 	  container_with_its_own_pids_is_told_to_share_the_hosts,
 	  simulated_lacks_are_told_like_real_ones,
 	  kernel_without_uprobe_multi_still_tells_of_processes,
-	  kernel_without_btf_loses_nothing,
+	  kernel_without_btf_loses_codes_of_exits_only,
 	  memory_opened_with_rights_still_reads_without)

@@ -90,11 +90,14 @@ static void options_set(struct client *c)
 int client_new(struct client **out, const char *url, struct problem *p)
 {
 	own(client_freep) struct client *c = NULL;
+	const char *set = getenv("HEAPWATCH_URL");
 	int r = library_load(p);
-	size_t len = strlen(url);
+	size_t len;
 
 	if (r)
 		return r;
+	url = url ? url : set && *set ? set : CLIENT_URL;
+	len = strlen(url);
 	while (len && url[len - 1] == '/')
 		len--;
 	c = calloc(1, sizeof(*c));
@@ -126,8 +129,8 @@ const char *client_url(const struct client *c)
 	return c->url;
 }
 
-static void request_set(struct client *c, const char *url, const char *body,
-			struct buf *out)
+static void request_set(struct client *c, const char *method, const char *url,
+			const char *body, struct buf *out)
 {
 	curl.setopt(c->handle, CURLOPT_URL, url);
 	curl.setopt(c->handle, CURLOPT_WRITEDATA, out);
@@ -138,13 +141,14 @@ static void request_set(struct client *c, const char *url, const char *body,
 		curl.setopt(c->handle, CURLOPT_HTTPHEADER, NULL);
 		curl.setopt(c->handle, CURLOPT_HTTPGET, 1L);
 	}
+	curl.setopt(c->handle, CURLOPT_CUSTOMREQUEST, method);
 }
 
-int client_ask(struct client *c, const char *path, const char *body,
-	       struct buf *out, struct problem *p)
+int client_call(struct client *c, const char *method, const char *path,
+		const char *body, long *status, struct buf *out,
+		struct problem *p)
 {
 	own(freep) char *url = NULL;
-	long status = 0;
 	CURLcode r;
 
 	if (asprintf(&url, "%s%s", c->url, path) < 0) {
@@ -154,17 +158,42 @@ int client_ask(struct client *c, const char *path, const char *body,
 	buf_reset(out);
 	out->limit = CLIENT_BODY_MAX;
 	c->error[0] = '\0';
-	request_set(c, url, body, out);
+	request_set(c, method, url, body, out);
 	r = curl.perform(c->handle);
 	if (r != CURLE_OK)
 		return problem_set(p, PROBLEM_UNAVAILABLE,
 				   "no heapwatch answers at %.128s: %.128s",
 				   c->url,
 				   *c->error ? c->error : curl.strerror(r));
-	curl.getinfo(c->handle, CURLINFO_RESPONSE_CODE, &status);
+	curl.getinfo(c->handle, CURLINFO_RESPONSE_CODE, status);
+	return 0;
+}
+
+int client_ask(struct client *c, const char *path, const char *body,
+	       struct buf *out, struct problem *p)
+{
+	long status = 0;
+	int r = client_call(c, body ? "POST" : "GET", path, body, &status, out,
+			    p);
+
+	if (r)
+		return r;
 	if (status != 200)
 		return problem_set(p, PROBLEM_UNAVAILABLE,
 				   "%.128s%.32s answers %ld: %.120s", c->url,
 				   path, status, buf_cstr(out));
 	return 0;
+}
+
+void client_escape(struct buf *out, const char *text)
+{
+	for (; *text; text++) {
+		unsigned char c = (unsigned char)*text;
+
+		if ((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
+		    (c >= 'A' && c <= 'Z') || strchr("-._~", c))
+			buf_putc(out, (char)c);
+		else
+			buf_printf(out, "%%%02X", c);
+	}
 }

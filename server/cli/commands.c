@@ -13,6 +13,8 @@ static const struct command commands[] = {
 	{ "top", command_top, "Show what a running server sees, live" },
 	{ "doctor", command_doctor,
 	  "Tell what heapwatch can see here, what not, and how to mend it" },
+	{ "maintenance", command_maintenance,
+	  "Silence the states of services during planned work" },
 	{ "check-config", command_check_config,
 	  "Read a configuration file and tell what is wrong with it" },
 	{ "version", command_version, "Print the version" },

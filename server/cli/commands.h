@@ -6,7 +6,6 @@
  * code: 0 ok, 1 it went wrong, 2 usage or configuration, 4 not permitted.
  */
 #include "common/problem.h"
-#include "server/config.h"
 
 struct command {
 	const char *name;
@@ -18,17 +17,10 @@ struct command {
 int commands_run(int argc, char **argv);
 
 int command_serve(int argc, char **argv);
-/* Defaults, file and flags of "serve"; says what is wrong and returns the
- * exit code. */
-int serve_config_make(struct config *c, int argc, char **argv);
-
-/* What "serve" would tell a collector that knows no earlier run; borrows from
- * the configuration. */
-struct collector_options serve_collector_options(struct config *c);
-
 int command_top(int argc, char **argv);
 int command_doctor(int argc, char **argv);
 int command_check_config(int argc, char **argv);
+int command_maintenance(int argc, char **argv);
 int command_version(int argc, char **argv);
 
 /* "heapwatch: text" on stderr; returns the exit code of the problem. r is

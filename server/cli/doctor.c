@@ -14,6 +14,7 @@
 
 #include "commands.h"
 #include "report.h"
+#include "serve.h"
 
 #define SCAN_WAIT_MS 30000
 #define EXIT_LOST    1
@@ -53,10 +54,14 @@ static int scan(struct census **out, struct config *cfg)
 	own(order_book_freep) struct order_book *book = NULL;
 	own(collector_stopp) struct collector *collector = NULL;
 	const struct collector_options o = serve_collector_options(cfg);
-	struct order look = { ORDER_SCAN, 0, scan_done, &fd };
+	struct order look = { .kind = ORDER_SCAN,
+			       .done = scan_done,
+			       .arg = &fd };
 	struct pollfd p = { fd, POLLIN, 0 };
 	int r;
 
+	if (!o.settings)
+		return -ENOMEM;
 	if ((r = queue_new(&queue)) || (r = census_board_new(&board)) ||
 	    (r = order_book_new(&book)) ||
 	    (r = collector_start(&collector, &o, queue, board, book)) ||
@@ -259,6 +264,7 @@ int command_doctor(int argc, char **argv)
 	own(examination_fini) struct examination e = { 0 };
 	own(buf_fini) struct buf out = BUF_INIT;
 	struct problem p = { 0 };
+	const char *path = NULL;
 	bool json;
 	int r;
 
@@ -267,9 +273,10 @@ int command_doctor(int argc, char **argv)
 		return 0;
 	}
 	json = json_take(&argc, argv);
-	r = serve_config_make(&cfg, argc, argv);
+	r = config_make(&cfg, argc, argv, false, &path, &p);
 	if (r)
-		return r;
+		return path ? command_failed_in(path, r, &p) :
+			      command_failed(r, &p);
 	log_set_level(LOG_LEVEL_ERROR); /* the findings say it in words */
 	r = examine(&e, &cfg);
 	if (r)

@@ -17,7 +17,6 @@
 
 #include "commands.h"
 
-#define DEFAULT_URL   "http://127.0.0.1:9817"
 #define WIDTH_UNKNOWN 160 /* where the output is no terminal */
 #define WIDTH_MAX     512
 
@@ -37,7 +36,7 @@ static void help(void)
 		     "! is a warning, !! critical,\n"
 		     "~ a floor. The limits are the server's.\n\n");
 	buf_printf(&b, "  %-20s %s\n", "--url URL",
-		   "The server ($HEAPWATCH_URL, else " DEFAULT_URL ")");
+		   "The server ($HEAPWATCH_URL, else " CLIENT_URL ")");
 	buf_printf(&b, "  %-20s %s\n", "--once", "Print the table and end");
 	buf_printf(&b, "  %-20s %s\n", "--json", "Print it as JSON and end");
 	buf_printf(&b, "  %-20s %s\n", "--interval DURATION",
@@ -103,11 +102,9 @@ static int option_read(struct options *o, int argc, char **argv, int *i,
 static int options_read(struct options *o, int argc, char **argv,
 			struct problem *p)
 {
-	const char *url = getenv("HEAPWATCH_URL");
 	int r = 0;
 
-	*o = (struct options){ .url = url && *url ? url : DEFAULT_URL,
-			       .interval_ms = 2 * UNIT_SECOND,
+	*o = (struct options){ .interval_ms = 2 * UNIT_SECOND,
 			       .sort = 't' };
 	for (int i = 1; i < argc && !r; i++)
 		r = option_read(o, argc, argv, &i, p);

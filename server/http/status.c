@@ -27,6 +27,7 @@ static void put_store(struct json *j, struct store *store)
 	json_put_int(j, "damaged_rows", (int64_t)s.damaged_rows);
 	json_put_int(j, "lost_samples", (int64_t)s.lost_samples);
 	json_put_int(j, "dropped_rows", (int64_t)s.dropped_rows);
+	json_put_int(j, "held_batches", (int64_t)s.held_batches);
 	json_put_double(j, "flush_seconds", (double)s.flush_ns / 1e9);
 	if (s.last_flush_wall_ms)
 		json_put_int(j, "last_flush_ms", s.last_flush_wall_ms);
@@ -132,11 +133,11 @@ static void put_http(struct json *j, struct site *s)
 	json_end(j);
 }
 
-static void put_thresholds(struct json *j, const struct http_options *o)
+static void put_thresholds(struct json *j, const struct census *c)
 {
 	begin(j, "thresholds");
-	for (size_t i = 0; i < o->threshold_count; i++) {
-		const struct threshold *t = &o->thresholds[i];
+	for (size_t i = 0; i < c->threshold_count; i++) {
+		const struct threshold *t = &c->thresholds[i];
 
 		begin(j, metric_info(t->metric)->name);
 		json_put_double(j, "warning", t->warning);
@@ -144,6 +145,22 @@ static void put_thresholds(struct json *j, const struct http_options *o)
 		json_put_string(j, "bad", t->direction > 0 ? "above" : "below");
 		json_end(j);
 	}
+	json_end(j);
+}
+
+static void put_reload(struct json *j, struct site *s)
+{
+	struct reload_status r;
+
+	pthread_mutex_lock(&s->lock);
+	r = s->reload;
+	pthread_mutex_unlock(&s->lock);
+	if (r.wall_ms == 0)
+		return;
+	begin(j, "reload");
+	json_put_int(j, "time_ms", r.wall_ms);
+	json_put_bool(j, "ok", r.ok);
+	json_put_string(j, r.ok ? "wants_restart" : "problem", r.text);
 	json_end(j);
 }
 
@@ -168,7 +185,9 @@ int handle_status(const struct request *q, struct reply *a, struct problem *p)
 	put_queue(&j, q->site->queue);
 	put_store(&j, q->site->store);
 	put_http(&j, q->site);
-	put_thresholds(&j, &q->site->options);
+	if (c)
+		put_thresholds(&j, c);
+	put_reload(&j, q->site);
 	json_end(&j);
 	return 0;
 }

@@ -81,14 +81,32 @@ static void put_costs(struct json *j, const struct census_target *t,
 	json_put_double(j, "read_cpu_seconds", (double)t->read_cpu_ns / 1e9);
 }
 
+/* Maintenance does not change the state; it asks to look away. */
+static void put_state(struct json *j, const struct census_target *t,
+		      struct now now)
+{
+	json_put_string(j, "state", state_word(t->state));
+	json_put_int(j, "state_since_ms",
+		     clock_wall_of(now, t->state_since_boot_ns));
+	json_put_string(j, "state_reason", t->state_reason);
+	json_put_bool(j, "silenced", t->silenced);
+	if (!t->silenced)
+		return;
+	json_key(j, "maintenance");
+	json_object(j);
+	json_put_string(j, "reason", t->silence_reason);
+	json_put_int(j, "until_ms", t->silenced_until_ms);
+	json_end(j);
+}
+
 static int put_target(struct json *j, const struct census_target *t,
-		      const struct plant *plant, struct now now)
+		      struct store *store, struct now now)
 {
 	struct labels labels = { 0 };
 	int r = labels_copy(&labels, &t->entity.labels);
 
-	if (!r && plant)
-		r = plant_join(plant, &labels);
+	if (!r)
+		r = store_join_plant(store, &labels);
 	if (!r) {
 		json_object(j);
 		json_put_int(j, "pid", t->entity.key.pid);
@@ -96,6 +114,7 @@ static int put_target(struct json *j, const struct census_target *t,
 		if (!t->watched)
 			json_put_string(j, "reason",
 					t->reason ? t->reason : "");
+		put_state(j, t, now);
 		json_put_int(j, "started_ms", t->entity.start_wall_ms);
 		put_labels(j, "labels", &labels);
 		put_labels(j, "attributes", &t->entity.attributes);
@@ -123,8 +142,7 @@ int handle_targets(const struct request *q, struct reply *a, struct problem *p)
 	json_key(&j, "targets");
 	json_array(&j);
 	for (size_t i = 0; c && i < c->target_count && !r; i++)
-		r = put_target(&j, &c->targets[i], q->site->options.plant,
-			       c->now);
+		r = put_target(&j, &c->targets[i], q->site->store, c->now);
 	json_end(&j);
 	json_end(&j);
 	return r;

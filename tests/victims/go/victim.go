@@ -4,6 +4,7 @@
 //	report        what the runtime says of itself now
 //	hold          settle, report, and stay still until the next line
 //	grow N        keep N more MB alive
+//	touch         write to every page of what grow kept
 //	shrink        let go of all that grow kept
 //	churn N       from now on allocate and drop N MB a second; 0: stop
 //	gc            runtime.GC()
@@ -213,6 +214,12 @@ func command(line string) {
 		return
 	case "grow":
 		grow(number)
+	case "touch":
+		for _, block := range kept {
+			for i := 0; i < len(block); i += 4096 {
+				block[i] = 1
+			}
+		}
 	case "shrink":
 		kept = nil
 	case "churn":
