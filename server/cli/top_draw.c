@@ -585,7 +585,11 @@ static void json_row(struct json *j, const struct top_row *r)
 	json_put_bool(j, "watched", r->watched);
 	if (*r->reason)
 		json_put_string(j, "reason", r->reason);
-	json_put_string(j, "grade", severity_word(severity(r)));
+	/* Of the numbers now; the state waits before it changes. */
+	json_put_string(j, "grade",
+			severity_word(r->worst == GRADE_CRITICAL ? 3 :
+				      r->worst == GRADE_WARNING	 ? 2 :
+								   0));
 	if (*r->state)
 		json_put_string(j, "state", r->state);
 	if (*r->state_reason)
