@@ -137,6 +137,14 @@ run: deps
 	@mkdir -p var
 	@exec $(BUILD)/heapwatch serve --db var/heapwatch.db $(ARGS)
 
+# Three services to look at, one of them ill; needs Go and a JDK besides.
+.PHONY: demo
+demo: deps
+	@{ command -v go && command -v javac; } >/dev/null || packaging/deps demo
+	@$(MAKE) --no-print-directory all
+	@tests/victims/demo/build build/victims/demo
+	@exec tests/victims/demo/run $(BUILD)/heapwatch build/victims/demo $(ARGS)
+
 # ---- tests ----
 # check: units, no root. test: all that proves the program, on real processes.
 
@@ -209,9 +217,7 @@ bench: all
 layers:
 	@tests/layers
 
-.PHONY: install
-install: all
-	install -D -m 755 $(BUILD)/heapwatch $(DESTDIR)$(PREFIX)/bin/heapwatch
+include packaging/install.mk
 
 .PHONY: clean
 clean:

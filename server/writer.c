@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "common/log.h"
 
@@ -10,6 +11,7 @@
 struct writer {
 	struct store *store;
 	struct queue *queue;
+	atomic_ullong beats;
 	pthread_t thread;
 };
 
@@ -24,6 +26,7 @@ static void *run(void *arg)
 	pthread_setname_np(pthread_self(), "writer");
 	for (;;) {
 		r = queue_pop(w->queue, &b, WAIT_MS);
+		atomic_fetch_add(&w->beats, 1);
 		if (r == -EPIPE)
 			break;
 		if (r == 0)
@@ -51,6 +54,11 @@ int writer_start(struct writer **out, struct store *store, struct queue *queue)
 	}
 	*out = w;
 	return 0;
+}
+
+uint64_t writer_beats(const struct writer *w)
+{
+	return atomic_load(&w->beats);
 }
 
 void writer_stop(struct writer *w)

@@ -1,23 +1,188 @@
 #include "client.h"
 
+#include <dlfcn.h>
 #include <errno.h>
-#include <netdb.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/time.h>
 
-#include "common/own.h"
+#define CURL_DISABLE_TYPECHECK
+#include <curl/curl.h>
 
-#define WAIT_S     10
-#define ANSWER_MAX (64 << 20)
+#define LIBRARY	   "libcurl.so.4"
+#define TIMEOUT_MS 5000L
 
-const char *client_url(const char *flag)
+/* What is used of libcurl; filled by library_load(). */
+static struct {
+	__typeof__(&curl_global_init) global_init;
+	__typeof__(&curl_easy_init) easy_init;
+	__typeof__(&curl_easy_setopt) setopt;
+	__typeof__(&curl_easy_perform) perform;
+	__typeof__(&curl_easy_getinfo) getinfo;
+	__typeof__(&curl_easy_strerror) strerror;
+	__typeof__(&curl_easy_cleanup) cleanup;
+	__typeof__(&curl_slist_append) slist_append;
+	__typeof__(&curl_slist_free_all) slist_free_all;
+} curl;
+
+static const struct {
+	const char *name;
+	void *slot;
+} symbols[] = {
+	{ "curl_global_init", &curl.global_init },
+	{ "curl_easy_init", &curl.easy_init },
+	{ "curl_easy_setopt", &curl.setopt },
+	{ "curl_easy_perform", &curl.perform },
+	{ "curl_easy_getinfo", &curl.getinfo },
+	{ "curl_easy_strerror", &curl.strerror },
+	{ "curl_easy_cleanup", &curl.cleanup },
+	{ "curl_slist_append", &curl.slist_append },
+	{ "curl_slist_free_all", &curl.slist_free_all },
+};
+
+struct client {
+	CURL *handle;		    /* owned */
+	struct curl_slist *headers; /* owned; of a POST */
+	char *url;		    /* owned; no slash at its end */
+	char error[CURL_ERROR_SIZE];
+};
+
+static int library_load(struct problem *p)
 {
-	const char *set = getenv("HEAPWATCH_URL");
+	void *handle;
 
-	return flag ? flag : set && *set ? set : CLIENT_URL;
+	if (curl.slist_free_all)
+		return 0;
+	handle = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
+	for (size_t i = 0; handle && i < ARRAY_SIZE(symbols); i++) {
+		void *found = dlsym(handle, symbols[i].name);
+
+		if (!found)
+			handle = NULL;
+		memcpy(symbols[i].slot, &found, sizeof(found));
+	}
+	if (!handle || curl.global_init(CURL_GLOBAL_DEFAULT))
+		return problem_set(p, PROBLEM_UNAVAILABLE,
+				   "asking a server needs " LIBRARY
+				   " (Debian's package libcurl4)");
+	return 0;
+}
+
+static size_t body_add(char *data, size_t size, size_t count, void *arg)
+{
+	struct buf *out = arg;
+
+	buf_add(out, data, size * count);
+	return buf_error(out) ? 0 : size * count;
+}
+
+static void options_set(struct client *c)
+{
+	curl.setopt(c->handle, CURLOPT_ERRORBUFFER, c->error);
+	curl.setopt(c->handle, CURLOPT_NOSIGNAL, 1L);
+	curl.setopt(c->handle, CURLOPT_TIMEOUT_MS, TIMEOUT_MS);
+	curl.setopt(c->handle, CURLOPT_PROTOCOLS_STR, "http,https");
+	curl.setopt(c->handle, CURLOPT_DEFAULT_PROTOCOL, "http");
+	curl.setopt(c->handle, CURLOPT_PROXY, "");
+	curl.setopt(c->handle, CURLOPT_USERAGENT, "heapwatch");
+	curl.setopt(c->handle, CURLOPT_WRITEFUNCTION, body_add);
+}
+
+int client_new(struct client **out, const char *url, struct problem *p)
+{
+	own(client_freep) struct client *c = NULL;
+	const char *set = getenv("HEAPWATCH_URL");
+	int r = library_load(p);
+	size_t len;
+
+	if (r)
+		return r;
+	url = url ? url : set && *set ? set : CLIENT_URL;
+	len = strlen(url);
+	while (len && url[len - 1] == '/')
+		len--;
+	c = calloc(1, sizeof(*c));
+	if (!c)
+		return -ENOMEM;
+	c->url = strndup(url, len);
+	c->handle = curl.easy_init();
+	c->headers = curl.slist_append(NULL, "Content-Type: application/json");
+	if (!c->url || !c->handle || !c->headers)
+		return -ENOMEM;
+	options_set(c);
+	*out = take(c);
+	return 0;
+}
+
+void client_free(struct client *c)
+{
+	if (!c)
+		return;
+	if (c->handle)
+		curl.cleanup(c->handle);
+	curl.slist_free_all(c->headers);
+	free(c->url);
+	free(c);
+}
+
+const char *client_url(const struct client *c)
+{
+	return c->url;
+}
+
+static void request_set(struct client *c, const char *method, const char *url,
+			const char *body, struct buf *out)
+{
+	curl.setopt(c->handle, CURLOPT_URL, url);
+	curl.setopt(c->handle, CURLOPT_WRITEDATA, out);
+	if (body) {
+		curl.setopt(c->handle, CURLOPT_HTTPHEADER, c->headers);
+		curl.setopt(c->handle, CURLOPT_POSTFIELDS, body);
+	} else {
+		curl.setopt(c->handle, CURLOPT_HTTPHEADER, NULL);
+		curl.setopt(c->handle, CURLOPT_HTTPGET, 1L);
+	}
+	curl.setopt(c->handle, CURLOPT_CUSTOMREQUEST, method);
+}
+
+int client_call(struct client *c, const char *method, const char *path,
+		const char *body, long *status, struct buf *out,
+		struct problem *p)
+{
+	own(freep) char *url = NULL;
+	CURLcode r;
+
+	if (asprintf(&url, "%s%s", c->url, path) < 0) {
+		url = NULL;
+		return -ENOMEM;
+	}
+	buf_reset(out);
+	out->limit = CLIENT_BODY_MAX;
+	c->error[0] = '\0';
+	request_set(c, method, url, body, out);
+	r = curl.perform(c->handle);
+	if (r != CURLE_OK)
+		return problem_set(p, PROBLEM_UNAVAILABLE,
+				   "no heapwatch answers at %.128s: %.128s",
+				   c->url,
+				   *c->error ? c->error : curl.strerror(r));
+	curl.getinfo(c->handle, CURLINFO_RESPONSE_CODE, status);
+	return 0;
+}
+
+int client_ask(struct client *c, const char *path, const char *body,
+	       struct buf *out, struct problem *p)
+{
+	long status = 0;
+	int r = client_call(c, body ? "POST" : "GET", path, body, &status, out,
+			    p);
+
+	if (r)
+		return r;
+	if (status != 200)
+		return problem_set(p, PROBLEM_UNAVAILABLE,
+				   "%.128s%.32s answers %ld: %.120s", c->url,
+				   path, status, buf_cstr(out));
+	return 0;
 }
 
 void client_escape(struct buf *out, const char *text)
@@ -31,134 +196,4 @@ void client_escape(struct buf *out, const char *text)
 		else
 			buf_printf(out, "%%%02X", c);
 	}
-}
-
-struct place {
-	char host[256], port[16];
-};
-
-/* "http://127.0.0.1:9817", "http://[::1]:9817/" */
-static int place_parse(struct place *out, const char *url, struct problem *p)
-{
-	int end = 0;
-
-	snprintf(out->port, sizeof(out->port), "80");
-	if ((sscanf(url, "http://[%255[0-9a-fA-F:.]]:%15[0-9]%n", out->host,
-		    out->port, &end) == 2 ||
-	     sscanf(url, "http://%255[^:/]:%15[0-9]%n", out->host, out->port,
-		    &end) == 2) &&
-	    (!url[end] || strcmp(url + end, "/") == 0))
-		return 0;
-	return problem_set(p, PROBLEM_USAGE,
-			   "\"%.100s\" is no address like " CLIENT_URL, url);
-}
-
-static int connect_one(const struct addrinfo *a)
-{
-	const struct timeval wait = { .tv_sec = WAIT_S };
-	own(fd_closep) int fd = socket(a->ai_family,
-				       a->ai_socktype | SOCK_CLOEXEC, 0);
-
-	if (fd < 0)
-		return -errno;
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait));
-	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait));
-	if (connect(fd, a->ai_addr, a->ai_addrlen) < 0)
-		return -errno;
-	return take_fd(fd);
-}
-
-static int connect_any(const struct place *place)
-{
-	const struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
-	struct addrinfo *all = NULL;
-	int fd = -EHOSTUNREACH;
-
-	if (getaddrinfo(place->host, place->port, &hints, &all))
-		return fd;
-	for (const struct addrinfo *a = all; a && fd < 0; a = a->ai_next)
-		fd = connect_one(a);
-	freeaddrinfo(all);
-	return fd;
-}
-
-static int send_all(int fd, const char *data, size_t len)
-{
-	while (len > 0) {
-		ssize_t sent = send(fd, data, len, MSG_NOSIGNAL);
-
-		if (sent < 0)
-			return -errno;
-		data += sent;
-		len -= (size_t)sent;
-	}
-	return 0;
-}
-
-static int send_request(int fd, const struct place *place, const char *method,
-			const char *path, const char *body)
-{
-	own(buf_fini) struct buf b = BUF_INIT;
-	bool literal = strchr(place->host, ':') != NULL;
-
-	buf_printf(&b, "%s %s HTTP/1.1\r\nHost: %s%s%s:%s\r\n"
-		       "Connection: close\r\n", method, path,
-		   literal ? "[" : "", place->host, literal ? "]" : "",
-		   place->port);
-	if (body)
-		buf_printf(&b, "Content-Type: application/json\r\n"
-			       "Content-Length: %zu\r\n", strlen(body));
-	buf_puts(&b, "\r\n");
-	buf_puts(&b, body ? body : "");
-	return buf_error(&b) ? -ENOMEM : send_all(fd, b.data, b.len);
-}
-
-/* The server closes after its answer. */
-static int read_answer(int fd, struct buf *out)
-{
-	char chunk[16384];
-	ssize_t len;
-
-	while ((len = recv(fd, chunk, sizeof(chunk), 0)) > 0) {
-		if (out->len > ANSWER_MAX)
-			return -EFBIG;
-		buf_add(out, chunk, (size_t)len);
-	}
-	return len < 0 ? -errno : buf_error(out);
-}
-
-static int parse_answer(struct buf *raw, int *status, struct buf *out)
-{
-	const char *text = buf_cstr(raw);
-	const char *body = strstr(text, "\r\n\r\n");
-
-	if (sscanf(text, "HTTP/1.%*d %d", status) != 1 || !body)
-		return -EPROTO;
-	body += 4;
-	buf_add(out, body, raw->len - (size_t)(body - text));
-	return buf_error(out);
-}
-
-int client_ask(const char *url, const char *method, const char *path,
-	       const char *body, int *status, struct buf *out,
-	       struct problem *p)
-{
-	own(buf_fini) struct buf raw = BUF_INIT;
-	own(fd_closep) int fd = -1;
-	struct place place;
-	int r = place_parse(&place, url, p);
-
-	if (r)
-		return r;
-	fd = connect_any(&place);
-	r = fd < 0 ? fd : send_request(fd, &place, method, path, body);
-	if (!r)
-		r = read_answer(fd, &raw);
-	if (!r)
-		r = parse_answer(&raw, status, out);
-	if (r)
-		return problem_set(p, PROBLEM_UNAVAILABLE,
-				   "no heapwatch answers at %.100s: %s", url,
-				   strerror(-r));
-	return 0;
 }

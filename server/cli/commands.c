@@ -10,6 +10,9 @@
 static const struct command commands[] = {
 	{ "serve", command_serve,
 	  "Watch the processes of this machine and serve what is seen" },
+	{ "top", command_top, "Show what a running server sees, live" },
+	{ "doctor", command_doctor,
+	  "Tell what heapwatch can see here, what not, and how to mend it" },
 	{ "maintenance", command_maintenance,
 	  "Silence the states of services during planned work" },
 	{ "check-config", command_check_config,

@@ -17,6 +17,8 @@ struct command {
 int commands_run(int argc, char **argv);
 
 int command_serve(int argc, char **argv);
+int command_top(int argc, char **argv);
+int command_doctor(int argc, char **argv);
 int command_check_config(int argc, char **argv);
 int command_maintenance(int argc, char **argv);
 int command_version(int argc, char **argv);

@@ -76,11 +76,14 @@ static int options_parse(struct options *o, int argc, char **argv,
 static int ask(const struct options *o, const char *method, const char *path,
 	       const char *body)
 {
+	own(client_freep) struct client *c = NULL;
 	own(buf_fini) struct buf answer = BUF_INIT;
 	struct problem p = { 0 };
-	int status = 0;
-	int r = client_ask(client_url(o->url), method, path, body, &status,
-			   &answer, &p);
+	long status = 0;
+	int r = client_new(&c, o->url, &p);
+
+	if (!r)
+		r = client_call(c, method, path, body, &status, &answer, &p);
 
 	if (r)
 		return command_failed(r, &p);

@@ -10,9 +10,11 @@
 
 #include "collector/collector.h"
 #include "collector/priv.h"
+#include "common/clock.h"
 #include "common/version.h"
 #include "server/config.h"
 #include "server/http/http.h"
+#include "server/notify.h"
 #include "server/writer.h"
 
 #include "commands.h"
@@ -348,6 +350,12 @@ static struct collector_options collector_options_of(struct config *cfg,
 	};
 }
 
+struct collector_options serve_collector_options(struct config *c)
+{
+	return collector_options_of(c, *c->node ? c->node : "localhost",
+				    &(struct known){ 0 }, &(struct past){ 0 });
+}
+
 static void scan_done(void *arg, int result)
 {
 	(void)result;
@@ -367,9 +375,22 @@ static void report(struct census_board *board)
 	buf_fini(&b);
 }
 
-/* Until SIGTERM or SIGINT; SIGHUP reloads; tells what the first scan found on its way. */
+/* What both threads have done so far goes to the watchdog. */
+static void progress(struct notify *n, struct census_board *board,
+		     const struct writer *writer)
+{
+	own(census_unrefp) struct census *c = census_get(board);
+	const uint64_t done[NOTIFY_COUNTERS] = { c ? c->ticks : 0,
+						 writer_beats(writer) };
+
+	notify_progress(n, done, clock_monotonic_ns() / 1000000);
+}
+
+/* Until SIGTERM or SIGINT; SIGHUP reloads; tells what the first scan found on
+ * its way. */
 static void serve_until_signal(int signal_fd, int scan_fd,
 			       struct census_board *board,
+			       const struct writer *writer, struct notify *n,
 			       struct running *running)
 {
 	bool wants_report = running->config->report;
@@ -378,8 +399,9 @@ static void serve_until_signal(int signal_fd, int scan_fd,
 	struct signalfd_siginfo info;
 
 	for (;;) {
-		if (poll(fds, ARRAY_SIZE(fds), -1) < 0)
+		if (poll(fds, ARRAY_SIZE(fds), notify_wait_ms(n)) < 0)
 			continue;
+		progress(n, board, writer);
 		if (fds[0].revents &&
 		    read(signal_fd, &info, sizeof(info)) == sizeof(info)) {
 			if (info.ssi_signo == SIGHUP) {
@@ -387,10 +409,12 @@ static void serve_until_signal(int signal_fd, int scan_fd,
 				continue;
 			}
 			log_info("stopping signal=%u", info.ssi_signo);
+			notify_send(n, "STOPPING=1");
 			return;
 		}
 		if (fds[1].revents) {
 			fds[1].fd = -1;
+			notify_send(n, "READY=1");
 			if (wants_report)
 				report(board);
 		}
@@ -422,6 +446,7 @@ static int serve(struct config *cfg, int argc, char **argv, int signal_fd,
 	own(http_stopp) struct http *http = NULL;
 	own(writer_stopp) struct writer *writer = NULL;
 	own(collector_stopp) struct collector *collector = NULL;
+	own(notify_close) struct notify notify = { .fd = -1 };
 	struct collector_options collect;
 	struct http_options door;
 	int r;
@@ -450,7 +475,8 @@ static int serve(struct config *cfg, int argc, char **argv, int signal_fd,
 						     .done = scan_done,
 						     .arg = &scan_fd })))
 		return r;
-	serve_until_signal(signal_fd, scan_fd, board,
+	notify_open(&notify, cfg->tick_ms);
+	serve_until_signal(signal_fd, scan_fd, board, writer, &notify,
 			   &(struct running){ cfg, argc, argv, store, http,
 					      book });
 	return 0;

@@ -18,6 +18,10 @@ int config_make(struct config *c, int argc, char **argv, bool again,
  * without memory. */
 struct watch_settings *settings_take(struct config *c);
 
+/* What "serve" would tell a collector that knows no earlier run; takes its
+ * settings out of the configuration: NULL without memory. */
+struct collector_options serve_collector_options(struct config *c);
+
 /* What a reload acts on; all borrowed. */
 struct running {
 	struct config *config; /* in effect */
