@@ -79,9 +79,13 @@ static int page_limit(struct store *s, int64_t *out)
 	int r = db_int(s->db, "PRAGMA page_count", &pages);
 
 	disk = disk_pages(s, pages);
-	if (r == 0)
-		*out = cap < disk ? cap : disk;
-	return r;
+	if (r)
+		return r;
+	*out = cap < disk ? cap : disk;
+	pthread_mutex_lock(&s->lock);
+	s->stats.short_of_disk = disk <= pages && disk < cap;
+	pthread_mutex_unlock(&s->lock);
+	return 0;
 }
 
 static int live_pages(struct store *s, int64_t *out)
@@ -297,6 +301,9 @@ static int by_age(struct store *s)
 /* ---- by bytes ---- */
 
 #define SHORTEN_PAGES 2048 /* of one flush: 8 MB */
+#define EVENT_BYTES   160
+#define GAP_BYTES     56
+#define NOTES_SHARE   4 /* notes may take so much of the pages: a fourth */
 
 /* The file gives back what it has beyond the limit, in slices. */
 static int shorten(struct store *s, int64_t limit)
@@ -316,6 +323,60 @@ static int shorten(struct store *s, int64_t limit)
 	return r;
 }
 
+/* Events and reasons of gaps, in pages; by what one takes on average. */
+static int note_pages(struct store *s, int64_t *out)
+{
+	int64_t events = 0, gaps = 0;
+	int r = db_int(s->db, "SELECT max(id) - min(id) + 1 FROM events",
+		       &events);
+
+	if (r == 0)
+		r = db_int(s->db, "SELECT count(*) FROM gaps", &gaps);
+	*out = (events * EVENT_BYTES + gaps * GAP_BYTES) / PAGE_BYTES;
+	return r;
+}
+
+/* The oldest of them go, so many that the WAL stays short. */
+static int drop_notes(struct store *s, int *dropped)
+{
+	int r = db_exec(s->db,
+			"DELETE FROM events WHERE id <"
+			" (SELECT min(id) + 4096 FROM events)");
+
+	*dropped = sqlite3_changes(s->db);
+	if (r == 0)
+		r = db_exec(s->db,
+			    "DELETE FROM gaps WHERE (entity, column, from_ms)"
+			    " IN (SELECT entity, column, from_ms FROM gaps"
+			    " WHERE to_ms IS NOT NULL"
+			    " ORDER BY from_ms LIMIT 1024)");
+	if (r == 0)
+		*dropped += sqlite3_changes(s->db);
+	pthread_mutex_lock(&s->lock);
+	s->stats.dropped_rows += (uint64_t)*dropped;
+	pthread_mutex_unlock(&s->lock);
+	return r;
+}
+
+/* Something old goes: points, unless notes take more than their share.
+ * -ENOENT: there is nothing more. */
+static int drop_some(struct store *s, int64_t limit)
+{
+	size_t count = s->history->chain_count / 64 + 1;
+	int64_t notes = 0;
+	int dropped = 0;
+	int r = note_pages(s, &notes);
+
+	if (r == 0 && (notes > limit / NOTES_SHARE ||
+		       s->history->chain_count == 0))
+		r = drop_notes(s, &dropped);
+	if (r || dropped)
+		return r;
+	if (s->history->chain_count == 0)
+		return -ENOENT;
+	return drop_oldest(s, count < SLICE ? count : SLICE);
+}
+
 static int by_bytes(struct store *s)
 {
 	int64_t limit = 0, live = 0;
@@ -324,14 +385,14 @@ static int by_bytes(struct store *s)
 	if (r)
 		return r;
 	while ((r = live_pages(s, &live)) == 0 &&
-	       live + pages_wanted(s) > limit && s->history->chain_count > 0) {
-		size_t count = s->history->chain_count / 64 + 1;
-
-		r = drop_oldest(s, count < SLICE ? count : SLICE);
+	       live + pages_wanted(s) > limit) {
+		r = drop_some(s, limit);
+		if (r == -ENOENT)
+			break;
 		if (r)
 			return r;
 	}
-	return r ? r : shorten(s, cap_pages(s));
+	return r && r != -ENOENT ? r : shorten(s, cap_pages(s));
 }
 
 int retention_run(struct store *s)
@@ -383,14 +444,23 @@ void retention_prepare(struct store *s)
 	db_exec(s->db, sql);
 }
 
-int retention_make_room(struct store *s)
+void retention_give_ballast(const struct store *s)
 {
 	char path[PATH_MAX];
-	size_t count = s->history->chain_count;
-	int r;
 
 	ballast_path(s, path);
 	unlink(path);
+}
+
+int retention_make_room(struct store *s)
+{
+	size_t count = s->history->chain_count;
+	int r;
+
+	pthread_mutex_lock(&s->lock);
+	s->stats.short_of_disk = true;
+	pthread_mutex_unlock(&s->lock);
+	retention_give_ballast(s);
 	db_exec(s->db, "PRAGMA wal_checkpoint(TRUNCATE)");
 	if (count == 0)
 		return 0;
