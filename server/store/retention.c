@@ -54,9 +54,9 @@ static int64_t cap_pages(const struct store *s)
 /*
  * Pages it may have by what is free on the disk. It never takes the room
  * that the WAL, its checkpoint and the ballast need: with the disk quite full
- * SQLite could not even delete.
+ * SQLite could not even delete. scarce: there is no room to grow.
  */
-static int64_t disk_pages(const struct store *s, int64_t pages)
+static int64_t disk_pages(const struct store *s, int64_t pages, bool *scarce)
 {
 	int64_t waiting = pages * PAGE_BYTES - size_of(s, "");
 	int64_t need = wal_bytes(s) - size_of(s, "-wal") - size_of(s, "-shm") +
@@ -70,20 +70,22 @@ static int64_t disk_pages(const struct store *s, int64_t pages)
 	spare = (int64_t)(fs.f_bavail * fs.f_frsize) - need;
 	if (spare > 0)
 		return pages + spare / PAGE_BYTES;
+	*scarce = true;
 	return pages > PAGES_MIN ? pages : PAGES_MIN;
 }
 
 static int page_limit(struct store *s, int64_t *out)
 {
 	int64_t pages = 0, cap = cap_pages(s), disk;
+	bool scarce = false;
 	int r = db_int(s->db, "PRAGMA page_count", &pages);
 
-	disk = disk_pages(s, pages);
+	disk = disk_pages(s, pages, &scarce);
 	if (r)
 		return r;
 	*out = cap < disk ? cap : disk;
 	pthread_mutex_lock(&s->lock);
-	s->stats.short_of_disk = disk <= pages && disk < cap;
+	s->stats.short_of_disk = scarce && disk < cap;
 	pthread_mutex_unlock(&s->lock);
 	return 0;
 }
@@ -452,6 +454,19 @@ void retention_give_ballast(const struct store *s)
 	unlink(path);
 }
 
+/* Pages of the file that the next flush can have without a new one. */
+static bool has_spare_pages(struct store *s)
+{
+	int64_t spare = 0;
+
+	return db_int(s->db, "PRAGMA freelist_count", &spare) == 0 &&
+	       spare >= pages_wanted(s);
+}
+
+/*
+ * The WAL begins anew, but keeps its room: what is given back to a full disk
+ * another program takes, and in the end it would have all of our history.
+ */
 int retention_make_room(struct store *s)
 {
 	size_t count = s->history->chain_count;
@@ -461,14 +476,14 @@ int retention_make_room(struct store *s)
 	s->stats.short_of_disk = true;
 	pthread_mutex_unlock(&s->lock);
 	retention_give_ballast(s);
-	db_exec(s->db, "PRAGMA wal_checkpoint(TRUNCATE)");
-	if (count == 0)
+	db_exec(s->db, "PRAGMA wal_checkpoint(RESTART)");
+	if (count == 0 || has_spare_pages(s))
 		return 0;
 	count = count / 16 + 1;
 	r = drop_oldest(s, count < SLICE ? count : SLICE);
 	if (r == 0)
 		log_warn("no room on disk: the oldest rows are dropped path=%s",
 			 s->path);
-	db_exec(s->db, "PRAGMA wal_checkpoint(TRUNCATE)");
+	db_exec(s->db, "PRAGMA wal_checkpoint(RESTART)");
 	return r;
 }

@@ -46,10 +46,10 @@ def store(server):
 
 
 def points(server, metric="memory_total_bytes"):
-    """Times (ms) of all stored points of the last hour."""
+    """Times (ms) of all stored points of the last eight minutes."""
     now = int(time.time() * 1000)
     answer = server.query(metric, {"step": "1s"},
-                          range={"from": now - 3600000, "to": now + 1000})
+                          range={"from": now - 480000, "to": now + 1000})
     return [t for table in answer for v, t in table["datapoints"] if v is not None]
 
 
@@ -68,9 +68,10 @@ class FullDisk(unittest.TestCase):
                     fill(folder)  # what it frees is taken at once
                     return store(server)["short_of_disk"]
                 until(told, 20, lambda: store(server))
-                until(lambda: (fill(folder), store(server)["last_error"])[1], 30,
-                      lambda: store(server), every=0.2)
-                self.assertIn("No space left", store(server)["last_error"])
+                for _ in range(10):
+                    time.sleep(0.5)
+                    fill(folder)
+                    self.assertTrue(store(server)["short_of_disk"], store(server))
                 # Answers go on, with what is not written too.
                 for path in ("/", "/metrics", "/api/v1/targets"):
                     self.assertEqual(server.get(path)[0], 200)
@@ -79,15 +80,16 @@ class FullDisk(unittest.TestCase):
 
                 os.unlink(folder / "greedy")
                 begin = time.monotonic()
-                until(lambda: not store(server)["last_error"], 12, lambda: store(server))
+                until(lambda: not store(server)["last_error"]
+                      and not store(server)["short_of_disk"], 12, lambda: store(server))
                 self.assertLess(time.monotonic() - begin, 10)
-                until(lambda: not store(server)["short_of_disk"], 10, lambda: store(server))
                 self.oldest_went_first(points(server), first)
                 self.assertEqual(store(server)["lost_samples"], 0)
 
     def oldest_went_first(self, times, first):
         """No hole: what is missing, if anything, is missing at the begin."""
         self.assertGreaterEqual(times[0], first)
+        self.assertGreater(len(times), 8)
         for a, b in zip(times, times[1:]):
             self.assertLess(b - a, 3500, times)
 
