@@ -212,7 +212,7 @@ int priv_open_in_root(pid_t pid, const char *path)
 {
 	struct open_how how = {
 		/* a FIFO that a container lays must not hold us */
-		.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK,
+		.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW,
 		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
 	};
 	own(fd_closep) int root_fd = priv_open_proc_dir(pid, "root");

@@ -60,6 +60,7 @@ int priv_open_proc_dir(pid_t pid, const char *name);
 /*
  * A file as the process itself would see it: the path is resolved inside its
  * root (openat2 RESOLVE_IN_ROOT), so no link of a container leads outside.
+ * The last part of it is not followed if it is a link: -ELOOP.
  */
 int priv_open_in_root(pid_t pid, const char *path);
 

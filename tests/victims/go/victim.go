@@ -8,6 +8,7 @@
 //	churn N       from now on allocate and drop N MB a second; 0: stop
 //	gc            runtime.GC()
 //	goroutines N  start N goroutines that sleep
+//	exec P ARGS   become another program
 //	exit
 //
 // After "hold" nothing allocates: the answer is put together in memory that
@@ -23,6 +24,7 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -204,6 +206,8 @@ func command(line string) {
 		for i := 0; i < number; i++ {
 			go time.Sleep(time.Hour)
 		}
+	case "exec":
+		syscall.Exec(words[1], words[1:], os.Environ())
 	case "exit":
 		os.Exit(0)
 	default:
