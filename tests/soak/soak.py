@@ -90,7 +90,7 @@ class Load:
 
 
 def come_and_go(load, folder, chance, number=[0]):
-    """A victim that lives for some seconds; every tenth is another file."""
+    """A victim that lives for a while; every tenth is another file."""
     path = folder / f"soak-{number[0] // 10 % 3}"
     if number[0] % 10 == 0:
         path.unlink(missing_ok=True)
@@ -99,7 +99,7 @@ def come_and_go(load, folder, chance, number=[0]):
     with Victim([path]) as victim:
         victim.ask("grow 8")
         victim.tell("churn 20")
-        load.over.wait(chance.uniform(0.3, 6))
+        load.over.wait(chance.choice((0.3, 3, 10, 30)) * chance.uniform(0.5, 1.5))
 
 
 def ask(server, chance):
@@ -152,6 +152,7 @@ def judge(notes, status, load):
         print(f"  {name:12} {value}")
         if value:
             bad.append(name)
+    print(f"  store        {store['entities']} entities, {store['series']} series")
     print(f"  late ticks   {collector['late_ticks']} of {collector['ticks']}")
     print(f"  load         {load.done}, errors {len(load.errors)}")
     for error in load.errors[:5]:
