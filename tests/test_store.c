@@ -494,6 +494,150 @@ START_TEST(plant_labels_join_at_the_answer)
 }
 END_TEST
 
+/* One rule: everything has this site. */
+static struct plant *plant_of(const char *site)
+{
+	struct plant *plant = calloc(1, sizeof(*plant));
+
+	plant->rules = calloc(1, sizeof(plant->rules[0]));
+	plant->count = 1;
+	ck_ok(labels_set(&plant->rules[0].labels, "site", site));
+	return plant;
+}
+
+/* The site of the only series in (to - 1 s, to], "" when it has none. */
+static const char *site_at(struct store *s, int64_t to_ms)
+{
+	static char site[32];
+	own(view_closep) struct view *v = NULL;
+	struct series *series = NULL;
+	const char *value;
+	size_t count = 0;
+
+	ck_ok(view_open(&v, s));
+	ck_ok(view_select(v, METRIC_COUNT, NULL, 0, to_ms - 1000, to_ms,
+			  &series, &count));
+	ck_assert_uint_eq(count, 1);
+	value = labels_get(&series[0].labels, "site");
+	snprintf(site, sizeof(site), "%s", value ? value : "");
+	series_free(series, count);
+	return site;
+}
+
+static int64_t clock_ms; /* the wall clock */
+
+static struct now test_clock(void)
+{
+	return at(clock_ms);
+}
+
+START_TEST(plant_labels_are_dated_and_survive)
+{
+	struct store *s = fixture_fresh(fixture_options());
+
+	clock_set_source(test_clock);
+	clock_ms = T0;
+	store_set_plant(s, plant_of("north"));
+	put(s, T0 + 1000, COL_HEAP_USED_BYTES, 1);
+	clock_ms = T0 + 50000;
+	store_set_plant(s, plant_of("south"));
+	store_set_plant(s, plant_of("south"));
+	put(s, T0 + 90000, COL_HEAP_USED_BYTES, 1);
+	for (int i = 0; i < 2; i++) {
+		ck_assert_str_eq(site_at(s, T0 + 1000), "north");
+		ck_assert_str_eq(site_at(s, T0 + 49999), "north");
+		ck_assert_str_eq(site_at(s, T0 + 50000), "south");
+		store_close(s);
+		s = fixture_open(fixture_options());
+	}
+	/* No rules are rules too. */
+	clock_ms = T0 + 95000;
+	store_set_plant(s, calloc(1, sizeof(struct plant)));
+	ck_assert_str_eq(site_at(s, T0 + 90000), "south");
+	ck_assert_str_eq(site_at(s, T0 + 96000), "");
+	store_close(s);
+	clock_set_source(NULL);
+}
+END_TEST
+
+START_TEST(plant_labels_follow_a_clock_that_steps_back)
+{
+	struct store *s = fixture_fresh(fixture_options());
+
+	clock_set_source(test_clock);
+	clock_ms = T0;
+	store_set_plant(s, plant_of("north"));
+	put(s, T0 + 1000, COL_HEAP_USED_BYTES, 1);
+	clock_ms = T0 + 50000;
+	store_set_plant(s, plant_of("south"));
+	put(s, T0 + 51000, COL_HEAP_USED_BYTES, 1);
+	put(s, T0 + 20000, COL_HEAP_USED_BYTES, 1);
+	ck_assert_str_eq(site_at(s, T0 + 20000), "south");
+	ck_assert_str_eq(site_at(s, T0 + 19000), "north");
+	store_close(s);
+	clock_set_source(NULL);
+}
+END_TEST
+
+START_TEST(plant_labels_wait_for_a_right_clock)
+{
+	struct store_options o = fixture_options();
+	struct store *s;
+
+	o.clock_floor_ms = T0;
+	s = fixture_fresh(o);
+	clock_set_source(test_clock);
+	clock_ms = T0 + 1000;
+	store_set_plant(s, plant_of("north"));
+	put(s, T0 + 1000, COL_HEAP_USED_BYTES, 1);
+	clock_ms = 1000; /* 1970 */
+	store_set_plant(s, plant_of("south"));
+	ck_assert_str_eq(site_at(s, T0 + 5000), "north");
+	put(s, T0 + 60000, COL_HEAP_USED_BYTES, 1);
+	ck_assert_str_eq(site_at(s, T0 + 5000), "north");
+	ck_assert_str_eq(site_at(s, T0 + 60000), "south");
+	store_close(s);
+	clock_set_source(NULL);
+}
+END_TEST
+
+START_TEST(facts_of_a_batch_are_written_at_once)
+{
+	struct store *s = fixture_fresh(fixture_options());
+	struct batch *b = tick_of(at(T0 + 1000));
+	own(freep) char *value = NULL;
+
+	batch_add_fact(b, "maintenance", "old");
+	batch_add_fact(b, "maintenance", "new");
+	ck_ok(store_append(s, b));
+	ck_ok(store_meta_get(s, "maintenance", &value));
+	ck_assert_str_eq(value, "new");
+	store_close(s);
+}
+END_TEST
+
+START_TEST(retention_changes_while_it_runs)
+{
+	struct store *s = fixture_fresh(fixture_options());
+	struct points p;
+
+	for (int i = 1; i <= 200; i++)
+		put(s, T0 + i * 10000, COL_HEAP_USED_BYTES, i);
+	ck_ok(store_flush(s));
+	scan(s, &p, METRIC_HEAP_USED_BYTES, 0, INT64_MAX, 10000);
+	ck_assert_uint_eq(p.count, 200);
+	store_set_retention(s, 600000, 0);
+	for (int i = 201; i <= 280; i++)
+		put(s, T0 + i * 10000, COL_HEAP_USED_BYTES, i);
+	ck_ok(store_flush(s));
+	scan(s, &p, METRIC_HEAP_USED_BYTES, 0, T0 + 1000000, 10000);
+	ck_assert_uint_eq(p.count, 0);
+	scan(s, &p, METRIC_HEAP_USED_BYTES, T0 + 2300000, INT64_MAX, 10000);
+	ck_assert_uint_eq(p.count, 50);
+	store_close(s);
+}
+END_TEST
+
 START_TEST(metrics_that_have_a_series_are_told)
 {
 	struct store *s = fixture_fresh(fixture_options());
@@ -1098,6 +1242,10 @@ TEST_MAIN("store", memory_has_every_sample,
 	  a_closed_series_has_no_last, a_gap_has_a_reason_and_no_last,
 	  gaps_and_attributes_are_dated, events_come_back_oldest_first,
 	  select_matches_and_sorts, plant_labels_join_at_the_answer,
+	  plant_labels_are_dated_and_survive,
+	  plant_labels_follow_a_clock_that_steps_back,
+	  plant_labels_wait_for_a_right_clock,
+	  facts_of_a_batch_are_written_at_once, retention_changes_while_it_runs,
 	  metrics_that_have_a_series_are_told, too_many_views_are_busy,
 	  meta_outlives_a_run, a_scan_ends_when_the_caller_says_so,
 	  every_second_can_be_stored, rows_are_there_by_the_flush_interval,

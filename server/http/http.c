@@ -268,6 +268,23 @@ static enum MHD_Result too_large(struct http *h, struct MHD_Connection *c)
 	return send_problem(h, c, &p);
 }
 
+struct arg_list {
+	struct arg items[ARGS_MAX];
+	size_t count;
+};
+
+static enum MHD_Result add_arg(void *arg, enum MHD_ValueKind kind,
+			       const char *key, const char *value)
+{
+	struct arg_list *l = arg;
+
+	(void)kind;
+	if (l->count == ARGS_MAX)
+		return MHD_NO;
+	l->items[l->count++] = (struct arg){ key, value ? value : "" };
+	return MHD_YES;
+}
+
 static enum MHD_Result answer(struct http *h, struct MHD_Connection *c,
 			      const char *method, const char *url,
 			      struct exchange *e)
@@ -275,12 +292,14 @@ static enum MHD_Result answer(struct http *h, struct MHD_Connection *c,
 	const char *accept = header(c, "Accept");
 	struct reply a = { 0 };
 	struct problem p = { 0 };
+	struct arg_list args = { .count = 0 };
 	char path[PATH_MAX_LEN];
 	struct request q = {
 		.site = &h->site,
 		.method = method,
 		.path = path,
 		.accept = accept ? accept : "",
+		.args = args.items,
 		.body = e->body.data,
 		.body_len = e->body.len,
 	};
@@ -296,6 +315,15 @@ static enum MHD_Result answer(struct http *h, struct MHD_Connection *c,
 			    "the path is longer than %d bytes", PATH_MAX_LEN);
 		return send_problem(h, c, &p);
 	}
+	if (MHD_get_connection_values(c, MHD_GET_ARGUMENT_KIND, NULL, NULL) >
+	    ARGS_MAX) {
+		problem_set(&p, PROBLEM_BAD_REQUEST,
+			    "the query string has more than %d parameters",
+			    ARGS_MAX);
+		return send_problem(h, c, &p);
+	}
+	MHD_get_connection_values(c, MHD_GET_ARGUMENT_KIND, add_arg, &args);
+	q.arg_count = args.count;
 	routes_answer(&q, &a);
 	atomic_fetch_add(&h->site.requests, 1);
 	if (a.status >= 400)
@@ -427,6 +455,7 @@ int http_start(struct http **out, const struct http_options *o,
 	if (!h)
 		return -ENOMEM;
 	h->site = (struct site){ .options = *o,
+				 .lock = PTHREAD_MUTEX_INITIALIZER,
 				 .store = store,
 				 .board = board,
 				 .queue = queue,
@@ -449,6 +478,13 @@ int http_start(struct http **out, const struct http_options *o,
 		*url_out = take(url);
 	*out = take(h);
 	return 0;
+}
+
+void http_tell_reload(struct http *h, const struct reload_status *r)
+{
+	pthread_mutex_lock(&h->site.lock);
+	h->site.reload = *r;
+	pthread_mutex_unlock(&h->site.lock);
 }
 
 void http_stop(struct http *h)

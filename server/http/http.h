@@ -20,9 +20,15 @@ struct http_options {
 	int64_t body_max;        /* bytes of a request */
 	struct query_limits limits;
 	const char *node;
-	const struct plant *plant; /* borrowed; the store's; NULL: none */
-	const struct threshold *thresholds; /* borrowed */
-	size_t threshold_count;
+	struct order_book *book; /* borrowed; NULL: nothing can be asked of
+				    the collector */
+};
+
+/* How the last reload of the configuration went. */
+struct reload_status {
+	int64_t wall_ms; /* 0: there was none */
+	bool ok;
+	char text[400];  /* the problem; or keys that want a restart */
 };
 
 struct http;
@@ -37,5 +43,8 @@ int listen_check(const char *listen, struct problem *p);
 int http_start(struct http **out, const struct http_options *o,
 	       struct store *store, struct census_board *board,
 	       struct queue *queue, char **url_out, struct problem *p);
+/* Told by /api/v1/status from now on. Any thread. */
+void http_tell_reload(struct http *h, const struct reload_status *r);
+
 void http_stop(struct http *h);
 OWN_DEFINE(struct http *, http_stop)

@@ -6,6 +6,7 @@
  * its whole body and fills a reply, or a problem and returns -errno. A new
  * endpoint is one function and one line in the table of routes.c.
  */
+#include <pthread.h>
 #include <stdatomic.h>
 
 #include "common/buf.h"
@@ -21,15 +22,27 @@ struct site {
 	struct queue *queue;
 	int64_t started_ns; /* CLOCK_MONOTONIC */
 
+	pthread_mutex_t lock;
+	struct reload_status reload; /* under lock */
+
 	/* counted by any thread: */
 	atomic_ulong requests, refused; /* answered with 4xx or 5xx */
 };
+
+/* One of the query string, decoded; borrowed. */
+struct arg {
+	const char *name, *value;
+};
+
+#define ARGS_MAX 64 /* of one request; more are refused */
 
 struct request {
 	struct site *site;
 	const char *method;
 	const char *path;   /* without query and duplicate slashes */
 	const char *accept; /* the header, or "" */
+	const struct arg *args;
+	size_t arg_count;
 	const char *body;   /* body_len bytes, not NUL-terminated */
 	size_t body_len;
 };
@@ -62,6 +75,9 @@ void routes_answer(const struct request *q, struct reply *a);
 /* {"message": ..., "error": {"code": ..., "message": ...}} */
 void reply_problem(struct reply *a, const struct problem *p);
 
+/* The first argument of that name, or NULL. */
+const char *request_arg(const struct request *q, const char *name);
+
 /* "//query/" -> "/query"; out has room for len bytes. -ENAMETOOLONG. */
 int path_clean(char *out, size_t len, const char *path);
 
@@ -83,6 +99,13 @@ int handle_tag_values(const struct request *q, struct reply *a,
 int handle_targets(const struct request *q, struct reply *a,
 		   struct problem *p);
 int handle_status(const struct request *q, struct reply *a, struct problem *p);
+int handle_events(const struct request *q, struct reply *a, struct problem *p);
+int handle_maintenance(const struct request *q, struct reply *a,
+		       struct problem *p);
+int handle_maintenance_start(const struct request *q, struct reply *a,
+			     struct problem *p);
+int handle_maintenance_end(const struct request *q, struct reply *a,
+			   struct problem *p);
 int handle_healthy(const struct request *q, struct reply *a,
 		   struct problem *p);
 int handle_ready(const struct request *q, struct reply *a, struct problem *p);

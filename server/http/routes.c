@@ -25,18 +25,46 @@ static const struct route routes[] = {
 	  "metrics" },
 	{ "GET", "/api/v1/status", handle_status,
 	  "Heapwatch itself: version, store, queue, probes, missing rights" },
+	{ "GET", "/api/v1/events", handle_events,
+	  "What happened: from, to, kind, and labels to match" },
+	{ "GET", "/api/v1/maintenance", handle_maintenance,
+	  "Planned maintenance under way" },
+	{ "POST", "/api/v1/maintenance", handle_maintenance_start,
+	  "Silence the states of services: {service, for, reason}" },
+	{ "DELETE", "/api/v1/maintenance", handle_maintenance_end,
+	  "End it early: ?service=" },
 	{ "GET", "/-/healthy", handle_healthy, "200 while the server answers" },
 	{ "GET", "/-/ready", handle_ready,
 	  "200 once the first round over all processes is done" },
 };
 
-/* Allow of each path, by its methods: GET, POST, both. */
+/* Allow of each path, by its methods: GET, POST, DELETE. */
 static const char *const allowed[] = {
 	NULL,
 	"GET, HEAD, OPTIONS",
 	"POST, OPTIONS",
 	"GET, HEAD, POST, OPTIONS",
+	"DELETE, OPTIONS",
+	"GET, HEAD, DELETE, OPTIONS",
+	"POST, DELETE, OPTIONS",
+	"GET, HEAD, POST, DELETE, OPTIONS",
 };
+
+static int method_bit(const char *method)
+{
+	return strcmp(method, "GET") == 0  ? 1 :
+	       strcmp(method, "POST") == 0 ? 2 :
+					     4;
+}
+
+const char *request_arg(const struct request *q, const char *name)
+{
+	for (size_t i = 0; i < q->arg_count; i++) {
+		if (strcmp(q->args[i].name, name) == 0)
+			return q->args[i].value;
+	}
+	return NULL;
+}
 
 const struct route *routes_all(size_t *count)
 {
@@ -72,7 +100,7 @@ static const struct route *route_find(const char *method, const char *path,
 	for (size_t i = 0; i < ARRAY_SIZE(routes); i++) {
 		if (strcmp(routes[i].path, path))
 			continue;
-		methods |= strcmp(routes[i].method, "GET") == 0 ? 1 : 2;
+		methods |= method_bit(routes[i].method);
 		if (strcmp(routes[i].method, head ? "GET" : method) == 0)
 			found = &routes[i];
 	}

@@ -16,6 +16,7 @@ struct attempt {
 	struct column_ids columns;
 	int64_t next_row;
 	uint64_t rows, bytes;
+	uint64_t facts; /* those of this sequence and before are written */
 };
 
 /* Ticks of one epoch from i on that make one row. */
@@ -145,6 +146,35 @@ static int record_epochs(sqlite3 *db, struct history *h)
 	return r;
 }
 
+/* They may come from any thread meanwhile, so the lock is held. */
+static int write_facts(struct store *s, struct attempt *a)
+{
+	int r = 0;
+
+	pthread_mutex_lock(&s->lock);
+	for (size_t i = 0; i < s->fact_count && r == 0; i++)
+		r = store_meta_set(s, s->facts[i].key, s->facts[i].value);
+	a->facts = s->fact_sequence;
+	pthread_mutex_unlock(&s->lock);
+	return r;
+}
+
+/* Under lock. */
+static void forget_facts(struct store *s, uint64_t written)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < s->fact_count; i++) {
+		if (s->facts[i].sequence > written) {
+			s->facts[kept++] = s->facts[i];
+			continue;
+		}
+		free(s->facts[i].key);
+		free(s->facts[i].value);
+	}
+	s->fact_count = kept;
+}
+
 static int write_all(struct store *s, struct attempt *a)
 {
 	int r;
@@ -153,7 +183,8 @@ static int write_all(struct store *s, struct attempt *a)
 	    (r = persist_series(s->db, &s->registry, &a->columns)) ||
 	    (r = persist_gaps(s->db, s->gaps, s->gap_count, &a->columns)) ||
 	    (r = persist_events(s->db, s->events, s->event_count)) ||
-	    (r = write_rows(s, a)) || (r = record_chains(s->db, a->next)) ||
+	    (r = write_facts(s, a)) || (r = write_rows(s, a)) ||
+	    (r = record_chains(s->db, a->next)) ||
 	    (r = record_epochs(s->db, a->next)))
 		return r;
 	return db_exec(s->db, "COMMIT");
@@ -183,6 +214,7 @@ static void publish(struct store *s, struct attempt *a)
 	s->pending_count = s->pending_samples = 0;
 	s->event_count = s->gap_count = 0;
 	persist_clean(&s->registry);
+	forget_facts(s, a->facts);
 	s->stats.rows += a->rows;
 	s->stats.row_bytes += a->bytes;
 	pthread_mutex_unlock(&s->lock);
@@ -212,9 +244,14 @@ static int attempt(struct store *s)
 	return r;
 }
 
-static bool anything(const struct store *s)
+static bool anything(struct store *s)
 {
-	return s->pending_count > 0 || s->other_since_ns != 0;
+	bool facts;
+
+	pthread_mutex_lock(&s->lock);
+	facts = s->fact_count > 0;
+	pthread_mutex_unlock(&s->lock);
+	return facts || s->pending_count > 0 || s->other_since_ns != 0;
 }
 
 /* Space may come back any time, however rarely is flushed. */

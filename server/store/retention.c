@@ -420,6 +420,8 @@ static void make_ballast(struct store *s)
 	struct statvfs fs;
 
 	ballast_path(s, path);
+	if (size_of(s, "-ballast") > s->ballast)
+		unlink(path); /* the bound of the files is lower now */
 	if (size_of(s, "-ballast") >= s->ballast || statvfs(path, &fs) == 0)
 		return;
 	if (statvfs(s->path, &fs) < 0 ||

@@ -52,15 +52,9 @@ static int lock_file(struct store *s, struct problem *p)
 	return -EINVAL;
 }
 
-static void set_options(struct store *s, const struct store_options *o)
+/* What follows from the bound of all files. */
+static void bound_files(struct store *s)
 {
-	s->options = *o;
-	s->options.path = NULL;
-	if (s->options.resolution_ms < RESOLUTION_MIN_MS)
-		s->options.resolution_ms = RESOLUTION_MIN_MS;
-	/* The step at hand is told from memory. */
-	if (s->options.memory_ms < 2 * s->options.resolution_ms)
-		s->options.memory_ms = 2 * s->options.resolution_ms;
 	if (s->options.retention_bytes > 0 &&
 	    s->options.retention_bytes < BYTES_MIN)
 		s->options.retention_bytes = BYTES_MIN;
@@ -97,6 +91,28 @@ static int raise_ids(struct store *s)
 	return r;
 }
 
+static void set_options(struct store *s, const struct store_options *o)
+{
+	s->options = *o;
+	s->options.path = NULL;
+	if (s->options.resolution_ms < RESOLUTION_MIN_MS)
+		s->options.resolution_ms = RESOLUTION_MIN_MS;
+	/* The step at hand is told from memory. */
+	if (s->options.memory_ms < 2 * s->options.resolution_ms)
+		s->options.memory_ms = 2 * s->options.resolution_ms;
+	bound_files(s);
+}
+
+static int load_plants(struct store *s)
+{
+	own(freep) char *text = NULL;
+	int r = store_meta_get(s, "plant", &text);
+
+	if (r)
+		return r == -ENOENT ? 0 : r;
+	return plants_read(&s->plants, text);
+}
+
 static int load(struct store *s)
 {
 	const struct history *h;
@@ -106,6 +122,9 @@ static int load(struct store *s)
 	if ((r = persist_load(s->db, &s->registry, &s->columns)) ||
 	    (r = head_load(s->db, &s->history, &s->next_row)) ||
 	    (r = db_int(s->db, "SELECT max(id) FROM events", &last)))
+		return r;
+	r = load_plants(s);
+	if (r)
 		return r;
 	s->next_event = last + 1;
 	r = raise_ids(s);
@@ -149,7 +168,13 @@ static void store_free(struct store *s)
 	registry_fini(&s->registry);
 	memory_fini(&s->memory);
 	history_unref(s->history);
-	shared_plant_unref(s->plant);
+	for (size_t i = 0; i < s->fact_count; i++) {
+		free(s->facts[i].key);
+		free(s->facts[i].value);
+	}
+	free(s->facts);
+	plants_unref(s->plants);
+	plant_free(s->plant_waiting);
 	pthread_mutex_destroy(&s->lock);
 	pthread_cond_destroy(&s->reader_free);
 	fd_closep(&s->lock_fd);
@@ -179,6 +204,7 @@ static int unload(struct store *s)
 	sqlite3_close(take(s->db));
 	registry_fini(&s->registry);
 	history_unref(take(s->history));
+	plants_unref(take(s->plants));
 	s->columns = (struct column_ids){0};
 	s->epoch = 0;
 	s->wall_ms = INT64_MIN;
@@ -650,6 +676,82 @@ static int take_event(struct store *s, const struct batch *b,
 	return 0;
 }
 
+/* ---- facts and plants: all under lock ---- */
+
+/* */
+static int set_fact(struct store *s, const char *key, const char *value)
+{
+	char *copy = strdup(value), *name = NULL;
+	struct fact *f = NULL;
+
+	for (size_t i = 0; i < s->fact_count; i++) {
+		if (strcmp(s->facts[i].key, key) == 0)
+			f = &s->facts[i];
+	}
+	if (!f && copy && (name = strdup(key)) &&
+	    store_room(&s->facts, s->fact_count, &s->fact_cap,
+		       sizeof(s->facts[0])) == 0) {
+		f = &s->facts[s->fact_count++];
+		*f = (struct fact){ .key = take(name) };
+	}
+	free(name);
+	if (!f || !copy) {
+		free(copy);
+		return -ENOMEM;
+	}
+	free(f->value);
+	f->value = copy;
+	f->sequence = ++s->fact_sequence;
+	return 0;
+}
+
+/* Takes the list; keeps it for the next run. */
+static int put_plants(struct store *s, struct plants *p)
+{
+	own(buf_fini) struct buf text = BUF_INIT;
+
+	plants_unref(s->plants);
+	s->plants = p;
+	plants_write(&text, p);
+	return buf_error(&text) ? -ENOMEM :
+				  set_fact(s, "plant", buf_cstr(&text));
+}
+
+/* Takes the plant, whatever happens. */
+static int date_plant(struct store *s, struct plant *plant, int64_t wall_ms)
+{
+	bool first = !s->plants && s->registry.entry_count == 0;
+	struct shared_plant *shared = NULL;
+	struct plants *next = NULL;
+	int r;
+
+	if (!s->plants && plant->count == 0) { /* never were any rules */
+		plant_free(plant);
+		return 0;
+	}
+	r = shared_plant_new(&shared, plant);
+	if (r) {
+		plant_free(plant);
+		return r;
+	}
+	r = plants_add(&next, s->plants, shared, first ? INT64_MIN : wall_ms);
+	shared_plant_unref(shared);
+	return r ? r : put_plants(s, next);
+}
+
+/* What holds now has held since before the wall clock stepped back. */
+static int redate_plants(struct store *s, int64_t wall_ms)
+{
+	const struct plants *p = s->plants;
+	struct plants *next = NULL;
+	int r;
+
+	if (!p || p->count == 0 || p->items[p->count - 1].from_ms <= wall_ms)
+		return 0;
+	r = plants_add(&next, p, p->items[p->count - 1].plant, wall_ms);
+	return r ? r : put_plants(s, next);
+}
+
 /* The wall clock went back: what was under way ends, an epoch begins. */
 static int step_back(struct store *s, int64_t wall_ms)
 {
@@ -705,6 +807,11 @@ static int take_batch(struct store *s, const struct batch *b)
 {
 	int r = move_clock(s, b);
 
+	if (s->plant_waiting)
+		keep_first(&r, date_plant(s, take(s->plant_waiting),
+					  s->wall_ms));
+	keep_first(&r, redate_plants(s, s->wall_ms));
+
 	s->stats.batches++;
 	for (size_t i = 0; i < b->entity_count; i++)
 		keep_first(&r, take_entity(s, &b->entities[i]));
@@ -715,6 +822,8 @@ static int take_batch(struct store *s, const struct batch *b)
 		keep_first(&r, take_close(s, b, &b->closed[i]));
 	for (size_t i = 0; i < b->event_count; i++)
 		keep_first(&r, take_event(s, b, &b->events[i]));
+	for (size_t i = 0; i < b->fact_count; i++)
+		keep_first(&r, set_fact(s, b->facts[i].key, b->facts[i].value));
 	s->stats.memory_bytes = memory_bytes(&s->memory);
 	s->stats.series = s->registry.series_count;
 	s->stats.entities = s->registry.entry_count;
@@ -769,13 +878,32 @@ static int release_held(struct store *s, struct now now)
 
 /* ---- the writer's calls ---- */
 
+/* Under lock. */
+static void apply_retention(struct store *s)
+{
+	char sql[64];
+
+	if (!s->wanted)
+		return;
+	s->wanted = false;
+	s->options.retention_ms = s->wanted_ms;
+	s->options.retention_bytes = s->wanted_bytes;
+	bound_files(s);
+	snprintf(sql, sizeof(sql), "PRAGMA wal_autocheckpoint=%d",
+		 s->wal_pages);
+	db_exec(s->db, sql);
+	if (s->options.retention_bytes <= 0) /* 2^32 - 2: SQLite's own most */
+		db_exec(s->db, "PRAGMA max_page_count=4294967294");
+}
+
 static bool due(const struct store *s)
 {
 	int64_t flush_ns = s->options.flush_ms * 1000000;
 
 	if (s->boot_ns < s->retry_ns)
 		return false;
-	return (s->pending_count > 0 &&
+	return s->fact_count > 0 ||
+	       (s->pending_count > 0 &&
 		s->boot_ns - s->pending_since_ns >= flush_ns) ||
 	       (s->other_since_ns != 0 &&
 		s->boot_ns - s->other_since_ns >= flush_ns);
@@ -784,17 +912,20 @@ static bool due(const struct store *s)
 int store_append(struct store *s, struct batch *b)
 {
 	own(batch_freep) struct batch *batch = b;
+	bool flush;
 	int r;
 
 	pthread_mutex_lock(&s->lock);
+	apply_retention(s);
 	if (batch->now.wall_ms < s->options.clock_floor_ms) {
 		r = hold(s, take(batch));
 	} else {
 		r = release_held(s, batch->now);
 		keep_first(&r, take_batch(s, batch));
 	}
+	flush = due(s);
 	pthread_mutex_unlock(&s->lock);
-	if (due(s))
+	if (flush)
 		keep_first(&r, flush_run(s));
 	return r;
 }
@@ -880,32 +1011,64 @@ int store_open_entities(struct store *s, struct entity **out, size_t *count)
 	return 0;
 }
 
-/* ---- any thread ---- */
-
-void shared_plant_unref(struct shared_plant *p)
+int store_entities(struct store *s,
+		   int (*fn)(void *arg, const struct labels *labels,
+			     const struct labels *attributes),
+		   void *arg)
 {
-	if (!p || atomic_fetch_sub(&p->references, 1) != 1)
-		return;
-	plant_free(p->plant);
-	free(p);
+	const struct registry *g = &s->registry;
+	int r = 0;
+
+	for (size_t i = 0; i < g->entry_count && r == 0; i++) {
+		const struct member *m = &g->entries[i]->member;
+
+		r = fn(arg, &m->labels->labels, &m->attributes->labels);
+	}
+	return r;
 }
+
+/* ---- any thread ---- */
 
 void store_set_plant(struct store *s, struct plant *plant)
 {
-	struct shared_plant *p = calloc(1, sizeof(*p)), *old;
+	int64_t wall_ms = clock_now().wall_ms;
+	int r = 0;
 
-	if (!p) {
-		log_err(-ENOMEM, "plant labels stay as they were");
-		plant_free(plant);
-		return;
-	}
-	atomic_init(&p->references, 1);
-	p->plant = plant;
 	pthread_mutex_lock(&s->lock);
-	old = s->plant;
-	s->plant = p;
+	plant_free(take(s->plant_waiting));
+	if (wall_ms < s->options.clock_floor_ms)
+		s->plant_waiting = plant;
+	else
+		r = date_plant(s, plant, wall_ms);
 	pthread_mutex_unlock(&s->lock);
-	shared_plant_unref(old);
+	if (r)
+		log_err(r, "plant labels stay as they were");
+}
+
+int store_join_plant(struct store *s, struct labels *l)
+{
+	const struct shared_plant *now;
+	struct plants *p;
+	int r = 0;
+
+	pthread_mutex_lock(&s->lock);
+	p = plants_ref(s->plants);
+	pthread_mutex_unlock(&s->lock);
+	now = plants_at(p, INT64_MAX);
+	if (now)
+		r = plant_join(now->plant, l);
+	plants_unref(p);
+	return r;
+}
+
+void store_set_retention(struct store *s, int64_t retention_ms,
+			 int64_t retention_bytes)
+{
+	pthread_mutex_lock(&s->lock);
+	s->wanted_ms = retention_ms;
+	s->wanted_bytes = retention_bytes;
+	s->wanted = true;
+	pthread_mutex_unlock(&s->lock);
 }
 
 void store_stats(struct store *s, struct store_stats *out)

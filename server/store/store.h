@@ -80,9 +80,31 @@ int store_meta_set(struct store *s, const char *key, const char *value);
  * its items own are the caller's. Before threads start. */
 int store_open_entities(struct store *s, struct entity **out, size_t *count);
 
-/* The plant's labels, joined into every answer from the next view on. Takes
- * the plant. Any thread. */
+/*
+ * The plant's labels, joined into every answer from the next view on. Takes
+ * the plant. Any thread.
+ *
+ * Rules are dated: these hold from now on, and the database keeps which held
+ * before. A question gets the labels as they were at the end of its range, an
+ * event those of its own time; so a series is never split, and an answer of
+ * last month looks as it did then. The first rules of an empty database have
+ * held always. While the clock is wrong they wait for their date.
+ */
 void store_set_plant(struct store *s, struct plant *plant);
+
+/* Add the labels that the plant gives now. Any thread. -ENOMEM. */
+int store_join_plant(struct store *s, struct labels *l);
+
+/* Other bounds from the next batch on. Any thread. */
+void store_set_retention(struct store *s, int64_t retention_ms,
+			 int64_t retention_bytes);
+
+/* Every entity there is a trace of, oldest first. Before threads start. fn
+ * returning non-zero ends it with that value. */
+int store_entities(struct store *s,
+		   int (*fn)(void *arg, const struct labels *labels,
+			     const struct labels *attributes),
+		   void *arg);
 
 struct store_stats {
 	uint64_t samples, batches;      /* appended since start */

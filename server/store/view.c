@@ -57,10 +57,7 @@ static int copy_moment(struct view *v, struct store *s)
 	v->history = history_ref(s->history);
 	v->step = s->step;
 	v->step.touched = NULL;
-	if (s->plant) {
-		atomic_fetch_add(&s->plant->references, 1);
-		v->plant = s->plant;
-	}
+	v->plants = plants_ref(s->plants);
 	return 0;
 }
 
@@ -79,8 +76,9 @@ int view_open(struct view **out, struct store *s)
 	if (r)
 		return r;
 	v->joined = calloc(v->catalog->member_count + 1, sizeof(v->joined[0]));
-	v->is_joined = calloc(v->catalog->member_count + 1, sizeof(bool));
-	if (!v->joined || !v->is_joined)
+	v->joined_by = calloc(v->catalog->member_count + 1,
+			      sizeof(v->joined_by[0]));
+	if (!v->joined || !v->joined_by)
 		return -ENOMEM;
 	*out = take(v);
 	return 0;
@@ -110,12 +108,12 @@ void view_close(struct view *v)
 	catalog_unref(v->catalog);
 	lasts_unref(v->lasts);
 	history_unref(v->history);
-	shared_plant_unref(v->plant);
+	plants_unref(v->plants);
 	memory_fini(&v->memory);
 	free(v->pending);
 	free(v->events);
 	free(v->joined);
-	free(v->is_joined);
+	free(v->joined_by);
 	free(v);
 }
 
@@ -130,25 +128,27 @@ int view_db(struct view *v, sqlite3 **out)
 	return r;
 }
 
-const struct labels *view_labels(struct view *v, uint32_t member)
+const struct labels *view_labels(struct view *v, uint32_t member,
+				 int64_t as_of_ms)
 {
 	const struct labels *own_labels =
 		&v->catalog->members[member].labels->labels;
+	const struct shared_plant *plant = plants_at(v->plants, as_of_ms);
+	struct labels joined;
 
-	if (!v->plant)
+	if (!plant)
 		return own_labels;
-	if (!v->is_joined[member]) {
-		struct labels joined;
-
-		if (labels_copy(&joined, own_labels))
-			return NULL;
-		if (plant_join(v->plant->plant, &joined)) {
-			labels_fini(&joined);
-			return NULL;
-		}
-		v->joined[member] = joined;
-		v->is_joined[member] = true;
+	if (v->joined_by[member] == plant)
+		return &v->joined[member];
+	if (labels_copy(&joined, own_labels))
+		return NULL;
+	if (plant_join(plant->plant, &joined)) {
+		labels_fini(&joined);
+		return NULL;
 	}
+	labels_fini(&v->joined[member]);
+	v->joined[member] = joined;
+	v->joined_by[member] = plant;
 	return &v->joined[member];
 }
 
