@@ -202,8 +202,22 @@ test: deps-test
 .PHONY: ci
 ci:
 	@tests/run-part warnings $(MAKE) --no-print-directory -j2 WERROR=1 BUILD=build-werror all
-	@tests/run-part clang    $(MAKE) --no-print-directory -j2 CC=clang BUILD=build-clang all
+	@tests/run-part clang    $(MAKE) --no-print-directory -j2 CC=clang WERROR=1 BUILD=build-clang all
 	@tests/run-part tsan     $(MAKE) --no-print-directory -j2 SANITIZE=thread check
+	@tests/run-part tidy     $(MAKE) --no-print-directory tidy
+	@tests/run-part soak     $(MAKE) --no-print-directory MINUTES=5 soak
+
+# Server, victims that come and go, and questions together: does it grow?
+MINUTES ?= 60
+.PHONY: soak
+soak: all | victims
+	@HEAPWATCH=$(BUILD)/heapwatch tests/soak/soak.py $(MINUTES)
+
+# What clang's analyser and its checks of mistakes say; .clang-tidy has them.
+.PHONY: tidy
+tidy: $(skeletons)
+	@printf '%s\n' $(sources) $(main_source) | xargs -P 2 -n 4 \
+		sh -c 'clang-tidy-14 --quiet "$$@" -- $(filter-out -W%,$(ALL_CFLAGS)) 2>/dev/null' tidy
 
 # ---- speed and weight: ratios, never asserted ----
 

@@ -94,7 +94,7 @@ static bool from_zombie(const struct target *t, int *code)
 		return false;
 	last = strrchr(text, ' ');
 	*code = last ? atoi(last + 1) : 0;
-	return *code != 0 || priv_has_ptrace();
+	return *code != 0 || priv_has(RIGHT_SYS_PTRACE);
 }
 
 void ending_describe(struct target *t, char *out, size_t len)

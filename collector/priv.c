@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/capability.h>
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
@@ -72,37 +71,41 @@ static unsigned lack_find(const char *word, size_t len)
 	return 0;
 }
 
+static unsigned right_find(const char *word, size_t len)
+{
+	for (int r = 0; r < RIGHT_COUNT; r++) {
+		const char *known = right_info((enum right)r)->word;
+
+		if (strlen(known) == len && memcmp(known, word, len) == 0)
+			return 1u << r;
+	}
+	return 0;
+}
+
 int priv_set_without(const char *list)
 {
-	unsigned found = 0;
+	unsigned found = 0, withheld = 0;
 
 	while (*list) {
 		size_t len = strcspn(list, ",");
 		unsigned lack = lack_find(list, len);
+		unsigned right = right_find(list, len);
 
-		if (!lack)
+		if (!lack && !right)
 			return -EINVAL;
 		found |= lack;
+		withheld |= right;
 		list += len;
 		list += *list == ',';
 	}
 	lacks = found;
+	rights_withhold(withheld);
 	return 0;
 }
 
-bool priv_has_ptrace(void)
+bool priv_has(enum right r)
 {
-	struct __user_cap_header_struct header = {
-		.version = _LINUX_CAPABILITY_VERSION_3,
-	};
-	struct __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3] = { 0 };
-
-	if (lacks & (LACK_CAPS | LACK_PROC))
-		return false;
-	if (syscall(SYS_capget, &header, sets) < 0)
-		return false;
-	return sets[CAP_TO_INDEX(CAP_SYS_PTRACE)].effective &
-	       CAP_TO_MASK(CAP_SYS_PTRACE);
+	return !(lacks & (LACK_CAPS | LACK_PROC)) && right_held(r);
 }
 
 /* One component after the other: no way up, no way round. */
@@ -209,7 +212,7 @@ int priv_open_in_root(pid_t pid, const char *path)
 {
 	struct open_how how = {
 		/* a FIFO that a container lays must not hold us */
-		.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK,
+		.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW,
 		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
 	};
 	own(fd_closep) int root_fd = priv_open_proc_dir(pid, "root");

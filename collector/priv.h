@@ -15,22 +15,23 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "rights.h"
+
 struct bpf_object;
 struct bpf_program;
 
 /*
  * Simulate the lack of rights or kernel features, for tests: a comma list of
  * btf, caps (no eBPF, and of no process what its owner may hide), bpf,
- * uprobe_multi, proc (nothing of any process). Replaces the last list; ""
- * gives all back. Before any thread runs. -EINVAL for another word.
+ * uprobe_multi, proc (nothing of any process), and cap_bpf, cap_perfmon,
+ * cap_sys_ptrace, cap_dac_read_search, which are truly withheld. Replaces the
+ * last list; "" gives all back. Before any thread runs. -EINVAL for another
+ * word.
  */
 int priv_set_without(const char *list);
 
-/*
- * May processes of other users be looked at? CAP_SYS_PTRACE in effect. Even
- * with it a security module or another user namespace can refuse some.
- */
-bool priv_has_ptrace(void);
+/* The right is in effect, and no list withholds it. */
+bool priv_has(enum right r);
 
 /*
  * /proc/PID/mem, read only. -EACCES: needs the same user, or CAP_SYS_PTRACE
@@ -59,6 +60,7 @@ int priv_open_proc_dir(pid_t pid, const char *name);
 /*
  * A file as the process itself would see it: the path is resolved inside its
  * root (openat2 RESOLVE_IN_ROOT), so no link of a container leads outside.
+ * The last part of it is not followed if it is a link: -ELOOP.
  */
 int priv_open_in_root(pid_t pid, const char *path);
 

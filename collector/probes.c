@@ -81,7 +81,16 @@ log_libbpf(enum libbpf_print_level level, const char *format, va_list args)
 
 /* ---- what is lost ---- */
 
-static const char NEEDS_CAPS[] = "CAP_BPF and CAP_PERFMON";
+/* With both of them it is something else that refuses. */
+static const char *needs_rights(void)
+{
+	bool bpf = priv_has(RIGHT_BPF), perfmon = priv_has(RIGHT_PERFMON);
+
+	if (bpf != perfmon)
+		return right_info(bpf ? RIGHT_PERFMON : RIGHT_BPF)->name;
+	return "CAP_BPF and CAP_PERFMON";
+}
+
 static const char NEEDS_EBPF[] = "Linux 5.8 or later with eBPF";
 static const char NEEDS_UPROBE_MULTI[] = "Linux 6.6 or later with eBPF";
 
@@ -100,7 +109,7 @@ static void lose(struct probes *p, const char *what, int r, const char *step,
 	char text[64];
 
 	l->what = what;
-	l->needs = refused ? NEEDS_CAPS : needs;
+	l->needs = refused ? needs_rights() : needs;
 	snprintf(l->reason, sizeof(l->reason), "%s%s%s", step, r ? ": " : "",
 		 r ? strerror_r(-r, text, sizeof(text)) : "");
 	log_debug("no %s: %s", what, l->reason);

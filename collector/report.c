@@ -2,6 +2,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/log.h"
 #include "internal.h"
@@ -161,26 +162,47 @@ static unsigned hidden_processes(const struct collector *c)
 	return count;
 }
 
+/* Of another user than heapwatch. */
+static unsigned foreign_targets(const struct collector *c)
+{
+	const struct target *t;
+	unsigned count = 0;
+	size_t i = 0;
+
+	while ((t = map_next(&c->targets, &i)))
+		count += t->process->uid != geteuid();
+	return count;
+}
+
+/* Told where it matters: count processes are met by it. */
+static void add_lack(struct census *out, enum right right, const char *what,
+		     unsigned count, const char *fate)
+{
+	struct census_lack *l = &out->lacks[out->lack_count];
+
+	if (count == 0 || priv_has(right))
+		return;
+	l->what = what;
+	l->needs = right_info(right)->name;
+	snprintf(l->reason, sizeof(l->reason), "%u processes %s", count, fate);
+	out->lack_count++;
+}
+
 /* What the probes lack, and what this user may not look at. */
 static int copy_lacks(struct census *out, const struct collector *c)
 {
 	const struct census_lack *lacks;
 	size_t count = probes_lacks(c->probes, &lacks);
-	unsigned hidden = hidden_processes(c);
 
-	out->lacks = calloc(count + 1, sizeof(out->lacks[0]));
+	out->lacks = calloc(count + 2, sizeof(out->lacks[0]));
 	if (!out->lacks)
 		return -1;
 	memcpy(out->lacks, lacks, count * sizeof(lacks[0]));
 	out->lack_count = count;
-	if (hidden > 0 && !priv_has_ptrace()) {
-		struct census_lack *l = &out->lacks[out->lack_count++];
-
-		l->what = "processes of other users";
-		l->needs = "CAP_SYS_PTRACE";
-		snprintf(l->reason, sizeof(l->reason),
-			 "%u processes may not be looked at", hidden);
-	}
+	add_lack(out, RIGHT_SYS_PTRACE, "processes of other users",
+		 hidden_processes(c), "may not be looked at");
+	add_lack(out, RIGHT_DAC_READ_SEARCH, "memory of other users' processes",
+		 foreign_targets(c), "cannot be watched");
 	return 0;
 }
 

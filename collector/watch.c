@@ -71,7 +71,8 @@ static void attach(struct collector *c, struct target *t, struct now now)
 		t->mem_fd = priv_open_mem(t->process->pid);
 	if (t->mem_fd < 0 && t->source->needs_memory) {
 		target_explain(t, "its memory cannot be read: needs "
-				  "CAP_SYS_PTRACE or the same user");
+				  "CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH, or "
+				  "the same user");
 		refuse(t, now);
 		return;
 	}

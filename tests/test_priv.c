@@ -164,6 +164,22 @@ START_TEST(lack_of_uprobe_multi_is_told_as_such)
 }
 END_TEST
 
+START_TEST(every_right_can_be_withheld_and_given_back)
+{
+	for (int r = 0; r < RIGHT_COUNT; r++) {
+		const struct right_info *info = right_info((enum right)r);
+		bool held = priv_has((enum right)r);
+
+		ck_assert(strncmp(info->name, "CAP_", 4) == 0);
+		ck_assert(info->gives[0] && info->without[0]);
+		ck_ok(priv_set_without(info->word));
+		ck_assert(!priv_has((enum right)r));
+		ck_ok(priv_set_without(""));
+		ck_assert(priv_has((enum right)r) == held);
+	}
+}
+END_TEST
+
 TEST_MAIN("priv", own_files_are_opened_and_close_on_exec,
 	  executable_link_is_text, process_that_is_not_there_is_told,
 	  name_that_leads_out_of_the_process_is_refused,
@@ -172,4 +188,5 @@ TEST_MAIN("priv", own_files_are_opened_and_close_on_exec,
 	  file_of_a_group_lies_below_the_root_given,
 	  unknown_lack_is_refused_and_changes_nothing,
 	  lack_of_rights_hides_what_the_owner_may_hide,
-	  lack_of_uprobe_multi_is_told_as_such)
+	  lack_of_uprobe_multi_is_told_as_such,
+	  every_right_can_be_withheld_and_given_back)

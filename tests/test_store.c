@@ -977,6 +977,22 @@ static void refused(const char *path, const char *word)
 	ck_assert_msg(strstr(p.text, word) != NULL, "%s", p.text);
 }
 
+static void quiet(enum log_level level, const char *line)
+{
+	(void)level;
+	(void)line;
+}
+
+/* A series that the file cannot know yet. */
+static void add_other(struct store *s, int64_t wall_ms)
+{
+	struct batch *b = tick_of(at(wall_ms));
+
+	add_process(b, 2, 200);
+	batch_add_sample(b, 2, COL_HEAP_USED_BYTES, 5);
+	ck_ok(store_append(s, b));
+}
+
 static void foreign(const char *sql)
 {
 	sqlite3 *db;
@@ -1047,23 +1063,133 @@ START_TEST(a_damaged_row_is_skipped_and_counted)
 }
 END_TEST
 
-START_TEST(a_damaged_file_is_told)
+/* Overwrites count pages from the one with this number on; 1 is the first. */
+static void overwrite(off_t page, int count)
+{
+	char junk[4096];
+	int fd = open(DB, O_RDWR);
+
+	memset(junk, 0xa5, sizeof(junk));
+	for (int i = 0; i < count; i++)
+		ck_assert_int_eq(pwrite(fd, junk, 4096, (page - 1 + i) * 4096),
+				 4096);
+	close(fd);
+}
+
+/* A page with rows of head: so far into the file by its part in 256. */
+static off_t page_at(int part)
+{
+	struct stat st;
+
+	ck_assert_int_eq(stat(DB, &st), 0);
+	return st.st_size / 4096 * part / 256;
+}
+
+static void fill(int steps)
 {
 	struct store *s = fixture_fresh(fixture_options());
-	char junk[4096];
-	struct stat st;
-	int fd;
 
-	for (int i = 1; i <= 2000; i++)
+	unlink(DB "-damaged");
+	for (int i = 1; i <= steps; i++)
 		put(s, T0 + i * 10000, COL_HEAP_USED_BYTES, i * 1.7);
 	store_close(s);
-	memset(junk, 0xa5, sizeof(junk));
+}
+
+/* Every point found is one that was put, and none is there twice. */
+static size_t true_points(struct store *s, int steps)
+{
+	scan(s, &found, METRIC_HEAP_USED_BYTES, T0, T0 + steps * 10000ll,
+	     10000);
+	for (size_t i = 0; i < found.count; i++) {
+		int64_t n = (found.items[i].time_ms - T0) / 10000;
+
+		ck_assert_double_eq(found.items[i].value, (double)n * 1.7);
+		ck_assert(i == 0 || found.items[i].time_ms >
+					    found.items[i - 1].time_ms);
+	}
+	return found.count;
+}
+
+START_TEST(three_overwritten_pages_cost_little)
+{
+	struct store_stats stats;
+	struct store *s;
+
+	log_set_sink(quiet);
+	fill(4000);
+	ck_assert_int_gt(page_at(255), 50);
+	for (int part = 100; part <= 220; part += 60)
+		overwrite(page_at(part), 1);
+	s = fixture_open(fixture_options());
+	store_stats(s, &stats);
+	ck_assert_str_eq(stats.salvaged_from, DB "-damaged");
+	ck_assert_uint_gt(stats.salvage_holes, 0);
+	ck_assert_uint_gt(stats.salvaged_rows, 3000);
+	/* some sixty rows a page, the rest of three chains, and the notes */
+	ck_assert_uint_gt(true_points(s, 4000), 3300);
+	put(s, T0 + 40010000, COL_HEAP_USED_BYTES, 4001 * 1.7);
+	store_close(s);
+	ck_assert_int_eq(access(DB "-damaged", F_OK), 0);
+	s = fixture_open(fixture_options());
+	store_stats(s, &stats);
+	ck_assert_str_eq(stats.salvaged_from, "");
+	ck_assert_uint_gt(true_points(s, 4001), 3301);
+	ck_assert_int_eq(found.items[found.count - 1].time_ms, T0 + 40010000);
+	store_close(s);
+	log_set_sink(NULL);
+}
+END_TEST
+
+/* Whichever page it is: it starts, and what it tells is true. */
+START_TEST(any_overwritten_page_is_survived)
+{
+	log_set_sink(quiet);
+	for (off_t page = 2; page <= 40; page++) {
+		struct store *s;
+
+		fill(1000);
+		overwrite(page, 1);
+		s = fixture_open(fixture_options());
+		true_points(s, 1000);
+		add_other(s, T0 + 10010000);
+		ck_ok(store_flush(s));
+		true_points(s, 1000);
+		store_close(s);
+	}
+	log_set_sink(NULL);
+}
+END_TEST
+
+START_TEST(a_file_without_any_sound_page_gives_a_new_one)
+{
+	struct store_stats stats;
+	struct store *s;
+
+	log_set_sink(quiet);
+	fill(1000);
+	overwrite(2, (int)page_at(256) - 1);
+	s = fixture_open(fixture_options());
+	store_stats(s, &stats);
+	ck_assert_str_eq(stats.salvaged_from, DB "-damaged");
+	put(s, T0 + 10010000, COL_HEAP_USED_BYTES, 1001 * 1.7);
+	ck_assert_uint_eq(true_points(s, 1001), 1);
+	store_close(s);
+	log_set_sink(NULL);
+}
+END_TEST
+
+START_TEST(a_garbled_first_page_is_not_ours_to_move)
+{
+	char zero[4] = {0};
+	int fd;
+
+	fill(10);
+	overwrite(2, 3);
 	fd = open(DB, O_RDWR);
-	ck_assert_int_eq(fstat(fd, &st), 0);
-	for (off_t page = 4; page < 20 && page * 4096 < st.st_size; page++)
-		ck_assert_int_eq(pwrite(fd, junk, 4096, page * 4096), 4096);
+	ck_assert_int_eq(pwrite(fd, zero, 4, 68), 4); /* application id */
 	close(fd);
-	refused(DB, "damaged");
+	refused(DB, "another program");
+	ck_assert_int_ne(access(DB "-damaged", F_OK), 0);
 }
 END_TEST
 
@@ -1477,6 +1603,37 @@ START_TEST(an_id_is_never_used_again)
 }
 END_TEST
 
+/* Events and reasons of gaps obey it too, and leave room for points. */
+START_TEST(a_flood_of_events_keeps_to_the_byte_cap)
+{
+	struct store_options o = fixture_options();
+	struct store_stats stats;
+	struct store *s;
+
+	o.retention_bytes = 3 << 20;
+	s = fixture_fresh(o);
+	for (int i = 1; i <= 100; i++) {
+		struct batch *b = tick_of(at(T0 + i * 10000));
+
+		add_process(b, 1, 100);
+		batch_add_sample(b, 1, COL_HEAP_USED_BYTES, i * 1.7);
+		for (int k = 0; k < 600; k++)
+			batch_add_event(b, EVENT_PROBE_ATTACHED, 1,
+					b->now.boot_ns,
+					"one of a great many: number %d of %d",
+					k, i);
+		ck_ok(store_append(s, b));
+		store_stats(s, &stats);
+		ck_assert_int_le(stats.file_bytes, o.retention_bytes);
+	}
+	ck_assert_uint_gt(stats.dropped_rows, 20000);
+	ck_assert_uint_eq(stats.lost_events, 0);
+	ck_assert_uint_eq(stats.write_errors, 0);
+	ck_assert_uint_eq(true_points(s, 100), 100);
+	store_close(s);
+}
+END_TEST
+
 START_TEST(many_entities_are_forgotten_at_once)
 {
 	enum { MANY = 40000 };
@@ -1527,12 +1684,15 @@ TEST_MAIN("store", memory_has_every_sample,
 	  columns_are_known_by_their_names, data_waits_for_a_right_clock,
 	  what_is_no_database_of_ours_is_refused, a_database_in_use_is_refused,
 	  the_file_says_whose_it_is, a_damaged_row_is_skipped_and_counted,
-	  a_damaged_file_is_told, old_rows_go,
+	  three_overwritten_pages_cost_little, any_overwritten_page_is_survived,
+	  a_file_without_any_sound_page_gives_a_new_one,
+	  a_garbled_first_page_is_not_ours_to_move, old_rows_go,
 	  a_clock_wrong_for_a_while_drops_nothing,
 	  what_was_not_read_for_long_is_not_the_present,
 	  what_waits_for_the_clock_is_bounded,
 	  batches_without_samples_are_bounded_too,
 	  a_clock_far_ahead_for_a_moment_repeats_no_time,
+	  a_flood_of_events_keeps_to_the_byte_cap,
 	  what_lost_all_its_data_is_forgotten, many_entities_are_forgotten_at_once,
 	  short_lives_do_not_fill_memory, an_id_is_never_used_again,
 	  the_byte_cap_holds)

@@ -118,7 +118,7 @@ static bool may_hold(DIR *dir, const char *name, const struct process *p)
 /* Try each hsperfdata_* of the /tmp that the process sees. */
 static int open_in_any(struct perfdata *out, const struct process *p)
 {
-	int fd = priv_open_in_root(p->pid, "/tmp");
+	int fd = priv_open_in_root(p->pid, "/tmp/.");
 	own(dir_closep) DIR *dir = NULL;
 	int r = -ENOENT;
 	struct dirent *e;

@@ -239,7 +239,8 @@ static int open_memory(struct target *t, struct jvm *j)
 	if (j->layout_gap == GAP_NOT_PERMITTED)
 		return lacking(t, -EACCES,
 			       "neither its hsperfdata file nor its memory can "
-			       "be read: needs CAP_SYS_PTRACE or the same user");
+			       "be read: needs CAP_SYS_PTRACE and "
+			       "CAP_DAC_READ_SEARCH, or the same user");
 	if (vm_read_word(&j->layout, t->mem_fd, 0, VM_PERF_START, &start) ||
 	    vm_read_word(&j->layout, t->mem_fd, 0, VM_PERF_CAPACITY, &len) ||
 	    start == 0)

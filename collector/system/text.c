@@ -50,7 +50,8 @@ static const char *find_line(const char *text, const char *key)
 		    (line[len] == ' ' || line[len] == '\t'))
 			return line + len;
 		line = strchr(line, '\n');
-		line += line != NULL;
+		if (line)
+			line++;
 	}
 	return NULL;
 }

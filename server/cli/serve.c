@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <malloc.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -496,6 +497,17 @@ static int signals_open(void)
 	return signalfd(-1, &set, SFD_CLOEXEC);
 }
 
+/*
+ * Years in little memory: by itself glibc gives each thread an arena of its
+ * own and keeps ever larger blocks there, which no other thread can use.
+ */
+static void memory_frugal(void)
+{
+	mallopt(M_ARENA_MAX, 2);
+	mallopt(M_MMAP_THRESHOLD, 256 << 10);
+	mallopt(M_TRIM_THRESHOLD, 256 << 10);
+}
+
 int command_serve(int argc, char **argv)
 {
 	own(config_fini) struct config cfg = { 0 };
@@ -512,6 +524,7 @@ int command_serve(int argc, char **argv)
 	if (r)
 		return path ? command_failed_in(path, r, &p) :
 			      command_failed(r, &p);
+	memory_frugal();
 	log_set_level(cfg.log_level);
 	log_info("starting version=%s db=%s", heapwatch_version(), cfg.db);
 	signal_fd = signals_open();

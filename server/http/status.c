@@ -13,6 +13,16 @@ static void begin(struct json *j, const char *key)
 	json_object(j);
 }
 
+/* The file was damaged at this start. */
+static void put_salvage(struct json *j, const struct store_stats *s)
+{
+	begin(j, "salvage");
+	json_put_string(j, "kept", s->salvaged_from);
+	json_put_int(j, "rows", (int64_t)s->salvaged_rows);
+	json_put_int(j, "holes", (int64_t)s->salvage_holes);
+	json_end(j);
+}
+
 static void put_store(struct json *j, struct store *store)
 {
 	struct store_stats s;
@@ -26,6 +36,7 @@ static void put_store(struct json *j, struct store *store)
 	json_put_int(j, "write_errors", (int64_t)s.write_errors);
 	json_put_int(j, "damaged_rows", (int64_t)s.damaged_rows);
 	json_put_int(j, "lost_samples", (int64_t)s.lost_samples);
+	json_put_int(j, "lost_events", (int64_t)s.lost_events);
 	json_put_int(j, "dropped_rows", (int64_t)s.dropped_rows);
 	json_put_int(j, "held_batches", (int64_t)s.held_batches);
 	json_put_double(j, "flush_seconds", (double)s.flush_ns / 1e9);
@@ -36,7 +47,10 @@ static void put_store(struct json *j, struct store *store)
 	json_put_int(j, "file_bytes", s.file_bytes);
 	json_put_int(j, "series", (int64_t)s.series);
 	json_put_int(j, "entities", (int64_t)s.entities);
+	json_put_bool(j, "short_of_disk", s.short_of_disk);
 	json_put_string(j, "last_error", s.last_error);
+	if (s.salvaged_from[0])
+		put_salvage(j, &s);
 	json_end(j);
 }
 

@@ -8,6 +8,7 @@
 
 #define ROW_TICKS_MAX	256
 #define ROW_SAMPLES_MAX 4000000
+#define RETRY_NS	(5ll * 1000000000) /* most time until the next try */
 
 /* Times further apart do not share a chain: it ages by its newest row, and
  * one row of a wrong clock would keep all others, or hide behind them. */
@@ -276,6 +277,14 @@ static bool anything(struct store *s)
 	return facts || s->pending_count > 0 || s->other_since_ns != 0;
 }
 
+/* Space may come back any time, however rarely is flushed. */
+static int64_t retry_ns(const struct store *s)
+{
+	int64_t flush_ns = s->options.flush_ms * 1000000;
+
+	return flush_ns < RETRY_NS ? flush_ns : RETRY_NS;
+}
+
 static void note_error(struct store *s, int r)
 {
 	bool first;
@@ -287,7 +296,7 @@ static void note_error(struct store *s, int r)
 		 "cannot write the database: %s (%s)", strerror(-r),
 		 sqlite3_errmsg(s->db));
 	pthread_mutex_unlock(&s->lock);
-	s->retry_ns = s->boot_ns + s->options.flush_ms * 1000000;
+	s->retry_ns = s->boot_ns + retry_ns(s);
 	if (first)
 		log_err(r, "cannot write the database path=%s", s->path);
 }

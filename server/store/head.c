@@ -261,6 +261,43 @@ int head_scan(sqlite3 *db, const struct head_scan *scan)
 	return r;
 }
 
+static bool pass_no_point(void *arg, size_t which, int64_t time_ms,
+			  double value)
+{
+	(void)arg;
+	(void)which;
+	(void)time_ms;
+	(void)value;
+	return true;
+}
+
+/* The row that begins a chain lists the chain's series. */
+int head_max_series(sqlite3 *db, uint32_t *out)
+{
+	static const uint32_t nothing[1];
+	own(scanner_fini) struct scanner s = {
+		.reader = {nothing, 0, pass_no_point, NULL}};
+	own(stmt_finalp) sqlite3_stmt *rows = NULL;
+	int r = db_prepare(db, &rows,
+			   "SELECT id, chain, epoch, first_ms, last_ms, ticks,"
+			   " raw_len, crc, data FROM head WHERE chain = 1");
+
+	*out = 0;
+	while (r == 0 && (r = db_step(rows)) > 0) {
+		struct row row;
+		size_t n;
+
+		read_row(rows, &row);
+		r = scan_row(&s, &row);
+		n = s.state.count;
+		if (r == 0 && n > 0 && s.state.ids[n - 1] > *out)
+			*out = s.state.ids[n - 1];
+		if (r == -EBADMSG)
+			r = 0;
+	}
+	return r;
+}
+
 /* ---- loading ---- */
 
 static int add_chain(struct history **h, const struct chain *c)

@@ -81,5 +81,8 @@ struct head_scan {
 /* Points in order of recording. 1 when point() ended it, or -errno. */
 int head_scan(sqlite3 *db, const struct head_scan *scan);
 
+/* The highest id of a series that any readable row names; 0: none. */
+int head_max_series(sqlite3 *db, uint32_t *out);
+
 /* The chains there are; reads the table and the rows behind it. */
 int head_load(sqlite3 *db, struct history **out, int64_t *next_row);

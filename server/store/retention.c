@@ -55,9 +55,9 @@ static int64_t cap_pages(const struct store *s)
 /*
  * Pages it may have by what is free on the disk. It never takes the room
  * that the WAL, its checkpoint and the ballast need: with the disk quite full
- * SQLite could not even delete.
+ * SQLite could not even delete. scarce: there is no room to grow.
  */
-static int64_t disk_pages(const struct store *s, int64_t pages)
+static int64_t disk_pages(const struct store *s, int64_t pages, bool *scarce)
 {
 	int64_t waiting = pages * PAGE_BYTES - size_of(s, "");
 	int64_t need = wal_bytes(s) - size_of(s, "-wal") - size_of(s, "-shm") +
@@ -71,18 +71,24 @@ static int64_t disk_pages(const struct store *s, int64_t pages)
 	spare = (int64_t)(fs.f_bavail * fs.f_frsize) - need;
 	if (spare > 0)
 		return pages + spare / PAGE_BYTES;
+	*scarce = true;
 	return pages > PAGES_MIN ? pages : PAGES_MIN;
 }
 
 static int page_limit(struct store *s, int64_t *out)
 {
 	int64_t pages = 0, cap = cap_pages(s), disk;
+	bool scarce = false;
 	int r = db_int(s->db, "PRAGMA page_count", &pages);
 
-	disk = disk_pages(s, pages);
-	if (r == 0)
-		*out = cap < disk ? cap : disk;
-	return r;
+	disk = disk_pages(s, pages, &scarce);
+	if (r)
+		return r;
+	*out = cap < disk ? cap : disk;
+	pthread_mutex_lock(&s->lock);
+	s->stats.short_of_disk = scarce && disk < cap;
+	pthread_mutex_unlock(&s->lock);
+	return 0;
 }
 
 static int live_pages(struct store *s, int64_t *out)
@@ -315,6 +321,9 @@ static int by_age(struct store *s)
 /* ---- by bytes ---- */
 
 #define SHORTEN_PAGES 2048 /* of one flush: 8 MB */
+#define EVENT_BYTES   160
+#define GAP_BYTES     56
+#define NOTES_SHARE   4 /* notes may take so much of the pages: a fourth */
 
 /* The file gives back what it has beyond the limit, in slices. */
 static int shorten(struct store *s, int64_t limit)
@@ -334,6 +343,60 @@ static int shorten(struct store *s, int64_t limit)
 	return r;
 }
 
+/* Events and reasons of gaps, in pages; by what one takes on average. */
+static int note_pages(struct store *s, int64_t *out)
+{
+	int64_t events = 0, gaps = 0;
+	int r = db_int(s->db, "SELECT max(id) - min(id) + 1 FROM events",
+		       &events);
+
+	if (r == 0)
+		r = db_int(s->db, "SELECT count(*) FROM gaps", &gaps);
+	*out = (events * EVENT_BYTES + gaps * GAP_BYTES) / PAGE_BYTES;
+	return r;
+}
+
+/* The oldest of them go, so many that the WAL stays short. */
+static int drop_notes(struct store *s, int *dropped)
+{
+	int r = db_exec(s->db,
+			"DELETE FROM events WHERE id <"
+			" (SELECT min(id) + 4096 FROM events)");
+
+	*dropped = sqlite3_changes(s->db);
+	if (r == 0)
+		r = db_exec(s->db,
+			    "DELETE FROM gaps WHERE (entity, column, from_ms)"
+			    " IN (SELECT entity, column, from_ms FROM gaps"
+			    " WHERE to_ms IS NOT NULL"
+			    " ORDER BY from_ms LIMIT 1024)");
+	if (r == 0)
+		*dropped += sqlite3_changes(s->db);
+	pthread_mutex_lock(&s->lock);
+	s->stats.dropped_rows += (uint64_t)*dropped;
+	pthread_mutex_unlock(&s->lock);
+	return r;
+}
+
+/* Something old goes: points, unless notes take more than their share.
+ * -ENOENT: there is nothing more. */
+static int drop_some(struct store *s, int64_t limit)
+{
+	size_t count = s->history->chain_count / 64 + 1;
+	int64_t notes = 0;
+	int dropped = 0;
+	int r = note_pages(s, &notes);
+
+	if (r == 0 && (notes > limit / NOTES_SHARE ||
+		       s->history->chain_count == 0))
+		r = drop_notes(s, &dropped);
+	if (r || dropped)
+		return r;
+	if (s->history->chain_count == 0)
+		return -ENOENT;
+	return drop_oldest(s, count < SLICE ? count : SLICE);
+}
+
 static int by_bytes(struct store *s)
 {
 	int64_t limit = 0, live = 0;
@@ -342,14 +405,14 @@ static int by_bytes(struct store *s)
 	if (r)
 		return r;
 	while ((r = live_pages(s, &live)) == 0 &&
-	       live + pages_wanted(s) > limit && s->history->chain_count > 0) {
-		size_t count = s->history->chain_count / 64 + 1;
-
-		r = drop_oldest(s, count < SLICE ? count : SLICE);
+	       live + pages_wanted(s) > limit) {
+		r = drop_some(s, limit);
+		if (r == -ENOENT)
+			break;
 		if (r)
 			return r;
 	}
-	return r ? r : shorten(s, cap_pages(s));
+	return r && r != -ENOENT ? r : shorten(s, cap_pages(s));
 }
 
 /* ---- by number ---- */
@@ -464,22 +527,44 @@ void retention_prepare(struct store *s)
 	db_exec(s->db, sql);
 }
 
-int retention_make_room(struct store *s)
+void retention_give_ballast(const struct store *s)
 {
 	char path[PATH_MAX];
-	size_t count = s->history->chain_count;
-	int r;
 
 	ballast_path(s, path);
 	unlink(path);
-	db_exec(s->db, "PRAGMA wal_checkpoint(TRUNCATE)");
-	if (count == 0)
+}
+
+/* Pages of the file that the next flush can have without a new one. */
+static bool has_spare_pages(struct store *s)
+{
+	int64_t spare = 0;
+
+	return db_int(s->db, "PRAGMA freelist_count", &spare) == 0 &&
+	       spare >= pages_wanted(s);
+}
+
+/*
+ * The WAL begins anew, but keeps its room: what is given back to a full disk
+ * another program takes, and in the end it would have all of our history.
+ */
+int retention_make_room(struct store *s)
+{
+	size_t count = s->history->chain_count;
+	int r;
+
+	pthread_mutex_lock(&s->lock);
+	s->stats.short_of_disk = true;
+	pthread_mutex_unlock(&s->lock);
+	retention_give_ballast(s);
+	db_exec(s->db, "PRAGMA wal_checkpoint(RESTART)");
+	if (count == 0 || has_spare_pages(s))
 		return 0;
 	count = count / 16 + 1;
 	r = drop_oldest(s, count < SLICE ? count : SLICE);
 	if (r == 0)
 		log_warn("no room on disk: the oldest rows are dropped path=%s",
 			 s->path);
-	db_exec(s->db, "PRAGMA wal_checkpoint(TRUNCATE)");
+	db_exec(s->db, "PRAGMA wal_checkpoint(RESTART)");
 	return r;
 }

@@ -121,17 +121,20 @@ static int fail(struct problem *p, const char *path, int r)
 {
 	if (r == -ENOMEM)
 		return r;
-	if (r == -EBADMSG)
-		return refuse(p,
-			      "the database %s is damaged; move it away, and "
-			      "heapwatch starts a new one",
-			      path);
+	if (r == -EBADMSG) {
+		refuse(p,
+		       "the database %s is damaged; move it away, and "
+		       "heapwatch starts a new one",
+		       path);
+		return r;
+	}
 	if (r == -EBUSY)
 		return refuse(p,
 			      "the database %s is in use by another program; "
 			      "stop it or choose another file",
 			      path);
-	return refuse(p, "cannot use the database %s: %s", path, strerror(-r));
+	refuse(p, "cannot use the database %s: %s", path, strerror(-r));
+	return r == -ENOSPC || r == -EIO ? r : -EINVAL;
 }
 
 static int out_of_time(void *deadline)

@@ -20,7 +20,8 @@ int schema_make(const char *path, struct problem *p);
 /*
  * Open for the writer; makes the tables. wal_pages: checkpoint
  * after so many. Fills the problem with what is wrong and what to do, and is
- * -EINVAL then; -ENOMEM.
+ * -EINVAL then, -EBADMSG for a damaged file, -ENOSPC or -EIO for the disk;
+ * -ENOMEM.
  */
 int schema_open(sqlite3 **out, const char *path, int wal_pages,
 		struct problem *p);

@@ -9,6 +9,7 @@
 
 #include "common/log.h"
 
+#include "salvage.h"
 #include "schema.h"
 #include "store_priv.h"
 
@@ -72,6 +73,26 @@ static void bound_files(struct store *s)
 	}
 }
 
+/* Ids that a salvage found in use without the row that gives their name. */
+static int raise_ids(struct store *s)
+{
+	struct registry *g = &s->registry;
+	int64_t series = 0, entity = 0;
+	int r = db_int(s->db, "SELECT CAST(value AS INTEGER) FROM meta"
+			      " WHERE name = 'series_floor'",
+		       &series);
+
+	if (r == 0)
+		r = db_int(s->db, "SELECT CAST(value AS INTEGER) FROM meta"
+				  " WHERE name = 'entity_floor'",
+			   &entity);
+	if (series > g->next_series && series < UINT32_MAX)
+		g->next_series = (uint32_t)series;
+	if (entity > g->next_entity && entity < UINT32_MAX)
+		g->next_entity = (uint32_t)entity;
+	return r;
+}
+
 static void set_options(struct store *s, const struct store_options *o)
 {
 	s->options = *o;
@@ -108,6 +129,9 @@ static int load(struct store *s)
 	if (r)
 		return r;
 	s->next_event = last + 1;
+	r = raise_ids(s);
+	if (r)
+		return r;
 	s->stats.series = s->registry.series_count;
 	s->stats.entities = s->registry.entry_count;
 	h = s->history;
@@ -161,7 +185,7 @@ static void store_free(struct store *s)
 }
 OWN_DEFINE(struct store *, store_free)
 
-static int open_file(struct store *s, struct problem *p)
+static int open_once(struct store *s, struct problem *p)
 {
 	int r = schema_open(&s->db, s->path, s->wal_pages, p);
 
@@ -173,6 +197,56 @@ static int open_file(struct store *s, struct problem *p)
 			    "cannot read the database %s: %s; move it away, "
 			    "and heapwatch starts a new one",
 			    s->path, strerror(-r));
+	return r;
+}
+
+/* As if nothing had been read. */
+static int unload(struct store *s)
+{
+	sqlite3_close(take(s->db));
+	registry_fini(&s->registry);
+	history_unref(take(s->history));
+	plants_unref(take(s->plants));
+	s->columns = (struct column_ids){0};
+	s->epoch = 0;
+	s->wall_ms = INT64_MIN;
+	return registry_init(&s->registry);
+}
+
+/* The damaged file goes aside; what can be read comes back in a new one. */
+static int salvage(struct store *s, struct problem *p)
+{
+	struct salvage found;
+	int r = unload(s);
+
+	if (r == 0)
+		r = salvage_run(&found, s->path, s->wal_pages, p);
+	if (r)
+		return r;
+	fd_closep(&s->lock_fd);
+	r = lock_file(s, p);
+	if (r)
+		return r;
+	s->stats.salvaged_rows = found.rows;
+	s->stats.salvage_holes = found.holes;
+	snprintf(s->stats.salvaged_from, sizeof(s->stats.salvaged_from),
+		 "%s-damaged", s->path);
+	return open_once(s, p);
+}
+
+static int open_file(struct store *s, struct problem *p)
+{
+	int r = open_once(s, p);
+
+	if (r == -ENOSPC || r == -EIO) {
+		/* Where the disk is full, not even the WAL can be opened. */
+		retention_give_ballast(s);
+		r = unload(s);
+		if (r == 0)
+			r = open_once(s, p);
+	}
+	if (r == -EBADMSG && salvage_is_ours(s->path))
+		r = salvage(s, p);
 	return r;
 }
 

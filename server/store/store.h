@@ -3,7 +3,7 @@
  * store.h - the time series in SQLite, and what may be asked of them.
  *
  * The files: path, path-wal, path-shm, and path-ballast, which holds room
- * that is given back when the disk is full.
+ * that is given back when the disk is full; path-damaged after a salvage.
  *
  * One writer (the writer thread) appends batches; any number of readers open
  * a view, ask, and close it. Nobody else opens the database. The newest
@@ -63,7 +63,8 @@ struct store_options {
 /*
  * Open or make the database; checks version and integrity. What is wrong is
  * told in the problem: another program's file, a newer schema, a disk that
- * refuses. A damaged row is skipped and counted, never fatal.
+ * refuses. A damaged row is skipped and counted, never fatal. A damaged
+ * file is moved aside, and what can be read of it comes into a new one.
  */
 int store_open(struct store **out, const struct store_options *o,
 	       struct problem *p);
@@ -132,6 +133,10 @@ struct store_stats {
 	uint64_t series, entities;      /* known */
 	uint64_t memory_bytes;          /* the newest minutes take */
 	uint64_t held_batches;          /* wait for a right clock */
+	bool short_of_disk;             /* points go before their time */
+	uint64_t salvaged_rows;         /* came out of a damaged file, */
+	uint64_t salvage_holes;         /* which could not be read there, */
+	char salvaged_from[128];        /* and is kept here; "": was sound */
 	char last_error[160];           /* "" when all is well */
 };
 

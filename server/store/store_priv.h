@@ -174,6 +174,9 @@ void flush_publish_history(struct store *s, struct history *h);
 /* Drop what is too old or too much. */
 int retention_run(struct store *s);
 
+/* Give the disk back what the ballast holds. */
+void retention_give_ballast(const struct store *s);
+
 /* The disk is full: give up the ballast and the oldest rows. */
 int retention_make_room(struct store *s);
 

@@ -54,11 +54,13 @@ class Server:
     args    more flags of "serve"
     config  text of a heapwatch.yaml, or None
     uid     run as this user, without any right; None: as who runs the test
+    caps    with uid: capabilities it has all the same, as setpriv names them
     folder  scratch folder to use and keep; None: one that is removed
     """
 
-    def __init__(self, args=(), config=None, uid=None, folder=None, env=None):
+    def __init__(self, args=(), config=None, uid=None, folder=None, env=None, caps=()):
         self.args, self.config, self.uid, self.env = list(args), config, uid, env
+        self.caps = ",".join("+" + cap for cap in caps)
         self.keep = folder is not None
         self.folder = pathlib.Path(folder) if folder else None
         self.process = self.url = self.pid = self.code = None
@@ -91,6 +93,11 @@ class Server:
             for path in [self.folder, *self.folder.iterdir()]:
                 os.chown(path, self.uid, self.uid)
             more = {"user": self.uid, "group": self.uid, "extra_groups": []}
+        if self.caps:
+            command[:0] = ["setpriv", f"--reuid={self.uid}", f"--regid={self.uid}",
+                           "--clear-groups", "--inh-caps", self.caps,
+                           "--ambient-caps", self.caps]
+            more = {}
         self.started = time.monotonic()
         with open(self.folder / "log", "wb") as log, open(self.folder / "out", "wb") as out:
             self.process = subprocess.Popen(

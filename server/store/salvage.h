@@ -1,0 +1,30 @@
+#pragma once
+/*
+ * salvage.h - what can still be read of a damaged database, in a new one.
+ *
+ * Flash cards and power cuts overwrite pages. The damaged file is kept
+ * beside the new one as PATH-damaged (with its -wal); the next damage
+ * replaces it, so that a bad card cannot fill itself with copies.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/problem.h"
+
+struct salvage {
+	uint64_t rows;  /* that came over, of all tables */
+	uint64_t holes; /* places where rows could not be read */
+};
+
+/*
+ * Move the damaged file aside, make a new one at path and copy what can be
+ * read; whoever opens it next holds what came over. Only for a file that says
+ * it is ours. An error other than damage (no room for the copy) ends the
+ * copying, never the start: what came over so far is kept. Before threads.
+ * -EINVAL with the problem when not even a new file can be made.
+ */
+int salvage_run(struct salvage *out, const char *path, int wal_pages,
+		struct problem *p);
+
+/* Whether the first bytes of the file are those of a database of ours. */
+bool salvage_is_ours(const char *path);
