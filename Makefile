@@ -126,7 +126,7 @@ check-root: $(root_tests) | victims
 	@tests/run-units $(root_tests)
 
 .PHONY: check-e2e
-check-e2e: all | victims
+check-e2e: all $(BUILD)/tests/bench/load_store | victims
 	@HEAPWATCH=$(BUILD)/heapwatch tests/run-e2e $(E2E)
 
 FUZZ_SECONDS ?= 15
