@@ -26,14 +26,16 @@ struct config {
 	char *db;
 	char *node;   /* "": the host name at first start */
 	char *cgroup_root;
+	char *hosts, *cors_origins, *base_path;
 
 	int64_t resolution_ms, flush_ms, memory_ms;
 	int64_t retention_ms, retention_bytes;
 	int64_t tick_ms, rescan_ms;
 	int64_t target_max;
 	int64_t body_max, connections_max, threads;
-	int64_t series_max, points_max, scan_max;
+	int64_t series_max, points_max, scan_max, cache_bytes;
 	enum log_level log_level;
+	bool access_log;
 	bool report; /* print what the first scan found */
 
 	struct watch_rule *rules; /* owned */

@@ -932,6 +932,7 @@ START_TEST(nothing_matches_is_an_answer)
 	struct query q = question(METRIC_HEAP_USED_BYTES);
 	struct frame *f;
 
+	q.threshold = threshold_default(METRIC_HEAP_UTIL_RATE);
 	for (int agg = 0; agg < AGG_WORD_COUNT; agg++) {
 		q.agg = (enum agg)agg;
 		f = answer(&q, &v);

@@ -246,7 +246,7 @@ static size_t one_round(void)
 		.metric = METRIC_HEAP_ALLOCATED_BYTES_TOTAL,
 		.from_ms = T0 + below(300000),
 		.step_ms = 1000 * (1 + below(60)),
-		.fn = (enum fn)below(FN_WORD_COUNT),
+		.fn = (enum fn)below(FN_ABOVE),
 		.agg = aggs[below(6)],
 	};
 	size_t cells;

@@ -117,7 +117,7 @@ int handle_metric_list(const struct request *q, struct reply *a,
 
 	if ((r = body_parse(&body, q->body, q->body_len, p)) ||
 	    (r = site_view(&view, q->site, p)) ||
-	    (r = view_label_names(view, NULL, 0, &names, &count)))
+	    (r = query_label_names(view, NULL, 0, &names, &count)))
 		return r;
 	json_begin_array(&j);
 	for (int m = 0; m < METRIC_COUNT; m++)
@@ -145,9 +145,9 @@ static int put_stored(struct json *j, const struct request *q,
 	if ((others && (r = matchers_add_payload(&l, others, p))) ||
 	    (r = site_view(&view, q->site, p)))
 		return r;
-	r = label ? view_label_values(view, label, l.items, l.count, &texts,
+	r = label ? query_label_values(view, label, l.items, l.count, &texts,
 				      &count) :
-		    view_label_names(view, l.items, l.count, &texts, &count);
+		    query_label_names(view, l.items, l.count, &texts, &count);
 	for (size_t i = 0; i < count && !r; i++)
 		put_choice(j, texts[i]);
 	strings_free(texts, count);

@@ -19,10 +19,22 @@ struct site {
 	struct store *store;
 	struct census_board *board;
 	struct queue *queue;
+	struct cache *cache; /* of the query; NULL: none */
 	int64_t started_ns; /* CLOCK_MONOTONIC */
 
 	/* counted by any thread: */
 	atomic_ulong requests, refused; /* answered with 4xx or 5xx */
+};
+
+struct param {
+	const char *name, *value;
+};
+
+/* What an answer took, for the access log. */
+struct cost {
+	size_t targets;
+	int64_t scanned, reused; /* stored points, values of the cache */
+	char query[200];         /* what was asked, in short */
 };
 
 struct request {
@@ -30,6 +42,8 @@ struct request {
 	const char *method;
 	const char *path;   /* without query and duplicate slashes */
 	const char *accept; /* the header, or "" */
+	const struct param *params; /* of the query string, decoded */
+	size_t param_count;
 	const char *body;   /* body_len bytes, not NUL-terminated */
 	size_t body_len;
 };
@@ -38,6 +52,9 @@ struct reply {
 	int status;
 	const char *type; /* content type; static */
 	const char *allow; /* methods, for 405 and OPTIONS, or NULL; static */
+	bool slow; /* changes rarely: worth an ETag */
+	char next[96]; /* cursor of the rest of the rows, or "" */
+	struct cost cost;
 	struct buf body;
 };
 
@@ -48,6 +65,7 @@ struct route {
 	const char *method; /* GET answers HEAD too */
 	const char *path;
 	handler_fn handle;
+	bool slow; /* the answer changes rarely */
 	const char *help; /* a sentence, for GET / */
 };
 
@@ -83,6 +101,13 @@ int handle_tag_values(const struct request *q, struct reply *a,
 int handle_targets(const struct request *q, struct reply *a,
 		   struct problem *p);
 int handle_status(const struct request *q, struct reply *a, struct problem *p);
+int handle_search(const struct request *q, struct reply *a, struct problem *p);
+int handle_annotations(const struct request *q, struct reply *a,
+		       struct problem *p);
+int handle_series(const struct request *q, struct reply *a, struct problem *p);
+int handle_latest(const struct request *q, struct reply *a, struct problem *p);
+int handle_events(const struct request *q, struct reply *a, struct problem *p);
+int handle_labels(const struct request *q, struct reply *a, struct problem *p);
 int handle_healthy(const struct request *q, struct reply *a,
 		   struct problem *p);
 int handle_ready(const struct request *q, struct reply *a, struct problem *p);
