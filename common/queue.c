@@ -4,7 +4,8 @@
 #include <pthread.h>
 #include <time.h>
 
-#define QUEUE_MAX 64 /* batches: a minute of a writer that hangs */
+#define QUEUE_MAX 64    /* batches: a minute of a writer that hangs */
+#define HELD_MAX  10000 /* events, and gaps, kept of dropped batches */
 
 struct queue {
 	struct batch *slots[QUEUE_MAX]; /* owned while here */
@@ -62,10 +63,10 @@ static void hold(struct queue *q, struct batch *b)
 	for (size_t i = 0; i < b->closed_count; i++)
 		batch_add_close(h, b->closed[i].entity, b->closed[i].boot_ns,
 				b->closed[i].reason);
-	for (size_t i = 0; i < b->gap_count; i++)
+	for (size_t i = 0; i < b->gap_count && h->gap_count < HELD_MAX; i++)
 		batch_add_gap(h, b->gaps[i].entity, b->gaps[i].column,
 			      b->gaps[i].reason);
-	for (size_t i = 0; i < b->event_count; i++)
+	for (size_t i = 0; i < b->event_count && h->event_count < HELD_MAX; i++)
 		batch_add_event(h, b->events[i].kind, b->events[i].entity,
 				b->events[i].boot_ns, "%s", b->events[i].text);
 	batch_free(b);

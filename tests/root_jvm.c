@@ -140,11 +140,12 @@ static void run(struct victim *v, const char *const *args)
 	ck_assert_str_eq(v->answer, "ready\n");
 }
 
-/* What containers have of their own: mounts, /tmp, pids. */
+/* What containers have of their own: mounts, /tmp, pids. The classes are
+ * shown at /mnt, as the tree itself may lie below the /tmp that vanishes. */
 static const char *const container[] = {
 	"unshare", "--mount", "--pid", "--fork", "--mount-proc",
 	"--kill-child", "sh", "-c",
-	"mount -t tmpfs tmpfs /tmp && exec \"$@\"", "sh",
+	"mount --bind \"$0\" /mnt && mount -t tmpfs tmpfs /tmp && exec \"$@\"",
 };
 
 static void start_in(struct victim *v, int jdk, const char *const flags[3],
@@ -159,13 +160,15 @@ static void start_in(struct victim *v, int jdk, const char *const flags[3],
 	snprintf(v->log, sizeof(v->log), "gc.log");
 	for (size_t i = 0; contained && i < ARRAY_SIZE(container); i++)
 		args[count++] = container[i];
+	if (contained)
+		args[count++] = classes;
 	args[count++] = java;
 	args[count++] = "-Xmx256m";
 	args[count++] = "-Xlog:gc,gc+heap=info:file=gc.log";
 	for (int i = 0; i < 3 && flags[i]; i++)
 		args[count++] = flags[i];
 	args[count++] = "-cp";
-	args[count++] = classes;
+	args[count++] = contained ? "/mnt" : classes;
 	args[count++] = "Victim";
 	args[count] = NULL;
 	run(v, args);

@@ -36,7 +36,7 @@ def accounted(service, server, seconds=10):
         target = server.target(service.pid)
         return (sum(p["cpu_seconds"] or 0 for p in target["probes"]),
                 target["read_cpu_seconds"],
-                server.get_json("/api/v1/status")["cpu_seconds"])
+                server.get_json("/api/v1/status")["self"]["cpu_seconds"])
     before, begin = costs(), time.monotonic()
     while time.monotonic() - begin < seconds:
         service.ask(f"work {OPERATIONS}")
