@@ -978,6 +978,7 @@ struct target_parser {
 	const json_t *body;
 	int64_t now_ms;
 	struct problem *p;
+	bool full; /* the request as a whole asks for too much */
 };
 
 /* All conditions on one question; those of the request apply to each. */
@@ -1035,7 +1036,8 @@ static int add_query(struct target_parser *t, const json_t *target,
 	struct query_request *out = t->out;
 	struct query *queries;
 
-	if (out->count == TARGETS_MAX)
+	t->full |= out->count == TARGETS_MAX;
+	if (t->full)
 		return bad(t->p, "more than %d questions in one request",
 			   TARGETS_MAX);
 	queries = realloc(out->queries, (out->count + 1) * sizeof(*queries));
@@ -1151,7 +1153,113 @@ static int add_failure(struct target_parser *t, const char *ref_id,
 	return f->ref_id && f->target ? 0 : -ENOMEM;
 }
 
+/* The name in "$name", "${name}", "${name:csv}" or "[[name]]" as a whole;
+ * empty for other text. */
+static void variable_name(char out[LABEL_NAME_MAX + 1], const char *text)
+{
+	const char *close = "", *rest;
+	size_t len;
+
+	out[0] = '\0';
+	if (strncmp(text, "${", 2) == 0)
+		close = "}";
+	else if (strncmp(text, "[[", 2) == 0)
+		close = "]]";
+	else if (*text != '$')
+		return;
+	text += *close ? 2 : 1;
+	len = strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+			   "0123456789_");
+	if (len == 0 || len > LABEL_NAME_MAX)
+		return;
+	rest = text + len;
+	if (*close && *rest == ':') /* a format, of which we need none */
+		rest += strcspn(rest, "]}");
+	if (strcmp(rest, close))
+		return;
+	memcpy(out, text, len);
+	out[len] = '\0';
+}
+
+/* What a variable that the client did not fill in stands for; NULL: it is no
+ * variable, or nothing is known of it. */
+static json_t *variable_value(const json_t *vars, const json_t *text)
+{
+	char name[LABEL_NAME_MAX + 1];
+
+	if (!json_is_string(text))
+		return NULL;
+	variable_name(name, json_string_value(text));
+	return *name ? json_object_get(json_object_get(vars, name), "value") :
+		       NULL;
+}
+
+/* All variables of an object, one level deep, which is where parameters are;
+ * several values of one go into the list they stand in. */
+static int fill_list(json_t **out, const json_t *list, const json_t *vars)
+{
+	json_t *item;
+	size_t i;
+	int r = 0;
+
+	*out = json_array();
+	json_array_foreach(list, i, item)
+	{
+		json_t *value = variable_value(vars, item);
+
+		if (json_is_array(value))
+			r |= json_array_extend(*out, value);
+		else
+			r |= json_array_append(*out, value ? value : item);
+	}
+	return *out && !r ? 0 : -ENOMEM;
+}
+
+static int fill_variables(json_t *object, const json_t *vars)
+{
+	json_t *item, *list;
+	const char *key;
+	void *next;
+	int r = 0;
+
+	json_object_foreach_safe(object, next, key, item)
+	{
+		json_t *value = variable_value(vars, item);
+
+		if (value)
+			r = json_object_set(object, key, value);
+		else if (json_is_array(item) && !(r = fill_list(&list, item, vars)))
+			r = json_object_set_new(object, key, list);
+		if (r)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static int parse_filled(struct target_parser *t, const json_t *target);
+
+/* Scripts and annotations send variables as they are written; their values
+ * are in scopedVars. */
 static int parse_target(struct target_parser *t, const json_t *target)
+{
+	const json_t *vars = json_object_get(t->body, "scopedVars");
+	own(json_decrefp) json_t *filled = NULL;
+	json_t *payload;
+	int r;
+
+	if (!json_is_object(vars) || !json_is_object(target))
+		return parse_filled(t, target);
+	filled = json_deep_copy(target);
+	if (!filled)
+		return -ENOMEM;
+	payload = json_object_get(filled, "payload");
+	r = fill_variables(filled, vars);
+	if (!r && json_is_object(payload))
+		r = fill_variables(payload, vars);
+	return r ? r : parse_filled(t, filled);
+}
+
+static int parse_filled(struct target_parser *t, const json_t *target)
 {
 	size_t before = t->out->count;
 	own(json_decrefp) json_t *none = json_object();
@@ -1183,6 +1291,8 @@ static int parse_target(struct target_parser *t, const json_t *target)
 		return r;
 	problem_of_query(t->p, ref_id ? ref_id : "",
 			 json_is_string(name) ? json_string_value(name) : "");
+	if (t->full || t->p->code == PROBLEM_TOO_MUCH)
+		return r;
 	return add_failure(t, ref_id, json_string_value(name), before);
 }
 
@@ -1190,7 +1300,10 @@ int query_request_parse(struct query_request *out, const json_t *body,
 			int64_t now_ms, struct problem *p)
 {
 	struct query_request request = { 0 };
-	struct target_parser t = { &request, body, now_ms, p };
+	struct target_parser t = { .out = &request,
+				   .body = body,
+				   .now_ms = now_ms,
+				   .p = p };
 	const json_t *targets = json_object_get(body, "targets");
 	json_t *target;
 	size_t i;

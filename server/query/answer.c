@@ -178,6 +178,10 @@ static int states(struct frame *f, struct run *r)
 				      FIELD_STRING, NULL);
 		if (err == 0)
 			err = describe(r, field, row);
+		if (err == 0) { /* words have no unit */
+			free(field->unit);
+			field->unit = NULL;
+		}
 		for (size_t i = 0; i < r->rows.shown && err == 0; i++) {
 			const char *word = state_word(r->q, values[i]);
 
