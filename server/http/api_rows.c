@@ -228,6 +228,20 @@ static int make_request(struct query_request *out, struct wanted *w,
 	return r;
 }
 
+/* Their columns are of other types than those of values. */
+static int refuse_events(const struct query_request *request,
+			 const char *format, struct problem *p)
+{
+	for (size_t i = 0; i < request->count; i++) {
+		if (request->queries[i].format == QUERY_EVENTS &&
+		    strcmp(format, "events"))
+			return problem_set(p, PROBLEM_BAD_REQUEST,
+					   "metric: events are at "
+					   "/api/v1/events");
+	}
+	return 0;
+}
+
 static void put_reply(struct reply *a, struct frame *f, const struct wanted *w)
 {
 	struct json j = json_writer(&a->body);
@@ -273,6 +287,7 @@ static int answer(const struct request *q, struct reply *a, json_t *params,
 
 	if ((r = make_body(&body, params, format)) ||
 	    (r = make_request(&request, w, body, p)) ||
+	    (r = refuse_events(&request, format, p)) ||
 	    (r = ask(&answers, &request, q, a, p)) ||
 	    (r = shape(&table, answers.items, answers.count, &w->page)))
 		return r;

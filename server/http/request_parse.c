@@ -1035,6 +1035,7 @@ static int add_query(struct target_parser *t, const json_t *target,
 {
 	struct query_request *out = t->out;
 	struct query *queries;
+	int r;
 
 	t->full |= out->count == TARGETS_MAX;
 	if (t->full)
@@ -1045,9 +1046,10 @@ static int add_query(struct target_parser *t, const json_t *target,
 		return -ENOMEM;
 	out->queries = queries;
 	queries[out->count] = (struct query){ .metric = metric };
-	if (metric == METRIC_COUNT)
-		queries[out->count].format = QUERY_EVENTS;
-	return query_fill(&queries[out->count++], t, target, payload);
+	r = query_fill(&queries[out->count++], t, target, payload);
+	if (metric == METRIC_COUNT) /* events, whatever format was wished */
+		queries[out->count - 1].format = QUERY_EVENTS;
+	return r;
 }
 
 static int unknown_metric(struct problem *p, const char *word)

@@ -38,7 +38,7 @@ def read_reply(stream, head):
     status = int(stream.readline().split()[1])
     headers = {}
     for line in iter(stream.readline, b"\r\n"):
-        name, _, value = line.decode().partition(":")
+        name, _, value = line.decode("latin-1").partition(":")
         old = headers.get(name.lower())
         headers[name.lower()] = (old + ", " if old else "") + value.strip()
     if headers.get("transfer-encoding") == "chunked":
@@ -113,7 +113,7 @@ def choices_are(*values):
 def whole_list(reply):
     metrics = r.simpod_metrics(reply.body)
     assert reply.status == 200 and len(metrics) > 50, list(metrics)
-    for name in ("node", "service", "agg", "by", "fn", "step", "top", "format", "legend"):
+    for name in ("node", "service", "agg", "fn", "step", "topk", "format", "legend"):
         assert name in metrics[UTIL], metrics[UTIL]
 
 
@@ -305,6 +305,10 @@ def events(reply):
 case("simpod", "shows events as annotations",
      c.post("/query", c.panel(c.target("events", '{"kind":"target_started"}')).replace(
          "@FROM@", "1970-01-01T00:00:00Z")), events)
+for form in ("table", "latest", "frames", "heatmap", "states"):
+    case("simpod", f"asks for events with the format {form} left over",
+         c.ask("events", '{"format":"%s"}' % form),
+         lambda reply: frames(reply)[0].fields[0].type == "time" or r.need(False, reply.body))
 
 
 # ---- simpod: ad-hoc filters ----
@@ -566,6 +570,13 @@ case("script", "asks for lines of JSON", c.get(series("&format=ndjson"), c.INFIN
      ndjson_rows)
 case("Infinity", "misspells a metric", infinity("/api/v1/series?metric=heap_utl_rate"),
      refused(404, "unknown_metric", "heap_util_rate"))
+for path in ("series?metric=events", "latest?metric=events", "series?metric=events&layout=wide"):
+    case("Infinity", f"asks for events as {path}", infinity("/api/v1/" + path),
+         refused(400, "bad_request", "/api/v1/events"))
+case("script", "sends a value that is no text: refused, never everything",
+     infinity(series("&node=%ff")), refused(400, "bad_request", "UTF-8"))
+case("script", "sends a name that is no text", infinity(series("&%ff=a")),
+     refused(400, "bad_request", "UTF-8"))
 case("Infinity", "names no metric", infinity("/api/v1/series"), refused(400, "empty_target"))
 case("Infinity", "passes a query through, as the migration guide says: no range, no payload",
      c.post("/query", '{"targets":[{"target":"memory_total_bytes"}]}', c.INFINITY),
