@@ -219,6 +219,7 @@ static void *run(void *arg)
 			"heapwatch started");
 	discovery_adopt(c, now);
 	discovery_scan(c);
+	discovery_disown(c, now);
 	do {
 		advance_waiting(c);
 		count = epoll_wait(c->epoll_fd, events, EVENTS_MAX,

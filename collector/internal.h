@@ -26,6 +26,7 @@ struct candidate {
 	int64_t recheck_boot_ns; /* INT64_MAX: never again */
 	uint32_t scan;           /* the round that saw it last */
 	bool hidden;             /* its executable may not be looked at */
+	ino_t inode;             /* of it; only known where no events come */
 };
 
 /* Who held a service and instance last, to tell a restart. */
@@ -90,6 +91,9 @@ void discovery_fini(struct collector *c);
 
 /* Processes of the last run: keep those that live, close the others. */
 void discovery_adopt(struct collector *c, struct now now);
+
+/* Those that the first scan did not find worth watching again: close them. */
+void discovery_disown(struct collector *c, struct now now);
 
 /* watch.c */
 

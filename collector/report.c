@@ -1,4 +1,5 @@
 /* The census: what is watched now, as others may see it. */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -67,6 +68,9 @@ static int copy_target(struct census_target *out, const struct target *t,
 		if (!out->reason)
 			return -1;
 	}
+	out->heap_max_bytes = NAN;
+	if (t->reads > 0 && t->gaps[COL_HEAP_MAX_BYTES] == GAP_NONE)
+		out->heap_max_bytes = t->last[COL_HEAP_MAX_BYTES];
 	out->last_read_boot_ns = t->last_read_boot_ns;
 	out->read_cpu_ns = t->read_cpu_ns;
 	out->reads = t->reads;

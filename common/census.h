@@ -31,6 +31,7 @@ struct census_target {
 	struct entity entity;
 	bool watched;
 	char *reason; /* owned; why it is not watched, or NULL */
+	double heap_max_bytes;     /* the tightest bound; NAN: not known */
 	int64_t last_read_boot_ns; /* 0: never */
 	int64_t read_cpu_ns; /* our CPU time spent on it since it was found */
 	uint64_t reads, failed_reads;

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "own.h"
@@ -100,4 +101,18 @@ int bytes_parse(int64_t *out, const char *text)
 		return -EINVAL;
 	*out = value;
 	return 0;
+}
+
+void bytes_format(char out[16], double bytes)
+{
+	static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB" };
+	size_t i = 0;
+
+	while (bytes >= 1023.5 && i + 1 < sizeof(units) / sizeof(units[0])) {
+		bytes /= 1024;
+		i++;
+	}
+	/* %.3g would write 1023 as 1.02e+03 */
+	snprintf(out, 16, bytes < 999.5 ? "%.3g %s" : "%.0f %s", bytes,
+		 units[i]);
 }

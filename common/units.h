@@ -21,3 +21,6 @@ int duration_parse(int64_t *out_ms, const char *text);
 
 /* "64KiB", "10MB", "4096" -> bytes; whole numbers only. -EINVAL. */
 int bytes_parse(int64_t *out, const char *text);
+
+/* "1.5 GiB", "256 MiB", "512 B": three digits, for people. */
+void bytes_format(char out[16], double bytes);

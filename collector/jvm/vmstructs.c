@@ -414,7 +414,8 @@ static int find_table(struct table *t, const struct library *l,
 		r = symbol_word(l, p, n->part[i], &t->part[i]);
 		if (r)
 			return r;
-		if (t->stride > STRIDE_MAX || t->part[i] + 8 > t->stride)
+		if (t->stride > STRIDE_MAX || t->stride < 8 ||
+		    t->part[i] > t->stride - 8)
 			return -EBADMSG;
 	}
 	return 0;

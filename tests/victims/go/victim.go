@@ -8,6 +8,7 @@
 //	churn N       from now on allocate and drop N MB a second; 0: stop
 //	gc            runtime.GC()
 //	goroutines N  start N goroutines that sleep
+//	exec FILE     run this program in the place of this one
 //	exit
 //
 // After "hold" nothing allocates: the answer is put together in memory that
@@ -23,6 +24,7 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -181,6 +183,8 @@ func command(line string) {
 		number, _ = strconv.Atoi(words[1])
 	}
 	switch words[0] {
+	case "exec": // another program in this process's place
+		syscall.Exec(words[1], words[1:], os.Environ())
 	case "report":
 		report()
 		return
