@@ -159,12 +159,18 @@ ci:
 	@tests/run-part warnings $(MAKE) --no-print-directory -j2 WERROR=1 BUILD=build-werror all
 	@tests/run-part clang    $(MAKE) --no-print-directory -j2 CC=clang BUILD=build-clang all
 	@tests/run-part tsan     $(MAKE) --no-print-directory -j2 SANITIZE=thread check
+	@tests/run-part load     $(MAKE) --no-print-directory -j2 LOAD_SECONDS=60 E2E=test_load check-e2e
 
 # ---- speed and weight: ratios, never asserted ----
 
 .PHONY: bench
 bench: all
 	@tests/bench/cost.py $(PAIRS)
+
+# Beside Debian's prometheus, which holds the same samples.
+.PHONY: bench-http
+bench-http: all $(BUILD)/tests/bench/load_store
+	@tests/bench/dashboard.py $(TARGETS)
 
 # ---- order ----
 

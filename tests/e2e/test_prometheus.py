@@ -33,8 +33,9 @@ def free_port():
 class Prometheus:
     """The packaged program, in a scratch folder, on loopback."""
 
-    def __init__(self, config="", flags=()):
+    def __init__(self, config="", flags=(), fill=None):
         self.config, self.flags, self.port = config, list(flags), free_port()
+        self.fill = fill  # puts blocks below the folder it is given, into data
 
     def __enter__(self):
         self.folder = tempfile.mkdtemp(prefix="heapwatch-prometheus-")
@@ -42,6 +43,8 @@ class Prometheus:
             f.write(self.config)
         self.log = open(f"{self.folder}/log", "w+")
         try:
+            if self.fill:
+                self.fill(self.folder)
             self.process = subprocess.Popen(
                 ["prometheus", f"--config.file={self.folder}/prometheus.yml",
                  f"--storage.tsdb.path={self.folder}/data",
