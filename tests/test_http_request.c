@@ -528,6 +528,11 @@ START_TEST(ranks_limits_and_events_are_asked_by_words)
 	ck_ok(parse_payload("{\"type\":\"annotations\"}"));
 	ck_assert_int_eq(request.queries[0].format, QUERY_EVENTS);
 	query_request_fini(&request);
+	/* events are events in whatever format */
+	ck_ok(parse("{\"targets\":[{\"target\":\"events\",\"payload\":"
+		    "{\"format\":\"heatmap\"}}]}"));
+	ck_assert_int_eq(request.queries[0].format, QUERY_EVENTS);
+	query_request_fini(&request);
 	refused(parse_payload("{\"topk\":\"-1\"}"), PROBLEM_BAD_REQUEST,
 		"payload.topk");
 	refused(parse_payload("{\"threshold\":\"bad\"}"), PROBLEM_BAD_REQUEST,

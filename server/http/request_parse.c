@@ -1047,7 +1047,7 @@ static int add_query(struct target_parser *t, const json_t *target,
 	out->queries = queries;
 	queries[out->count] = (struct query){ .metric = metric };
 	r = query_fill(&queries[out->count++], t, target, payload);
-	if (metric == METRIC_COUNT) /* events, whatever format was wished */
+	if (metric == METRIC_COUNT) /* whatever the format asks for */
 		queries[out->count - 1].format = QUERY_EVENTS;
 	return r;
 }

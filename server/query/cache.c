@@ -69,6 +69,11 @@ int cache_new(struct cache **out, size_t bytes)
 	return 0;
 }
 
+size_t cache_share(const struct cache *c)
+{
+	return c->bytes_max / 2;
+}
+
 /* ---- the order of use ---- */
 
 static void unlink_entry(struct cache *c, struct entry *e)

@@ -31,6 +31,10 @@ int cache_new(struct cache **out, size_t bytes);
 void cache_free(struct cache *c);
 OWN_DEFINE(struct cache *, cache_free)
 
+/* Most bytes of values that one question may bring, so that a large one does
+ * not drive out all others. */
+size_t cache_share(const struct cache *c);
+
 /* Values of steps from begin_ms on into out, at most count; NAN where there
  * is none. Returns how many are known, without a hole, from the first on. */
 size_t cache_get(struct cache *c, const struct cache_key *key,

@@ -361,8 +361,6 @@ static int scan_some(struct scan *s, const struct series *series, size_t count)
 
 /* ---- with what is known from before ---- */
 
-#define KEPT_MAX (32 * 1024 * 1024) /* bytes of values on their way */
-
 struct reuse {
 	double *values;   /* owned; series x steps */
 	uint32_t *index;  /* owned; series: warm ones first, cold ones after */
@@ -391,7 +389,8 @@ static size_t settled_steps(const struct run *r)
 
 	if (!e || !e->cache || r->q->format == QUERY_LATEST || r->steps_back ||
 	    r->axis.step_ms < coarsest(r) ||
-	    r->series_count * r->axis.steps > KEPT_MAX / sizeof(double))
+	    r->series_count * r->axis.steps >
+		    cache_share(e->cache) / sizeof(double))
 		return 0;
 	end_ms = e->settled_ms - 2 * coarsest(r);
 	if (end_ms <= r->axis.begin_ms)
