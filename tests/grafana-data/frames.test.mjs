@@ -174,6 +174,65 @@ test('notices reach the panel', async () => {
   }
 });
 
+test('a heatmap has ascending buckets that count every process once', async () => {
+  for (const payload of [{ format: 'heatmap', frame: 'true' }, { format: 'heatmap' }]) {
+    const frames = await ask('heap_util_rate', payload);
+    const buckets = frames.flatMap((f) => f.fields.filter((x) => x.type === 'number'));
+    const bounds = buckets.map((f) => Number(f.labels.le));
+    assert.ok(bounds.length > 3 && bounds.every((b, i) => i === 0 || b > bounds[i - 1]), `${bounds}`);
+    const counts = buckets[0].values.map((_, row) =>
+      buckets.reduce((sum, f) => sum + (f.values[row] ?? 0), 0));
+    assert.equal(Math.max(...counts), 12);
+    buckets.forEach((f) => assert.equal(f.config.unit, 'short'));
+    if (payload.frame)
+      assert.equal(frames[0].meta.type, 'heatmap-rows');
+  }
+});
+
+test('a state timeline has a field of words per process', async () => {
+  for (const frame of ['true', 'false']) {
+    const [states] = await ask('heap_util_rate', { format: 'states', frame });
+    const words = states.fields.slice(1);
+    checkTimes(states.fields[0]);
+    assert.equal(words.length, 12);
+    words.forEach((f) => assert.equal(f.type, 'string'));
+    const seen = new Set(words.flatMap((f) => f.values.filter((v) => v !== null)));
+    seen.forEach((v) => assert.ok(['ok', 'warning', 'critical'].includes(v), v));
+    assert.ok(seen.size > 0);
+  }
+});
+
+test('events have the columns that annotations map', async () => {
+  const range = { from: new Date(0).toISOString(), to: new Date(end).toISOString() };
+  for (const payload of [{ kind: 'target_started' }, { kind: 'target_started', frame: 'true' }]) {
+    const [frame] = await ask('events', payload, { range });
+    const types = Object.fromEntries(frame.fields.map((f) => [f.name, f.type]));
+    assert.deepEqual(types, { ...types, time: 'time', timeEnd: 'time', title: 'string',
+      text: 'string', tags: 'string', id: 'string' });
+    assert.equal(frame.length, 12);
+    assert.ok(frame.fields.find((f) => f.name === 'tags').values.every(
+      (t) => t.split(',').includes('target_started')));
+  }
+});
+
+test('a bad target is an error among the notices, and the others draw', async () => {
+  const frames = await query([{ refId: 'A', target: 'nonsense' },
+    { refId: 'B', target: 'heap_util_rate', payload: { agg: 'max' } }]);
+  assert.deepEqual(frames.map((f) => f.refId), ['A', 'B']);
+  assert.equal(frames[0].meta.notices[0].severity, 'error');
+  assert.match(frames[0].meta.notices[0].text, /nonsense/);
+  checkNumbers(frames[1].fields[1]);
+});
+
+test('rows of the plain URL become one frame', async () => {
+  const response = await fetch(`${HEAPWATCH_URL}/api/v1/series?metric=heap_util_rate` +
+    `&from=${end - 600000}&to=${end}&step=60s`);
+  const frame = toDataFrame((await response.json()).rows);
+  const types = Object.fromEntries(frame.fields.map((f) => [f.name, f.type]));
+  assert.deepEqual(types, { ...types, time: 'time', node: 'string', heap_util_rate: 'number' });
+  assert.ok(frame.length > 100);
+});
+
 test('every frame of several targets has its refId, in their order', async () => {
   const frames = await query([
     { refId: 'B', target: 'frag_ratio', payload: { agg: 'min' } },
