@@ -38,12 +38,12 @@ def refresh(connection, requests):
     return spent
 
 
-def ask(address, requests, seconds=SECONDS):
-    """Refreshes of one client for some seconds."""
+def ask(address, requests, least):
+    """Refreshes of one client for some seconds, but at least so many."""
     connection = http.client.HTTPConnection(*address, timeout=120)
     refreshes, end = [], time.monotonic() + seconds
     refresh(connection, requests)
-    while time.monotonic() < end or len(refreshes) < 3:
+    while time.monotonic() < end or len(refreshes) < least:
         refreshes.append(refresh(connection, requests))
     connection.close()
     return refreshes
@@ -51,7 +51,7 @@ def ask(address, requests, seconds=SECONDS):
 
 def rate(address, requests):
     done = []
-    threads = [threading.Thread(target=lambda: done.extend(ask(address, requests)))
+    threads = [threading.Thread(target=lambda: done.extend(ask(address, requests, 1)))
                for _ in range(CLIENTS)]
     begin = time.monotonic()
     for t in threads:
@@ -63,7 +63,7 @@ def rate(address, requests):
 
 class Figures:
     def __init__(self, name, address, requests):
-        refreshes = ask(address, requests)
+        refreshes = ask(address, requests, 3)
         self.name, self.rate = name, rate(address, requests)
         self.dashboards = [sum(r) for r in refreshes]
         self.panels = [statistics.median(r[i] for r in refreshes) for i in range(len(requests))]
@@ -110,10 +110,12 @@ def main():
     for targets in [int(t) for t in sys.argv[1:]] or [20, 500]:
         end = (int(time.time()) // 60 * 60 - 120) * 1000
         print(f"{targets} targets, {HOURS} h by {TICK} s:", flush=True)
-        hw, bare, prom = (heapwatch(targets, end, "8MiB"), heapwatch(targets, end, "0"),
-                          prometheus(targets, end))
-        for one in (hw, bare, prom):
-            print(one)
+        hw = heapwatch(targets, end, "8MiB")
+        print(hw, flush=True)
+        bare = heapwatch(targets, end, "0")
+        print(bare, flush=True)
+        prom = prometheus(targets, end)
+        print(prom, flush=True)
         for one in (hw, bare):
             compare(one, prom)
         print("  median of each panel, ms: heapwatch, no cache, prometheus")
