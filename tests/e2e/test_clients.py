@@ -327,8 +327,6 @@ for operator, value, values, expect in (
     case("simpod", f"filters by {operator}", c.ask(UTIL, more=more), nodes_are(*expect))
     case("simpod 0.4", f"calls filters adhocFilters, {operator}",
          c.ask(UTIL, more=more.replace('"filters"', '"adhocFilters"')), nodes_are(*expect))
-case("simpod", "filters by a label of the plant", c.ask(UTIL, more=filtered("site", "=", "north")),
-     nodes_are(*NODES))
 case("simpod", "has a filter that is being typed", c.ask(UTIL, more=filtered("", "=", "")),
      nodes_are(*NODES))
 case("simpod", "filters by an operator of another kind",
@@ -557,6 +555,8 @@ case("Infinity", "asks for rows past the end: an empty list, never 404",
      lambda reply: r.need(r.infinity_rows(reply.status, reply.body) == [], reply.body))
 case("Infinity", "asks for what an alert rule needs",
      infinity("/api/v1/latest?metric=heapwatch_up"), alert_rows)
+case("Infinity", "narrows by a label of the plant",
+     infinity("/api/v1/latest?metric=heapwatch_up&site=north"), alert_rows)
 case("Infinity", "asks for events as annotations",
      infinity("/api/v1/events?kind=target_started&from=0&to=@TO_MS@"),
      lambda reply: r.need(len(r.annotations(r.to_data_frame(
