@@ -176,8 +176,14 @@ victims:
 check-root: $(root_tests) | victims
 	@tests/run-units $(root_tests)
 
+# Grafana's own reading of answers, from npm, exactly as locked.
+grafana_data := $(addprefix tests/grafana-data/,package.json package-lock.json .npmrc)
+build/grafana-data/installed: $(grafana_data)
+	$(call msg,NPM,$(@D))mkdir -p $(@D) && cp $^ $(@D) && cd $(@D) && \
+		{ npm ci >npm.log 2>&1 || { cat npm.log; exit 1; }; } && touch $(@F)
+
 .PHONY: check-e2e
-check-e2e: all | victims
+check-e2e: all $(BUILD)/tests/bench/load_store build/grafana-data/installed | victims
 	@HEAPWATCH=$(BUILD)/heapwatch tests/run-e2e $(E2E)
 
 FUZZ_SECONDS ?= 15
@@ -205,6 +211,7 @@ ci:
 	@tests/run-part clang    $(MAKE) --no-print-directory -j2 CC=clang WERROR=1 BUILD=build-clang all
 	@tests/run-part tsan     $(MAKE) --no-print-directory -j2 SANITIZE=thread check
 	@tests/run-part tidy     $(MAKE) --no-print-directory tidy
+	@tests/run-part load     $(MAKE) --no-print-directory -j2 LOAD_SECONDS=60 E2E=test_load check-e2e
 	@tests/run-part soak     $(MAKE) --no-print-directory MINUTES=5 soak
 
 # Server, victims that come and go, and questions together: does it grow?
@@ -224,6 +231,11 @@ tidy: $(skeletons)
 .PHONY: bench
 bench: all
 	@tests/bench/cost.py $(PAIRS)
+
+# Beside Debian's prometheus, which holds the same samples.
+.PHONY: bench-http
+bench-http: all $(BUILD)/tests/bench/load_store
+	@tests/bench/dashboard.py $(TARGETS)
 
 # ---- order ----
 

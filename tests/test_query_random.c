@@ -357,7 +357,7 @@ START_TEST(kept_values_change_no_answer)
 {
 	int64_t reused = 0;
 
-	for (int i = 0; i < ROUNDS; i++) {
+	for (int i = 0; i < ROUNDS / 3; i++) {
 		struct cache *cache;
 
 		/* series of each round are others */
@@ -365,7 +365,7 @@ START_TEST(kept_values_change_no_answer)
 		reused += one_panel(cache);
 		cache_free(cache);
 	}
-	ck_assert_int_gt(reused, 10000);
+	ck_assert_int_gt(reused, 3000);
 }
 END_TEST
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "common/utf8.h"
 #include "server/encode/encode.h"
 
 #include "ask.h"
@@ -34,18 +35,30 @@ static int bad(struct problem *p, const char *name, const char *wants,
 
 /* ---- parameters ---- */
 
+static bool is_utf8(const char *text)
+{
+	size_t left = strlen(text), len = 1;
+
+	for (; left && len; text += len, left -= len)
+		len = utf8_len(text, left);
+	return left == 0;
+}
+
 /* All parameters as an object; one that comes twice becomes a list. */
-static int params_object(json_t **out, const struct request *q)
+static int params_object(json_t **out, const struct request *q,
+			 struct problem *p)
 {
 	own(json_decrefp) json_t *all = json_object();
 
 	for (size_t i = 0; all && i < q->param_count; i++) {
 		const struct param *at = &q->params[i];
-		json_t *value = json_string(at->value);
-		json_t *old = json_object_get(all, at->name);
+		json_t *value, *old;
 
-		if (!value) /* not UTF-8 */
-			value = json_string("");
+		if (!is_utf8(at->name) || !is_utf8(at->value))
+			return problem_set(p, PROBLEM_BAD_REQUEST,
+					   "parameter %zu is no UTF-8", i + 1);
+		value = json_string(at->value);
+		old = json_object_get(all, at->name);
 		if (json_is_string(old)) {
 			old = json_pack("[O]", old);
 			if (json_object_set_new(all, at->name, old))
@@ -215,6 +228,20 @@ static int make_request(struct query_request *out, struct wanted *w,
 	return r;
 }
 
+/* Their columns are of other types than those of values. */
+static int refuse_events(const struct query_request *request,
+			 const char *format, struct problem *p)
+{
+	for (size_t i = 0; i < request->count; i++) {
+		if (request->queries[i].format == QUERY_EVENTS &&
+		    strcmp(format, "events"))
+			return problem_set(p, PROBLEM_BAD_REQUEST,
+					   "metric: events are at "
+					   "/api/v1/events");
+	}
+	return 0;
+}
+
 static void put_reply(struct reply *a, struct frame *f, const struct wanted *w)
 {
 	struct json j = json_writer(&a->body);
@@ -260,6 +287,7 @@ static int answer(const struct request *q, struct reply *a, json_t *params,
 
 	if ((r = make_body(&body, params, format)) ||
 	    (r = make_request(&request, w, body, p)) ||
+	    (r = refuse_events(&request, format, p)) ||
 	    (r = ask(&answers, &request, q, a, p)) ||
 	    (r = shape(&table, answers.items, answers.count, &w->page)))
 		return r;
@@ -270,7 +298,7 @@ static int answer(const struct request *q, struct reply *a, json_t *params,
 static int begin(json_t **params, struct wanted *w, const struct request *q,
 		 struct problem *p)
 {
-	int r = params_object(params, q);
+	int r = params_object(params, q, p);
 
 	return r ? r : read_wanted(w, *params, q, p);
 }

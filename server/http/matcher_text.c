@@ -92,30 +92,44 @@ static int read_value(struct reader *r, char *out)
 	return 0;
 }
 
-/* "a|b" of =| and !=| are two values. */
-static size_t split(char *text, const char **values)
+static size_t split(char *text, const char *separator, const char **values)
 {
 	size_t count = 0;
 	char *part;
 
-	while (count < VALUES_MAX && (part = strsep(&text, "|")))
+	while (count < VALUES_MAX && (part = strsep(&text, separator)))
 		values[count++] = part;
 	return count;
+}
+
+/* "a|b" of =| and !=| are two values; so is "{a,b}" of =~ and !~, which is no
+ * pattern but what Grafana's glob format makes of a variable. */
+static size_t read_set(char *text, enum match_op *op, const char **values)
+{
+	bool pattern = *op == MATCH_REGEX || *op == MATCH_NOT_REGEX;
+	size_t len = strlen(text);
+
+	if (*op == MATCH_ONE_OF || *op == MATCH_NONE_OF)
+		return split(text, "|", values);
+	if (!pattern || len < 2 || text[0] != '{' || text[len - 1] != '}')
+		return 1;
+	*op = *op == MATCH_REGEX ? MATCH_ONE_OF : MATCH_NONE_OF;
+	text[len - 1] = '\0';
+	return split(text + 1, ",", values);
 }
 
 static int read_condition(struct reader *r, struct matcher_list *l)
 {
 	char name[LABEL_NAME_MAX + 1], value[TEXT_MAX + 1];
 	const char *values[VALUES_MAX] = { value };
-	size_t count = 1;
 	enum match_op op;
+	size_t count;
 	int err;
 
 	if ((err = read_name(r, name)) || (err = read_op(r, &op)) ||
 	    (err = read_value(r, value)))
 		return err;
-	if (op == MATCH_ONE_OF || op == MATCH_NONE_OF)
-		count = split(value, values);
+	count = read_set(value, &op, values);
 	return matchers_add(l, name, op, values, count, r->p);
 }
 

@@ -69,10 +69,13 @@ class ApiDocs(unittest.TestCase):
             victim.ask("grow 8")
             server.wait_target(victim.pid)
             server.wait_value("heap_util_rate", victim.pid)
-            # a window of 10 s has ended
-            until(lambda: len(server.get_json(
-                "/api/v1/series?metric=heap_util_rate&from=now-1m&step=10s")["rows"]) > 1,
+            # a window of 10 s has ended, so that the next one follows it
+            until(lambda: len({r["time"] for r in server.get_json(
+                "/api/v1/series?metric=heap_util_rate&from=now-1m&step=10s")["rows"]}) > 1,
                 30, "two windows")
+            until(lambda: server.get_json(
+                "/api/v1/latest?metric=heap_util_rate&fn=beyond&step=1m")["rows"],
+                10, "a share of time")
             for command, kind, shown in blocks:
                 method, path, body, headers = request_of(command)
                 with self.subTest(request=command):

@@ -1,0 +1,78 @@
+"""32 dashboards of 12 panels at once: no error, and memory stays flat.
+
+LOAD_SECONDS=n lasts longer; "make ci" takes 60.
+"""
+import http.client
+import json
+import os
+import threading
+import time
+import unittest
+
+from loaded import Loaded
+from panels import heapwatch_requests
+from test_mutations import rss
+
+SECONDS = int(os.environ.get("LOAD_SECONDS", "15"))
+DASHBOARDS = 32
+RSS_GROWTH = 24 << 20
+
+
+class Dashboard(threading.Thread):
+    """Asks its panels again and again on one connection, until the end."""
+
+    def __init__(self, server, end, number):
+        super().__init__()
+        self.server, self.end, self.number = server, end, number
+        self.asked, self.error = 0, None
+
+    def run(self):
+        try:
+            self.refresh_until_the_end()
+        except Exception as error:  # told by the test
+            self.error = error
+
+    def refresh_until_the_end(self):
+        host, port = self.server.address
+        requests = heapwatch_requests(self.server.end_ms, 3600)
+        connection = http.client.HTTPConnection(host, port, timeout=60)
+        try:
+            while time.monotonic() < self.end:
+                for method, path, body in requests:
+                    connection.request(method, path, body, {"Content-Type": "application/json"})
+                    self.check(connection.getresponse())
+        finally:
+            connection.close()
+
+    def check(self, answer):
+        data = answer.read()
+        assert answer.status == 200, (answer.status, data[:500])
+        assert data.startswith(b'[{"target"') and data.endswith(b"]"), data[:100]
+        if self.asked % 50 == self.number:
+            assert all(e["datapoints"] for e in json.loads(data)), data[:500]
+        self.asked += 1
+
+
+class Load(unittest.TestCase):
+    def test_thirty_two_dashboards_at_once(self):
+        env = {"ASAN_OPTIONS": "quarantine_size_mb=8:malloc_context_size=8"}
+        with Loaded(processes=20, seconds=3600, tick=10, env=env) as server:
+            end = time.monotonic() + SECONDS
+            dashboards = [Dashboard(server, end, i) for i in range(DASHBOARDS)]
+            for one in dashboards:
+                one.start()
+            time.sleep(SECONDS / 3)
+            before = rss(server.pid)
+            for one in dashboards:
+                one.join()
+            growth = rss(server.pid) - before
+            self.assertEqual([one.error for one in dashboards if one.error], [])
+            self.assertTrue(all(one.asked >= 12 for one in dashboards))
+            self.assertLess(growth, RSS_GROWTH)
+        asked = sum(one.asked for one in dashboards)
+        print(f"{asked} panels in {SECONDS} s, {asked / SECONDS:.0f} a second, "
+              f"memory {growth / 2**20:+.1f} MiB")
+
+
+if __name__ == "__main__":
+    unittest.main()
