@@ -174,6 +174,12 @@ install: all
 clean:
 	rm -rf build build-*
 
+# What stands in a table of the program is written from there; tests compare.
+.PHONY: docs
+docs: $(BUILD)/tests/test_metric_page $(BUILD)/heapwatch
+	$(BUILD)/tests/test_metric_page --print > docs/metrics.md
+	packaging/readme-table $(BUILD)/heapwatch
+
 .PHONY: format
 format:
 	clang-format-14 -i $(shell git ls-files '*.c' '*.h')

@@ -252,6 +252,7 @@ static void *run(void *arg)
 			"heapwatch started");
 	discovery_adopt(c, now);
 	discovery_scan(c);
+	discovery_disown(c, now);
 	do {
 		advance_waiting(c);
 		count = epoll_wait(c->epoll_fd, events, EVENTS_MAX,
@@ -370,6 +371,15 @@ static int copy_builds(struct collector *c, const struct collector_options *o)
 	return 0;
 }
 
+static void prepare_sources(struct probes *p)
+{
+	for (size_t i = 0; sources[i]; i++) {
+		if (sources[i]->prepare && probes_has_uprobes(p) &&
+		    sources[i]->prepare(p))
+			log_warn("no probes for runtime=%s", sources[i]->name);
+	}
+}
+
 static int prepare(struct collector *c, const struct collector_options *o)
 {
 	int r;
@@ -385,6 +395,7 @@ static int prepare(struct collector *c, const struct collector_options *o)
 	    (r = batch_new(&c->batch, clock_now())) ||
 	    (r = probes_open(&c->probes)) || (r = jobs_start(&c->jobs)))
 		return r;
+	prepare_sources(c->probes);
 	return open_wakes(c);
 }
 

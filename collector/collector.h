@@ -7,6 +7,7 @@
  * probes. Once a second every target is read and one batch goes into the
  * queue and one census onto the board.
  */
+#include "collector/governor.h"
 #include "common/census.h"
 #include "common/order.h"
 #include "common/pattern.h"
@@ -48,6 +49,7 @@ struct collector_options {
 	int64_t rescan_ms;       /* 10000: fallback round over /proc */
 	int target_max;          /* most processes watched at once */
 	const char *cgroup_root; /* "/sys/fs/cgroup" */
+	struct governor_budget budget; /* of probes */
 
 	/*
 	 * Processes that were open when heapwatch last stopped; borrowed for

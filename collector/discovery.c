@@ -2,6 +2,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "common/log.h"
 #include "internal.h"
@@ -162,7 +163,42 @@ void discovery_recheck(struct collector *c, struct now now)
 	}
 }
 
-/* Is what we know of this pid still the same start of it? */
+/* Where no event tells of an exec, the file it runs does: 0 when unknown. */
+static ino_t exe_inode(pid_t pid)
+{
+	own(fd_closep) int fd = priv_open_exe(pid);
+	struct stat st;
+
+	return fd >= 0 && fstat(fd, &st) == 0 ? st.st_ino : 0;
+}
+
+static bool is_known_target(struct collector *c, const struct target *t,
+			    uint64_t ticks)
+{
+	return t->process->start_ticks == ticks &&
+	       (probes_has_process_events(c->probes) ||
+		exe_inode(t->process->pid) == t->binary->inode);
+}
+
+static bool is_known_candidate(struct collector *c, struct candidate *k,
+			       uint64_t ticks)
+{
+	ino_t inode;
+
+	k->scan = (uint32_t)c->rounds;
+	if (k->start_ticks != ticks)
+		return false;
+	if (probes_has_process_events(c->probes))
+		return true;
+	inode = exe_inode(k->pid);
+	if (inode == k->inode)
+		return true;
+	k->inode = inode;
+	k->found_boot_ns = clock_now().boot_ns; /* young again */
+	return false;
+}
+
+/* Is what we know of this pid still the same program? */
 static bool is_known(struct collector *c, pid_t pid)
 {
 	struct target *t = map_get(&c->targets, (uint64_t)pid);
@@ -171,9 +207,8 @@ static bool is_known(struct collector *c, pid_t pid)
 
 	if ((!t && !k) || process_start_ticks(pid, &ticks))
 		return false;
-	if (k)
-		k->scan = (uint32_t)c->rounds;
-	return t ? t->process->start_ticks == ticks : k->start_ticks == ticks;
+	return t ? is_known_target(c, t, ticks) :
+		   is_known_candidate(c, k, ticks);
 }
 
 /* Candidates that the round did not meet are gone. */
@@ -253,6 +288,24 @@ void discovery_adopt(struct collector *c, struct now now)
 		entity_fini(e);
 	}
 	c->known_count = kept;
+}
+
+void discovery_disown(struct collector *c, struct now now)
+{
+	for (size_t i = 0; i < c->known_count; i++) {
+		struct entity *e = &c->known[i];
+
+		e->number = ++c->last_number;
+		batch_add_entity(c->batch, e);
+		batch_add_close(c->batch, e->number, now.boot_ns,
+				"not watched any more");
+		instances_release(&c->instances,
+				  labels_get(&e->labels, "service"),
+				  (unsigned)atoi(labels_get(&e->labels,
+							    "instance")));
+		entity_fini(e);
+	}
+	c->known_count = 0;
 }
 
 void discovery_fini(struct collector *c)

@@ -6,7 +6,7 @@
  * collector.c  thread, epoll, orders       discovery.c  which processes
  * watch.c      life of one target          rules.c      include and exclude
  * analysis.c   one executable, slow work   tick.c       read all, one batch
- * report.c     the census
+ * links.c      probes and their budget     report.c     the census
  */
 #include <pthread.h>
 
@@ -26,6 +26,7 @@ struct candidate {
 	int64_t recheck_boot_ns; /* INT64_MAX: never again */
 	uint32_t scan;           /* the round that saw it last */
 	bool hidden;             /* its executable may not be looked at */
+	ino_t inode;             /* of it; only known where no events come */
 };
 
 /* Who held a service and instance last, to tell a restart. */
@@ -72,6 +73,8 @@ struct collector {
 	uint64_t rounds, processes;
 	uint64_t ring_events, ticks, late_ticks;
 	int64_t tick_ns, next_rescan_ns;
+	int64_t governed_ns;   /* when links were last judged */
+	double probe_share;    /* of one CPU: all probes, in the last window */
 
 	int epoll_fd, timer_fd, stop_fd;
 	pthread_t thread;
@@ -95,6 +98,9 @@ void discovery_fini(struct collector *c);
 
 /* Processes of the last run: keep those that live, close the others. */
 void discovery_adopt(struct collector *c, struct now now);
+
+/* Those that the first scan did not find worth watching again: close them. */
+void discovery_disown(struct collector *c, struct now now);
 
 /* watch.c */
 
@@ -121,14 +127,38 @@ size_t rules_exclude(const struct collector *c, const struct process *p,
 
 /* analysis.c */
 
-/* Learn the target's binary; watch_advance() follows. -ENOMEM. */
-int analysis_submit(struct collector *c, struct target *t);
+/* Learn a binary; watch_advance() of its targets follows. -ENOMEM. */
+int analysis_submit(struct collector *c, struct binary *b,
+		    const struct source *source);
+
+/* Drop a reference of a binary, or NULL; with the last one its probes go. */
+void analysis_release(struct collector *c, struct binary *b);
+
+/* links.c */
+
+/* The file that a target's probes go into; NULL: none can. */
+struct binary *links_binary(const struct target *t);
 
 /* Let its process through the kernel's filter; probes for its binary. */
-void analysis_want_probes(struct collector *c, struct target *t);
+void links_want(struct collector *c, struct target *t, struct now now);
 
-/* Drop a reference of a binary; with the last one its probes go too. */
-void analysis_release(struct collector *c, struct binary *b);
+/* Detach the probes of a binary, on the job thread. */
+void links_drop(struct collector *c, struct binary *b);
+
+/* Before a target is read: do its probes tell anything? */
+void links_note(struct collector *c, struct target *t);
+
+/* After it was read: what its probes cost it, and put the columns of it. */
+void links_measure(struct collector *c, struct target *t, struct now now);
+
+/* CPU time of one hit where the probe sits, or will; 0: not known. */
+double links_cost_ns(const struct collector *c, const struct binary *b,
+		     enum probe probe);
+
+struct census_governor links_report(const struct collector *c);
+
+/* Once a tick, all being measured: attach, keep or detach each link. */
+void links_govern(struct collector *c, struct now now);
 
 /* silence.c: planned maintenance */
 void silence_load(struct collector *c, const char *text, struct now now);

@@ -2,6 +2,8 @@
 
 #include "common/sli.h"
 
+#define MARK_NS 950000000ll /* a second, less what a timer may be early */
+
 /* The i-th oldest mark. */
 #define MARK(p, i)                                                             \
 	((p)->marks[((p)->head + PRESSURE_MARKS - (p)->count + (i)) %          \
@@ -11,6 +13,13 @@ void pressure_add(struct pressure *p, int64_t boot_ns, uint64_t total)
 {
 	if (p->count && total < MARK(p, p->count - 1).total)
 		*p = (struct pressure){ 0 };
+	/* Ticks faster than one a second: the newest mark moves on until it
+	 * is a second past the one before, so that the ring spans 60 s. */
+	if (p->count > 1 && boot_ns - MARK(p, p->count - 2).boot_ns < MARK_NS) {
+		MARK(p, p->count - 1).boot_ns = boot_ns;
+		MARK(p, p->count - 1).total = total;
+		return;
+	}
 	p->marks[p->head].boot_ns = boot_ns;
 	p->marks[p->head].total = total;
 	p->head = (p->head + 1) % PRESSURE_MARKS;

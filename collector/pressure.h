@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define PRESSURE_MARKS 64 /* more than the seconds of the window */
+#define PRESSURE_MARKS 128 /* twice the seconds of the window */
 
 struct pressure {
 	struct {
@@ -19,7 +19,7 @@ struct pressure {
 	unsigned head, count;
 };
 
-/* Note the total now, once a second. A total that falls means another life: starts anew. */
+/* Note the total now, once a tick; kept at one mark a second. A total that falls means another life: starts anew. */
 void pressure_add(struct pressure *p, int64_t boot_ns, uint64_t total);
 
 /*

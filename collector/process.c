@@ -354,3 +354,9 @@ int process_read(struct process **out, pid_t pid)
 	*out = take(p);
 	return r;
 }
+
+int64_t process_start_boot_ns(const struct process *p)
+{
+	return (int64_t)(p->start_ticks *
+			 (1000000000 / (uint64_t)sysconf(_SC_CLK_TCK)));
+}

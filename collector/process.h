@@ -56,3 +56,6 @@ void process_parse_status(struct process *p, const char *text);
 char *process_cgroup_path(const char *text);
 char *process_unit(const char *cgroup);
 char *process_container(const char *cgroup);
+
+/* When it started, CLOCK_BOOTTIME, to the tick of 10 ms. */
+int64_t process_start_boot_ns(const struct process *p);

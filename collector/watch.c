@@ -60,7 +60,7 @@ static void attached(struct collector *c, struct target *t, struct now now)
 	batch_add_entity(c->batch, &t->entity);
 	tell_start(c, t, now);
 	changes_note_build(c, t, now);
-	analysis_want_probes(c, t);
+	links_want(c, t, now);
 }
 
 static void attach(struct collector *c, struct target *t, struct now now)
@@ -84,8 +84,28 @@ static void attach(struct collector *c, struct target *t, struct now now)
 		target_explain(t, "its runtime is starting");
 		t->retry_boot_ns = now.boot_ns + ATTACH_RETRY_NS;
 	} else {
+		if (r == -EAGAIN)
+			target_explain(t, "its runtime has not started within "
+					  "a minute");
 		refuse(t, now);
 	}
+}
+
+/* Is there room for one more that is read every second? */
+static bool room_for(struct collector *c, struct target *t, struct now now)
+{
+	const struct target *other;
+	size_t i = 0;
+	int count = 0;
+
+	while ((other = map_next(&c->targets, &i)))
+		count += other != t && other->stage != TARGET_REFUSED;
+	if (count < c->options.target_max)
+		return true;
+	target_explain(t, "more than collector.targets_max = %d processes",
+		       c->options.target_max);
+	refuse(t, now);
+	return false;
 }
 
 void watch_advance(struct collector *c, struct target *t, struct now now)
@@ -94,13 +114,15 @@ void watch_advance(struct collector *c, struct target *t, struct now now)
 
 	if (t->stage == TARGET_WATCHED || t->retry_boot_ns > now.boot_ns)
 		return;
-	if (!t->source->analyse) {
+	if (!room_for(c, t, now))
+		return;
+	if (!t->source->analyse || t->source->open_library) {
 		attach(c, t, now);
 		return;
 	}
 	switch (b->stage) {
 	case BINARY_NEW:
-		if (analysis_submit(c, t))
+		if (analysis_submit(c, b, t->source))
 			t->retry_boot_ns = now.boot_ns + REFUSED_RETRY_NS;
 		break;
 	case BINARY_QUEUED:
@@ -139,24 +161,17 @@ static int set_labels(struct collector *c, struct target *t,
 		      const char *service)
 {
 	struct labels *l = &t->entity.labels;
-	unsigned instance;
-	char number[16], pid[16];
+	char pid[16];
 	int r;
 
 	if (adopt_labels(c, t))
 		return 0;
-	r = instances_take(&c->instances, service, &instance);
-	if (r)
-		return r;
-	snprintf(number, sizeof(number), "%u", instance);
 	snprintf(pid, sizeof(pid), "%d", t->process->pid);
 	if ((r = labels_set(l, "node", c->node)) ||
 	    (r = labels_set(l, "service", service)) ||
-	    (r = labels_set(l, "instance", number)) ||
-	    (r = labels_set(l, "runtime", t->source->name)) ||
-	    (r = labels_set(l, "pid", pid)))
+	    (r = labels_set(l, "runtime", t->source->name)))
 		return r;
-	return 0;
+	return labels_set(l, "pid", pid);
 }
 
 static void set_attributes(struct target *t)
@@ -177,6 +192,23 @@ static void set_key(struct collector *c, struct entity *e,
 	e->key.start_ticks = p->start_ticks;
 	e->start_wall_ms = p->start_wall_ms;
 	snprintf(e->key.boot_id, sizeof(e->key.boot_id), "%s", c->boot_id);
+}
+
+/* Who is excluded gets none: it shall not move the numbers of others. */
+static int set_instance(struct collector *c, struct target *t)
+{
+	struct labels *l = &t->entity.labels;
+	unsigned instance;
+	char number[16];
+	int r;
+
+	if (labels_get(l, "instance"))
+		return 0;
+	r = instances_take(&c->instances, labels_get(l, "service"), &instance);
+	if (r)
+		return r;
+	snprintf(number, sizeof(number), "%u", instance);
+	return labels_set(l, "instance", number);
 }
 
 /* pid_fd becomes readable when the process is gone. */
@@ -207,6 +239,7 @@ static void target_free(struct collector *c, struct target *t)
 	if (t->mem_fd >= 0)
 		close(t->mem_fd);
 	analysis_release(c, t->binary);
+	analysis_release(c, t->library);
 	process_free(t->process);
 	entity_fini(&t->entity);
 	free(t);
@@ -228,6 +261,20 @@ static struct target *target_new(struct process *p, struct binary *b,
 	return t;
 }
 
+/* One that the last run watched still is open in the store: end it there. */
+static void exclude(struct collector *c, struct target *t, struct now now,
+		    size_t rule)
+{
+	target_explain(t, "excluded by watch rule %zu", rule);
+	t->excluded = true;
+	t->stage = TARGET_REFUSED;
+	t->retry_boot_ns = INT64_MAX;
+	if (!labels_get(&t->entity.labels, "instance"))
+		return;
+	batch_add_entity(c->batch, &t->entity);
+	batch_add_close(c->batch, t->entity.number, now.boot_ns, "excluded");
+}
+
 void watch_open(struct collector *c, struct process *p, struct binary *b,
 		const struct source *source, struct now now)
 {
@@ -242,23 +289,16 @@ void watch_open(struct collector *c, struct process *p, struct binary *b,
 	}
 	set_key(c, &t->entity, p);
 	identity_service(service, p, source->name);
-	if (set_labels(c, t, service) ||
+	rule = rules_exclude(c, p, service);
+	if (set_labels(c, t, service) || (!rule && set_instance(c, t)) ||
 	    map_set(&c->targets, (uint64_t)p->pid, t)) {
 		target_free(c, t);
 		return;
 	}
 	set_attributes(t);
 	watch_exit(c, t);
-	rule = rules_exclude(c, p, service);
 	if (rule) {
-		target_explain(t, "excluded by watch rule %zu", rule);
-		t->excluded = true;
-		t->stage = TARGET_REFUSED;
-		t->retry_boot_ns = INT64_MAX;
-	} else if (c->targets.count > (size_t)c->options.target_max) {
-		target_explain(t, "more than collector.targets_max = %d "
-				  "processes", c->options.target_max);
-		refuse(t, now);
+		exclude(c, t, now, rule);
 	} else {
 		target_explain(t, "its executable is being analysed");
 		watch_advance(c, t, now);

@@ -19,9 +19,14 @@
 
 /* One probe, or one set of probes that share a link, in one target. */
 struct census_probe {
-	const char *name; /* static: "gcStart", "gcMarkTermination" */
+	const char *name;  /* static: "gcStart", "gcMarkTermination" */
+	const char *state; /* static: "attached", "backing_off", "refused", ... */
+	int64_t since_boot_ns; /* in this state */
+	int64_t until_boot_ns; /* when it is tried again; 0: no such time */
+	char why[160];     /* "" while attached */
 	uint64_t hits;
-	double cost_ns;  /* calibrated cost of one hit; 0: not calibrated */
+	double cost_ns;    /* calibrated cost of one hit; 0: not calibrated */
+	double hits_per_s; /* in the last window */
 };
 
 struct census_gap {
@@ -40,6 +45,7 @@ struct census_target {
 	bool silenced;      /* by planned maintenance */
 	char *silence_reason; /* owned; NULL: not silenced */
 	int64_t silenced_until_ms;
+	double heap_max_bytes;     /* the tightest bound; NAN: not known */
 	int64_t last_read_boot_ns; /* 0: never */
 	int64_t read_cpu_ns; /* our CPU time spent on it since it was found */
 	uint64_t reads, failed_reads;
@@ -54,6 +60,14 @@ struct census_lack {
 	const char *what;   /* static: "exact begin and end of collections" */
 	const char *needs;  /* static: "CAP_BPF and CAP_PERFMON" */
 	char reason[128];   /* what was refused, in words */
+};
+
+/* What probes may cost and do; shares are of one CPU. */
+struct census_governor {
+	double target_budget, total_budget;
+	double share; /* of all probes in all processes, in the last window */
+	double emulated_ns, stepped_ns; /* of one hit; 0: not calibrated */
+	unsigned attached, backing_off, refused; /* binaries */
 };
 
 struct census {
@@ -73,6 +87,7 @@ struct census {
 	uint64_t ring_lost;   /* records lost because it was full */
 	uint64_t ticks, late_ticks;
 	int64_t tick_ns;      /* duration of the last tick */
+	struct census_governor governor;
 	bool exec_events;     /* exec and exit come by eBPF, not by rescan */
 };
 

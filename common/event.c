@@ -19,6 +19,8 @@ static const char *const words[EVENT_KIND_COUNT] = {
 	[EVENT_MAINTENANCE_ENDED] = "maintenance_ended",
 	[EVENT_CLOCK_STEPPED] = "clock_stepped",
 	[EVENT_RELOADED] = "reloaded",
+	[EVENT_PROBE_BACKED_OFF] = "probe_backed_off",
+	[EVENT_PROBE_REFUSED] = "probe_refused",
 };
 
 const char *event_word(enum event_kind kind)

@@ -23,6 +23,8 @@ enum event_kind {
 	EVENT_MAINTENANCE_ENDED, /* spans the window */
 	EVENT_CLOCK_STEPPED,
 	EVENT_RELOADED,
+	EVENT_PROBE_BACKED_OFF, /* over the budget; tried again later */
+	EVENT_PROBE_REFUSED,    /* for good: by the kernel, or no place */
 	EVENT_KIND_COUNT
 };
 

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "utf8.h"
+
 static const struct {
 	const char *word;
 	int syslog_priority;
@@ -40,21 +42,12 @@ void log_set_sink(log_sink_fn sink)
 	sink_fn = sink;
 }
 
-/* Names of processes and files end up here: none may forge a second line. */
-static void one_line(char *line)
-{
-	for (; *line; line++) {
-		if ((unsigned char)*line < 0x20 || *line == 0x7f)
-			*line = '?';
-	}
-}
-
 /* One write(2) a line, so lines of several threads never mix. */
 static void emit(enum log_level level, char *line)
 {
 	log_sink_fn sink = sink_fn;
 
-	one_line(line);
+	text_one_line(line);
 	if (sink)
 		sink(level, line);
 	else if (getenv("JOURNAL_STREAM"))

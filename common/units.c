@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "own.h"
@@ -100,4 +101,40 @@ int bytes_parse(int64_t *out, const char *text)
 		return -EINVAL;
 	*out = value;
 	return 0;
+}
+
+int percent_parse(int64_t *out, const char *text)
+{
+	int64_t value = 0, unit = UNIT_PERCENT;
+	size_t digits = strspn(text, "0123456789");
+
+	if (digits == 0 || digits > 9)
+		return -EINVAL;
+	for (size_t i = 0; i < digits; i++)
+		value = value * 10 + (text[i] - '0') * UNIT_PERCENT;
+	text += digits;
+	if (*text == '.') {
+		for (text++; *text >= '0' && *text <= '9' && unit > 1; text++)
+			value += (*text - '0') * (unit /= 10);
+		if (unit == UNIT_PERCENT)
+			return -EINVAL;
+	}
+	if (strcmp(text, "%") != 0)
+		return -EINVAL;
+	*out = value;
+	return 0;
+}
+
+void bytes_format(char out[16], double bytes)
+{
+	static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB" };
+	size_t i = 0;
+
+	while (bytes >= 1023.5 && i + 1 < sizeof(units) / sizeof(units[0])) {
+		bytes /= 1024;
+		i++;
+	}
+	/* %.3g would write 1023 as 1.02e+03 */
+	snprintf(out, 16, bytes < 999.5 ? "%.3g %s" : "%.0f %s", bytes,
+		 units[i]);
 }

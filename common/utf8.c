@@ -26,3 +26,11 @@ size_t utf8_len(const char *text, size_t left)
 		return 0;
 	return len;
 }
+
+void text_one_line(char *text)
+{
+	for (; *text; text++) {
+		if ((unsigned char)*text < 0x20 || *text == 0x7f)
+			*text = '?';
+	}
+}

@@ -50,6 +50,17 @@ static const struct config_key keys[] = {
 	  100000, "Most processes watched at once" },
 	{ "collector.cgroup_root", CONFIG_STRING, AT(cgroup_root),
 	  "/sys/fs/cgroup", 0, 0, "Where control groups are mounted" },
+	{ "governor.target", CONFIG_PERCENT, AT(governor_target_ppm), "0.5%",
+	  0, 100 * UNIT_PERCENT,
+	  "Most of one CPU that probes may cost one process; above it they "
+	  "are detached" },
+	{ "governor.total", CONFIG_PERCENT, AT(governor_total_ppm), "1%", 0,
+	  100 * UNIT_PERCENT,
+	  "Most of one CPU that all probes together may cost" },
+	{ "governor.backoff", CONFIG_DURATION, AT(governor_backoff_ms), "60s",
+	  SECOND, HOUR,
+	  "How long probes that cost too much stay away; doubles each time, "
+	  "to 1h" },
 	{ "http.body_max", CONFIG_BYTES, AT(body_max), "1MiB", KIB, 64 * MIB,
 	  "Largest body of a request" },
 	{ "http.connections_max", CONFIG_INTEGER, AT(connections_max), "256", 4,
@@ -94,6 +105,7 @@ static const struct {
 	[CONFIG_DURATION] = { "DURATION",
 			      "a duration like 10s, 5m, 2h or 30d" },
 	[CONFIG_BYTES] = { "BYTES", "a size like 64KiB or 1GiB" },
+	[CONFIG_PERCENT] = { "PERCENT", "a percentage like 0.5%" },
 	[CONFIG_INTEGER] = { "NUMBER", "a whole number" },
 	[CONFIG_BOOL] = { "BOOL", "true or false" },
 	[CONFIG_LEVEL] = { "LEVEL", "debug, info, warn or error" },
@@ -152,6 +164,7 @@ static int number_set(int64_t *out, const struct config_key *key,
 	int64_t value = 0;
 	int r = key->type == CONFIG_DURATION ? duration_parse(&value, text) :
 		key->type == CONFIG_BYTES    ? bytes_parse(&value, text) :
+		key->type == CONFIG_PERCENT  ? percent_parse(&value, text) :
 					       integer_parse(&value, text);
 
 	if (r)
@@ -202,7 +215,10 @@ static void number_text(char out[48], enum config_type type, int64_t value)
 			return;
 		}
 	}
-	snprintf(out, 48, "%lld", (long long)value);
+	if (type == CONFIG_PERCENT)
+		snprintf(out, 48, "%.10g%%", (double)value / UNIT_PERCENT);
+	else
+		snprintf(out, 48, "%lld", (long long)value);
 }
 
 int config_set(struct config *c, const struct config_key *key, const char *text,

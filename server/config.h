@@ -26,6 +26,8 @@ struct config {
 	char *db;
 	char *node;   /* "": the host name at first start */
 	char *cgroup_root;
+	int64_t governor_target_ppm, governor_total_ppm; /* of one CPU */
+	int64_t governor_backoff_ms;
 
 	int64_t resolution_ms, flush_ms, memory_ms;
 	int64_t retention_ms, retention_bytes;
@@ -51,6 +53,7 @@ enum config_type {
 	CONFIG_DURATION, /* 10s, 5m, 1h30m, 30d -> int64_t milliseconds */
 	CONFIG_BYTES,    /* 64KiB, 1GiB, 4096 -> int64_t */
 	CONFIG_INTEGER,  /* -> int64_t */
+	CONFIG_PERCENT,  /* 0.5%, 20% -> int64_t, millionths */
 	CONFIG_BOOL,     /* true, false */
 	CONFIG_LEVEL,    /* debug, info, warn, error */
 	CONFIG_WATCH,    /* from here on: in the file only, no flag */

@@ -36,6 +36,24 @@ static void refused(const char *text, int line, int column, const char *words)
 	config_fini(&c);
 }
 
+START_TEST(percentages_are_read)
+{
+	static const char *const wrong[] = { "", "%", "0.5", "1.%", ".5%",
+					     "0.12345%", "-1%", "1 %", "1e2%",
+					     "9999999999%" };
+	int64_t ppm = 0;
+
+	ck_ok(percent_parse(&ppm, "0.5%"));
+	ck_assert_int_eq(ppm, 5000);
+	ck_ok(percent_parse(&ppm, "100%"));
+	ck_assert_int_eq(ppm, 1000000);
+	ck_ok(percent_parse(&ppm, "0.0001%"));
+	ck_assert_int_eq(ppm, 1);
+	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++)
+		ck_err(percent_parse(&ppm, wrong[i]), EINVAL);
+}
+END_TEST
+
 START_TEST(durations_are_milliseconds)
 {
 	int64_t ms = -1;
@@ -359,7 +377,7 @@ START_TEST(help_and_table_tell_every_key)
 }
 END_TEST
 
-TEST_MAIN("config", durations_are_milliseconds,
+TEST_MAIN("config", percentages_are_read, durations_are_milliseconds,
 	  malformed_durations_leave_the_result_alone, sizes_are_bytes,
 	  every_key_has_a_default_that_its_own_parser_takes,
 	  an_empty_file_keeps_the_defaults, a_file_sets_scalars_of_every_type,

@@ -45,6 +45,19 @@ START_TEST(window_slides)
 }
 END_TEST
 
+START_TEST(fast_ticks_still_span_the_window)
+{
+	struct pressure p = { 0 };
+
+	/* Ten ticks a second for two minutes, one collection each tick. */
+	for (int i = 0; i <= 1200; i++)
+		pressure_add(&p, 1000 * S + i * S / 10, (uint64_t)i);
+	/* The mark at the window's begin may be one second early. */
+	ck_assert_uint_ge(count_at(&p, 1120 * S, 900 * S), 600);
+	ck_assert_uint_le(count_at(&p, 1120 * S, 900 * S), 610);
+}
+END_TEST
+
 START_TEST(quiet_minute_counts_zero)
 {
 	struct pressure p = { 0 };
@@ -87,5 +100,6 @@ END_TEST
 
 TEST_MAIN("pressure", process_older_than_the_watching_has_no_answer_yet,
 	  young_process_counts_since_its_start, window_slides,
+	  fast_ticks_still_span_the_window,
 	  quiet_minute_counts_zero, late_tick_takes_the_mark_before_the_window,
 	  total_that_falls_starts_anew, nothing_added_is_no_answer)

@@ -151,6 +151,20 @@ static int find_field(struct dwarf *d, const struct go_field_info *f,
 	return r;
 }
 
+/* Counters of a part must lie within it: reader.c copies whole parts. */
+static bool parts_hold(const struct go_layout *l, uint64_t part_size)
+{
+	for (int i = 0; i < GO_FIELD_COUNT; i++) {
+		const struct go_field_info *f = &fields[i];
+
+		if (f->root == GO_TYPE_DELTA && i != GO_DELTA_SIZE &&
+		    l->offset[i] != GO_ABSENT &&
+		    (uint64_t)l->offset[i] + f->size > part_size)
+			return false;
+	}
+	return true;
+}
+
 int go_layout_from_dwarf(const struct elf *e, struct go_layout *out)
 {
 	own(dwarf_freep) struct dwarf *d = NULL;
@@ -168,8 +182,10 @@ int go_layout_from_dwarf(const struct elf *e, struct go_layout *out)
 			r = find_field(d, &fields[i], types[fields[i].root],
 				       &l.offset[i]);
 	}
-	if (r || size > OFFSET_MAX)
-		return r ? r : -EBADMSG;
+	if (r)
+		return r;
+	if (size > OFFSET_MAX || !parts_hold(&l, size))
+		return -EBADMSG;
 	l.offset[GO_DELTA_SIZE] = (uint32_t)size;
 	*out = l;
 	return 0;

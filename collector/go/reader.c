@@ -370,8 +370,9 @@ int go_check(const struct go_reading *r, const char **why)
 	int64_t cycles = (int64_t)(r->sweepgen / 2) - (int64_t)r->numgc;
 
 	*why = "";
-	if (r->memory_limit == 0 || r->total_alloc == 0 || r->heap_live == 0 ||
-	    r->mapped_ready == 0 || r->goroutines < 1)
+	/* A memory limit of 0 is legal: it asks for collections all the time. */
+	if (r->total_alloc == 0 || r->heap_live == 0 || r->mapped_ready == 0 ||
+	    r->goroutines < 1)
 		return -EAGAIN;
 	if (r->memory_limit < 0)
 		*why = "its memory limit is negative";

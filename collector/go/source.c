@@ -5,9 +5,9 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/sysmacros.h>
 
 #include "collector/heap.h"
+#include "collector/maps.h"
 #include "collector/pressure.h"
 #include "collector/priv.h"
 #include "collector/source.h"
@@ -142,67 +142,28 @@ static size_t probe_sites(const struct binary *b,
 	return k->site_count;
 }
 
-/* ---- attach ---- */
-
-struct mapping {
-	uint64_t start, offset, inode;
-	dev_t device;
-	const char *path; /* in the line */
-};
-
-static bool parse_mapping(char *line, struct mapping *out)
+/* Begin and end of each cycle. */
+static bool expected_hits(const struct target *t, double *out)
 {
-	unsigned major_number, minor_number;
-	int path = 0;
+	const struct state *s = t->state;
 
-	if (sscanf(line, "%lx-%*x %*s %lx %x:%x %lu %n", &out->start,
-		   &out->offset, &major_number, &minor_number, &out->inode,
-		   &path) < 5 || path == 0)
-		return false;
-	line[strcspn(line, "\n")] = '\0';
-	out->device = makedev(major_number, minor_number);
-	out->path = line + path;
+	*out = 2. * s->reading.numgc;
 	return true;
 }
 
+/* ---- attach ---- */
+
 /* The file's begin. On overlay and btrfs the device is not stat's, so the
  * same inode under the same path will do. */
-static bool is_image(const struct mapping *m, const struct target *t)
+static bool is_image(const struct mapping *m, void *arg)
 {
+	const struct target *t = arg;
 	const char *exe = t->process->exe;
 
 	if (m->offset != 0 || m->inode != t->binary->inode)
 		return false;
 	return m->device == t->binary->device ||
 	       (exe[0] && strncmp(m->path, exe, strlen(exe)) == 0);
-}
-
-/* Where the image begins in memory. -ENOENT: it is not there (yet). */
-static int find_image(struct target *t, uint64_t *out)
-{
-	int fd = priv_open_proc(t->process->pid, "maps");
-	own(freep) char *line = NULL;
-	size_t cap = 0;
-	FILE *f;
-	int r = -ENOENT;
-
-	if (fd < 0)
-		return fd;
-	f = fdopen(fd, "r");
-	if (!f) {
-		close(fd);
-		return -ENOMEM;
-	}
-	for (int i = 0; r && i < MAPS_MAX && getline(&line, &cap, f) > 0; i++) {
-		struct mapping m;
-
-		if (parse_mapping(line, &m) && is_image(&m, t)) {
-			*out = m.start;
-			r = 0;
-		}
-	}
-	fclose(f);
-	return r;
 }
 
 static int find_bias(struct target *t, const struct knowledge *k, uint64_t *out)
@@ -213,7 +174,7 @@ static int find_bias(struct target *t, const struct knowledge *k, uint64_t *out)
 	*out = 0;
 	if (!k->moves)
 		return 0;
-	r = find_image(t, &start);
+	r = maps_find(t->process->pid, is_image, t, &start);
 	if (r == -ENOENT) {
 		/* Within exec the new image is not mapped yet. */
 		target_explain(t, "its executable is not in its memory map");
@@ -394,7 +355,6 @@ static bool ring_is_good(const struct state *s, struct now now)
  */
 static void put_pressure(struct target *t, struct state *s, struct now now)
 {
-	int64_t age_ms = now.wall_ms - t->process->start_wall_ms;
 	uint64_t count;
 	bool complete;
 
@@ -410,7 +370,7 @@ static void put_pressure(struct target *t, struct state *s, struct now now)
 		}
 	}
 	if (pressure_count(&s->pressure, now.boot_ns,
-			   now.boot_ns - age_ms * 1000000, &count))
+			   process_start_boot_ns(t->process), &count))
 		target_put(t, COL_GC_PRESSURE, (double)count);
 	else
 		target_miss(t, COL_GC_PRESSURE, GAP_WINDOW_FILLING);
@@ -418,10 +378,9 @@ static void put_pressure(struct target *t, struct state *s, struct now now)
 
 static void put_cycles(struct target *t, const struct state *s)
 {
-	enum gap why = s->known->site_count ? GAP_NOT_PERMITTED :
-					      GAP_UNSUPPORTED;
+	enum gap why = s->known->site_count ? t->probe_gap : GAP_UNSUPPORTED;
 
-	if (!t->binary->links) {
+	if (why) {
 		target_miss(t, COL_GC_CYCLE_SECONDS_TOTAL, why);
 		target_miss(t, COL_GC_LAST_CYCLE_SECONDS, why);
 		return;
@@ -434,27 +393,30 @@ static void put_cycles(struct target *t, const struct state *s)
 		target_miss(t, COL_GC_LAST_CYCLE_SECONDS, GAP_NOT_YET);
 }
 
-/* Columns of metrics that Go has, in kinds that only a JVM knows. */
-static void miss_other_kinds(struct target *t)
+/* What was read contradicts itself: no number of it is shown. */
+static void miss_all(struct target *t)
 {
-	static const enum column others[] = {
-		COL_GC_COLLECTIONS_YOUNG,   COL_GC_COLLECTIONS_OLD,
-		COL_GC_COLLECTIONS_CONCURRENT, COL_GC_PAUSE_SECONDS_YOUNG,
-		COL_GC_PAUSE_SECONDS_OLD,   COL_GC_PAUSE_SECONDS_CONCURRENT,
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
-		target_miss(t, others[i], GAP_UNSUPPORTED);
+	for (int i = 0; i < COL_COUNT; i++) {
+		if (column_runtimes((enum column)i) == RUNTIME_ANY)
+			continue; /* the kernel's word, not the runtime's */
+		if (column_runtimes((enum column)i) & RUNTIME_GO)
+			target_miss(t, (enum column)i, GAP_IMPLAUSIBLE);
+	}
 }
 
 static int on_tick(struct target *t, struct now now)
 {
 	struct state *s = t->state;
 	const struct go_reading *reading = &s->reading;
+	const char *why;
 	int r = go_read(t->mem_fd, &s->known->layout, s->bias, &s->reading);
 
 	if (r)
 		return r;
+	if (go_check(reading, &why) == -EINVAL) {
+		miss_all(t);
+		return 0;
+	}
 	put_heap(t, now, reading);
 	put_sizes(t, s, reading);
 	put_collections(t, reading);
@@ -464,18 +426,19 @@ static int on_tick(struct target *t, struct now now)
 		target_put(t, COL_GOROUTINES, (double)reading->goroutines);
 	else
 		target_miss(t, COL_GOROUTINES, GAP_UNREADABLE);
-	miss_other_kinds(t);
 	return 0;
 }
 
 const struct source source_go = {
 	.name = "go",
 	.runtime = RUNTIME_GO,
+	.probes = 1u << PROBE_GO_GC_START | 1u << PROBE_GO_GC_END,
 	.per_binary = true,
 	.needs_memory = true,
 	.match = match,
 	.analyse = analyse,
 	.forget = forget,
+	.expected_hits = expected_hits,
 	.probe_sites = probe_sites,
 	.attach = attach,
 	.on_event = on_event,

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "collector/maps.h"
 #include "collector/priv.h"
 #include "hsperf.h"
 
@@ -40,6 +41,36 @@ static int check_file(int fd, const struct process *p, size_t *len)
 	return 0;
 }
 
+struct file_id {
+	const struct stat *st;
+	const char *path;
+};
+
+/* On overlay and btrfs the device is not stat's: the same inode under the
+ * same path will do. */
+static bool is_this_file(const struct mapping *m, void *arg)
+{
+	const struct file_id *id = arg;
+
+	return m->inode == id->st->st_ino &&
+	       (m->device == id->st->st_dev || strcmp(m->path, id->path) == 0);
+}
+
+/*
+ * A JVM maps its own file. One that it does not map is another's: left by a
+ * process that was killed, or of a container that shares /tmp.
+ */
+static int check_mapped(int fd, const struct process *p, const char *path)
+{
+	uint64_t start;
+	struct stat st;
+	struct file_id id = { &st, path };
+
+	if (fstat(fd, &st))
+		return -errno;
+	return maps_find(p->pid, is_this_file, &id, &start);
+}
+
 static int set_block(struct perfdata *d, size_t len)
 {
 	d->block = calloc(1, len);
@@ -64,8 +95,7 @@ static int open_in(struct perfdata *out, const struct process *p,
 	fd = priv_open_in_root(p->pid, path);
 	if (fd < 0)
 		return fd;
-	r = check_file(fd, p, &len);
-	if (r)
+	if ((r = check_file(fd, p, &len)) || (r = check_mapped(fd, p, path)))
 		return r;
 	*out = (struct perfdata){ .fd = -1, .mem_fd = -1 };
 	r = set_block(out, len);

@@ -1,7 +1,11 @@
 #include "report.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "common/units.h"
+#include "common/utf8.h"
 
 enum { PID, RUNTIME, VERSION, WHO, COLUMNS };
 
@@ -27,6 +31,8 @@ static void row_fill(struct row *r, const struct census_target *t)
 		 word(&t->entity.attributes, "version"));
 	snprintf(r->text[WHO], sizeof(r->text[WHO]), "%.64s/%.20s",
 		 word(l, "service"), word(l, "instance"));
+	for (int i = 0; i < COLUMNS; i++)
+		text_one_line(r->text[i]);
 }
 
 static void row_write(struct buf *out, const struct row *r,
@@ -40,13 +46,17 @@ static void row_write(struct buf *out, const struct row *r,
 
 static void rest_fill(char out[256], const struct census_target *t)
 {
-	const char *bound = labels_get(&t->entity.attributes, "bound");
+	const char *bound = word(&t->entity.attributes, "bound");
+	char bytes[16] = "unknown";
 
-	if (!t->watched)
+	if (!isnan(t->heap_max_bytes))
+		bytes_format(bytes, t->heap_max_bytes);
+	if (t->watched)
+		snprintf(out, 256, "%s (%s)", bytes, bound);
+	else
 		snprintf(out, 256, "not watched: %s",
 			 t->reason ? t->reason : "reason unknown");
-	else
-		snprintf(out, 256, "%s", bound ? bound : "-");
+	text_one_line(out);
 }
 
 static void report_targets(struct buf *out, const struct census *c)

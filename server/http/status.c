@@ -100,6 +100,23 @@ static void put_collector(struct json *j, const struct census *c)
 	put_lacks(j, c);
 }
 
+static void put_governor(struct json *j, const struct census_governor *g)
+{
+	begin(j, "governor");
+	json_put_double(j, "target_budget_ratio", g->target_budget);
+	json_put_double(j, "total_budget_ratio", g->total_budget);
+	json_put_double(j, "cpu_ratio", g->share);
+	if (g->emulated_ns > 0)
+		json_put_double(j, "hit_emulated_seconds",
+				g->emulated_ns / 1e9);
+	if (g->stepped_ns > 0)
+		json_put_double(j, "hit_stepped_seconds", g->stepped_ns / 1e9);
+	json_put_int(j, "attached", g->attached);
+	json_put_int(j, "backing_off", g->backing_off);
+	json_put_int(j, "refused", g->refused);
+	json_end(j);
+}
+
 static void put_queue(struct json *j, struct queue *queue)
 {
 	begin(j, "queue");
@@ -161,8 +178,10 @@ int handle_status(const struct request *q, struct reply *a, struct problem *p)
 				1e9);
 	json_put_bool(&j, "ready", c != NULL);
 	put_self(&j);
-	if (c)
+	if (c) {
 		put_collector(&j, c);
+		put_governor(&j, &c->governor);
+	}
 	put_queue(&j, q->site->queue);
 	put_store(&j, q->site->store);
 	put_http(&j, q->site);

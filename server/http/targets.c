@@ -12,7 +12,21 @@ static void put_labels(struct json *j, const char *key, const struct labels *l)
 	json_end(j);
 }
 
-static void put_probes(struct json *j, const struct census_target *t)
+static void put_probe_state(struct json *j, const struct census_probe *p,
+			    struct now now)
+{
+	json_put_string(j, "name", p->name);
+	json_put_string(j, "state", p->state);
+	json_put_int(j, "since_ms", clock_wall_of(now, p->since_boot_ns));
+	if (p->until_boot_ns)
+		json_put_int(j, "retry_ms",
+			     clock_wall_of(now, p->until_boot_ns));
+	if (p->why[0])
+		json_put_string(j, "why", p->why);
+}
+
+static void put_probes(struct json *j, const struct census_target *t,
+		       struct now now)
 {
 	json_key(j, "probes");
 	json_array(j);
@@ -20,12 +34,17 @@ static void put_probes(struct json *j, const struct census_target *t)
 		const struct census_probe *probe = &t->probes[i];
 
 		json_object(j);
-		json_put_string(j, "name", probe->name);
+		put_probe_state(j, probe, now);
 		json_put_int(j, "hits", (int64_t)probe->hits);
-		if (probe->cost_ns > 0)
+		json_put_double(j, "hits_per_s", probe->hits_per_s);
+		if (probe->cost_ns > 0) {
 			json_put_double(j, "cpu_seconds",
 					(double)probe->hits * probe->cost_ns /
 						1e9);
+			json_put_double(j, "cpu_ratio",
+					probe->hits_per_s * probe->cost_ns /
+						1e9);
+		}
 		json_end(j);
 	}
 	json_end(j);
@@ -100,7 +119,7 @@ static int put_target(struct json *j, const struct census_target *t,
 		put_labels(j, "labels", &labels);
 		put_labels(j, "attributes", &t->entity.attributes);
 		put_costs(j, t, now);
-		put_probes(j, t);
+		put_probes(j, t, now);
 		put_missing(j, t);
 		json_end(j);
 	}

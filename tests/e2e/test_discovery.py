@@ -1,7 +1,10 @@
 """Processes that come, go, restart and share pids. Needs root and Go victims."""
 import ctypes
+import functools
 import os
 import pathlib
+import re
+import shutil
 import signal
 import tempfile
 import time
@@ -12,12 +15,17 @@ from heapwatch import ROOT, Server, Victim, until
 CLONE3 = 435  # x86-64 and arm64 alike
 
 
+SCRATCH = tempfile.TemporaryDirectory()
+
+
+@functools.cache
 def go_victim():
-    """The newest Go victim that was built."""
+    """The newest Go victim that was built, under a name that nobody else uses."""
     found = sorted((ROOT / "build/victims/go").glob("victim-*"))
     found = [p for p in found if p.is_file() and os.access(p, os.X_OK)]
     assert found, "no Go victim: run make victims"
-    return str(found[-1])
+    os.chmod(SCRATCH.name, 0o755)
+    return shutil.copy(found[-1], pathlib.Path(SCRATCH.name) / f"victim-{os.getpid()}")
 
 
 def fork_as(pid):
@@ -120,23 +128,33 @@ class Discovery(unittest.TestCase):
                 os.close(pipe)
 
     def test_burst_of_200_processes_leaves_nothing_behind(self):
+        reader, writer = os.pipe()
         with Server() as server:
             children = []
             for i in range(200):
-                pid = os.posix_spawn(go_victim(), [go_victim()], os.environ, file_actions=[
-                    (os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0),
-                    (os.POSIX_SPAWN_OPEN, 1, "/dev/null", os.O_WRONLY, 0)])
-                children.append(pid)
+                children.append(os.posix_spawn(
+                    go_victim(), [go_victim()], os.environ, file_actions=[
+                        (os.POSIX_SPAWN_DUP2, reader, 0),
+                        (os.POSIX_SPAWN_CLOSE, writer),
+                        (os.POSIX_SPAWN_OPEN, 1, "/dev/null", os.O_WRONLY, 0)]))
                 if i % 3 == 0:
-                    os.kill(pid, signal.SIGKILL)
+                    os.kill(children[-1], signal.SIGKILL)
+                    os.waitpid(children.pop(), 0)
+
+            def watched():
+                targets = server.get_json("/api/v1/targets")["targets"]
+                return {t["pid"] for t in targets if t["watched"]} & set(children)
+            until(lambda: watched() == set(children), 20, "all that live")
+            os.close(writer)  # end of input ends them all at once
             for pid in children:
                 os.waitpid(pid, 0)
-
-            def settled():
-                alive = {t["pid"] for t in server.get_json("/api/v1/targets")["targets"]}
-                return not alive & set(children)
-            until(settled, 10, "the end of all 200")
-            self.assertEqual(server.get("/-/healthy")[0], 200)
+            until(lambda: not watched(), 10, "the end of them all")
+            rows = server.query("heap_used_bytes", {
+                "format": "latest", "service": pathlib.Path(go_victim()).name})
+            self.assertEqual([r for t in rows for r in t.get("rows", [])], [])
+            ended = re.findall(r'target closed pid=(\d+) .*reason="exited[^"]*"', server.log())
+            self.assertLessEqual(set(children), {int(pid) for pid in ended})
+        os.close(reader)
 
     def test_target_that_dies_while_it_is_read_is_closed(self):
         with Server(args=["--collector-interval=100ms"]) as server:
@@ -163,6 +181,56 @@ class Discovery(unittest.TestCase):
                 self.assertIsNone(server.target(victim.pid))
                 victim.tell("go")
                 server.wait_target(victim.pid, timeout=3)
+
+    def test_exec_is_seen_by_rescan_where_no_event_tells_of_it(self):
+        with Server(args=["--without=bpf", "--collector-rescan=1s"]) as server:
+            with Victim(["/bin/sh", "-c", f"read x; exec {go_victim()}"]) as victim:
+                time.sleep(2.5)
+                victim.tell("go")
+                server.wait_target(victim.pid, timeout=4)
+
+    def test_watched_process_that_execs_another_program_is_watched_as_that(self):
+        with tempfile.TemporaryDirectory() as folder, Server() as server:
+            other = shutil.copy(go_victim(), pathlib.Path(folder) / "other")
+            for round in range(3):
+                with Victim([go_victim()]) as victim:
+                    server.wait_target(victim.pid)
+                    server.wait_value("heap_used_bytes", victim.pid)
+                    time.sleep(0.3 * round)  # at several points of the tick
+                    victim.tell(f"exec {other}")
+
+                    def changed():
+                        found = server.target(victim.pid)
+                        return found and found["watched"] and \
+                            found["labels"]["service"] == "other"
+                    until(changed, 5, "the other program")
+                    server.wait_value("heap_used_bytes", victim.pid, service="other")
+
+    def test_process_that_execs_itself_goes_on_under_its_labels(self):
+        with Server() as server, Victim([go_victim()]) as victim:
+            before = labels_of(server.wait_target(victim.pid))
+            server.wait_value("heap_used_bytes", victim.pid)
+            victim.tell(f"exec {go_victim()}")
+            time.sleep(1.5)
+            self.assertEqual(labels_of(server.wait_target(victim.pid)), before)
+            self.assertIsNotNone(server.wait_value("heap_used_bytes", victim.pid))
+
+    def test_limit_of_targets_holds_and_excluded_ones_do_not_count(self):
+        with tempfile.TemporaryDirectory() as folder:
+            other = shutil.copy(go_victim(), pathlib.Path(folder) / "other")
+            config = "watch:\n  - action: include\n    service: other\n" \
+                "  - action: exclude\ncollector:\n  targets_max: 1\n"
+            with Victim([go_victim()]) as excluded, Victim([other]) as a, \
+                    Victim([other]) as b, Server(config=config) as server:
+                server.wait_ready()
+                time.sleep(1.5)
+                states = [server.target(v.pid) for v in (a, b)]
+                self.assertEqual(sorted(t["watched"] for t in states), [False, True])
+                refused = next(t for t in states if not t["watched"])
+                self.assertIn("collector.targets_max = 1", refused["reason"])
+                watched = next(t for t in states if t["watched"])
+                self.assertEqual(watched["labels"]["instance"], "0")
+                self.assertNotIn("instance", server.target(excluded.pid)["labels"])
 
 
 if __name__ == "__main__":

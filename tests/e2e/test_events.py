@@ -63,7 +63,8 @@ class Events(unittest.TestCase):
                 first.stop()
             with Victim([program]) as second:
                 server.wait_target(second.pid)
-                told = wait_event(server, "restarted", kind="target_restarted")
+                told = wait_event(server, "restarted", kind="target_restarted",
+                                  service="restarter")
                 self.assertIn(f"pid {second.pid} after pid {first.pid}", told["text"])
 
     def test_victim_of_the_oom_killer_is_told_with_its_last_numbers(self):

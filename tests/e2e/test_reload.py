@@ -97,13 +97,18 @@ class Reload(unittest.TestCase):
                 server.wait_value("heap_used_bytes", victim.pid, site="south")
                 self.assertEqual(server.target(victim.pid)["labels"]["site"], "south")
                 self.check_sites(server, victim, edit)
-            # They are as dated after a restart.
-            with Server(config=plant("south"), folder=folder) as server:
+            # After a restart they are not those of now for what was before.
+            with Server(config=plant("east"), folder=folder) as server:
                 server.wait_target(victim.pid)
-                self.check_sites(server, victim, edit)
+                server.wait_value("heap_used_bytes", victim.pid, site="east")
+                end = {"range": {"from": f"{int(edit - 60)}", "to": f"{int(edit + 2)}"},
+                       "intervalMs": 1000}
+                self.assertNotIn("east", site_of(server, victim.pid, **end))
 
     def check_sites(self, server, victim, edit):
-        before = {"range": {"from": f"{int(edit - 60)}", "to": f"{int(edit * 1000) - 500}"}}
+        # An answer ends with the window that holds its end, here of 1 s.
+        before = {"range": {"from": f"{int(edit - 60)}", "to": f"{int(edit * 1000) - 1100}"},
+                  "intervalMs": 1000}
         self.assertEqual(site_of(server, victim.pid, **before), ["north"])
         self.assertEqual(site_of(server, victim.pid), ["south"])
 
