@@ -14,9 +14,9 @@ enum event_type {
 	EVENT_TYPE_EXIT = 2, /* struct event_exit */
 	EVENT_TYPE_GO_GC_START = 3, /* struct event_go_gc */
 	EVENT_TYPE_GO_GC_END = 4,   /* struct event_go_gc */
-	EVENT_TYPE_OOM = 12, /* struct event_process: the victim */
 	EVENT_TYPE_JVM_GC_BEGIN = 5, /* struct event_jvm_pool */
 	EVENT_TYPE_JVM_GC_END = 6,   /* struct event_jvm_pool */
+	EVENT_TYPE_OOM = 12, /* struct event_process: the victim */
 };
 
 struct event_header {

@@ -357,6 +357,15 @@ static void collector_free(struct collector *c)
 	free(c);
 }
 
+static void prepare_sources(struct probes *p)
+{
+	for (size_t i = 0; sources[i]; i++) {
+		if (sources[i]->prepare && probes_has_uprobes(p) &&
+		    sources[i]->prepare(p))
+			log_warn("no probes for runtime=%s", sources[i]->name);
+	}
+}
+
 static int copy_builds(struct collector *c, const struct collector_options *o)
 {
 	for (size_t i = 0; i < o->build_count; i++) {
@@ -369,15 +378,6 @@ static int copy_builds(struct collector *c, const struct collector_options *o)
 		}
 	}
 	return 0;
-}
-
-static void prepare_sources(struct probes *p)
-{
-	for (size_t i = 0; sources[i]; i++) {
-		if (sources[i]->prepare && probes_has_uprobes(p) &&
-		    sources[i]->prepare(p))
-			log_warn("no probes for runtime=%s", sources[i]->name);
-	}
 }
 
 static int prepare(struct collector *c, const struct collector_options *o)

@@ -220,17 +220,17 @@ static void measure_hits(struct collector *c, struct target *t, double seconds)
 
 static void measure_expected(struct target *t, double seconds)
 {
-	double hits = 0;
-	bool told = t->source->expected_hits &&
-		    t->source->expected_hits(t, &hits);
+	double before = t->measured_ns ? t->expected_hits : NAN;
 
-	if (!told)
+	if (!t->source->expected_hits ||
+	    !t->source->expected_hits(t, &t->expected_hits))
+		t->expected_hits = NAN;
+	if (isnan(t->expected_hits))
 		t->expected_rate = 0; /* then only hits will tell */
-	else if (t->measured_ns)
-		t->expected_rate = fmax(hits - t->expected_hits, 0) / seconds;
-	else
+	else if (isnan(before))
 		t->expected_rate = NAN;
-	t->expected_hits = hits;
+	else
+		t->expected_rate = fmax(t->expected_hits - before, 0) / seconds;
 }
 
 static void put_cost(struct collector *c, struct target *t)
@@ -274,8 +274,7 @@ void links_measure(struct collector *c, struct target *t, struct now now)
 
 /* ---- judged ---- */
 
-/* How much of a CPU the expected hits would take; half of them at either
- * end of a collection. NAN: not known yet. */
+/* How much of a CPU the expected hits would take; NAN: not known yet. */
 static double expected_share(const struct collector *c, const struct binary *b,
 			     const struct target *t)
 {
@@ -307,18 +306,29 @@ static double rate_of(const struct target *t)
 	return sum;
 }
 
-/*
- * What the link costs, or would, in each process. Those that are not watched
- * cannot be told apart, so they count as one. False: not known yet.
- */
+/* Processes that are not watched cannot be told apart: they count as one. */
+static void add_strangers(const struct collector *c, struct binary *b,
+			  double seconds)
+{
+	uint64_t before = b->load.strangers;
+	const struct probe_site *sites;
+	double rate, ns;
+
+	b->source->probe_sites(b, &sites);
+	ns = links_cost_ns(c, b, sites[0].probe);
+	b->load.strangers = link_set_strangers(b->links);
+	rate = (double)(b->load.strangers - before) / seconds;
+	add_load(&b->load, rate * ns / 1e9, rate, 0);
+}
+
+/* What the link costs, or would, in each process. False: not known yet. */
 static bool load_link(struct collector *c, struct binary *b, double seconds)
 {
 	struct probe_load *l = &b->load;
-	uint64_t before = l->strangers;
 	struct target *t;
 	size_t i = 0;
 
-	*l = (struct probe_load){ .strangers = before };
+	*l = (struct probe_load){ .strangers = l->strangers };
 	while ((t = map_next(&c->targets, &i))) {
 		if (t->stage != TARGET_WATCHED || links_binary(t) != b)
 			continue;
@@ -331,16 +341,8 @@ static bool load_link(struct collector *c, struct binary *b, double seconds)
 			add_load(l, expected_share(c, b, t), t->expected_rate,
 				 t->entity.number);
 	}
-	if (b->links) {
-		const struct probe_site *sites;
-		double fresh;
-
-		b->source->probe_sites(b, &sites);
-		l->strangers = link_set_strangers(b->links);
-		fresh = (double)(l->strangers - before) / seconds;
-		add_load(l, fresh * links_cost_ns(c, b, sites[0].probe) / 1e9, fresh,
-			 0);
-	}
+	if (b->links)
+		add_strangers(c, b, seconds);
 	return true;
 }
 

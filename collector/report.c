@@ -123,11 +123,11 @@ static int copy_target(struct census_target *out, const struct collector *c,
 		if (!out->reason)
 			return -1;
 	}
-	if (copy_state(out, c, t))
-		return -1;
 	out->heap_max_bytes = NAN;
 	if (t->reads > 0 && t->gaps[COL_HEAP_MAX_BYTES] == GAP_NONE)
 		out->heap_max_bytes = t->last[COL_HEAP_MAX_BYTES];
+	if (copy_state(out, c, t))
+		return -1;
 	out->last_read_boot_ns = t->last_read_boot_ns;
 	out->read_cpu_ns = t->read_cpu_ns;
 	out->reads = t->reads;

@@ -60,8 +60,9 @@ struct target {
 	double probe_rate[PROBE_COUNT]; /* hits a second, of the last window */
 	double probe_share;       /* of one CPU, that they cost it */
 	double probe_ns;          /* CPU time that they cost it so far */
-	double expected_hits;     /* by the runtime's own counters, so far */
-	double expected_rate;     /* a second; NAN: not known yet */
+	double expected_hits;     /* by the runtime's own counters, so far; NAN:
+				   * they do not tell */
+	double expected_rate;     /* a second; NAN: one more reading to go */
 	int64_t measured_ns;      /* when; 0: never */
 
 	struct target_state grade; /* state.c's */

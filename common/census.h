@@ -39,13 +39,13 @@ struct census_target {
 	struct entity entity;
 	bool watched;
 	char *reason; /* owned; why it is not watched, or NULL */
+	double heap_max_bytes;     /* the tightest bound; NAN: not known */
 	enum process_state state;
 	int64_t state_since_boot_ns;
 	char *state_reason; /* owned; in words */
 	bool silenced;      /* by planned maintenance */
 	char *silence_reason; /* owned; NULL: not silenced */
 	int64_t silenced_until_ms;
-	double heap_max_bytes;     /* the tightest bound; NAN: not known */
 	int64_t last_read_boot_ns; /* 0: never */
 	int64_t read_cpu_ns; /* our CPU time spent on it since it was found */
 	uint64_t reads, failed_reads;

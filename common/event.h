@@ -12,6 +12,8 @@ enum event_kind {
 	EVENT_TARGET_RESTARTED, /* same service and instance, new process */
 	EVENT_PROBE_ATTACHED,
 	EVENT_PROBE_DETACHED,
+	EVENT_PROBE_BACKED_OFF, /* over the budget; tried again later */
+	EVENT_PROBE_REFUSED,    /* for good: by the kernel, or no place */
 	EVENT_TARGET_OOM,      /* the kernel chose it for want of memory */
 	EVENT_TARGET_STALE,    /* reads fail */
 	EVENT_TARGET_READABLE, /* they work again; a span */
@@ -23,8 +25,6 @@ enum event_kind {
 	EVENT_MAINTENANCE_ENDED, /* spans the window */
 	EVENT_CLOCK_STEPPED,
 	EVENT_RELOADED,
-	EVENT_PROBE_BACKED_OFF, /* over the budget; tried again later */
-	EVENT_PROBE_REFUSED,    /* for good: by the kernel, or no place */
 	EVENT_KIND_COUNT
 };
 

@@ -48,6 +48,7 @@ enum frame_type {
 	FRAME_TIMESERIES, /* a time field, then value fields, one per series */
 	FRAME_NUMERIC,    /* one value per series, no time */
 	FRAME_TABLE,      /* anything else: rows */
+	FRAME_HEATMAP,    /* like a time series; a field per bucket */
 };
 
 enum notice_severity { NOTICE_INFO, NOTICE_WARNING, NOTICE_ERROR };

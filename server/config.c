@@ -77,6 +77,19 @@ static const struct config_key keys[] = {
 	  "How long an SLI must be beyond a limit until the state tells" },
 	{ "state.improve_after", CONFIG_DURATION, AT(improve_ms), "1m", 0, DAY,
 	  "How long it must be within the limit by 5 % until the state tells" },
+	{ "query.cache_bytes", CONFIG_BYTES, AT(cache_bytes), "8MiB", 0, GIB,
+	  "Most bytes of settled values kept for the next refresh; 0: none" },
+	{ "http.hosts", CONFIG_STRING, AT(hosts), "", 0, 0,
+	  "Names by which this server may be asked, with commas between; "
+	  "addresses and localhost always may" },
+	{ "http.cors_origins", CONFIG_STRING, AT(cors_origins), "", 0, 0,
+	  "Origins like https://grafana.example whose pages may read answers, "
+	  "with commas between; * any" },
+	{ "base_path", CONFIG_STRING, AT(base_path), "", 0, 0,
+	  "Path below which a reverse proxy serves heapwatch, like "
+	  "/heapwatch" },
+	{ "log.access", CONFIG_BOOL, AT(access_log), "false", 0, 0,
+	  "Log every request with its query and cost; else at level debug" },
 	{ "log.level", CONFIG_LEVEL, AT(log_level), "info", 0, 0,
 	  "Least level that is logged: debug, info, warn or error" },
 	{ "report", CONFIG_BOOL, AT(report), "true", 0, 0,
@@ -275,6 +288,9 @@ void config_fini(struct config *c)
 	free(c->db);
 	free(c->node);
 	free(c->cgroup_root);
+	free(c->hosts);
+	free(c->cors_origins);
+	free(c->base_path);
 	watch_rules_free(c->rules, c->rule_count);
 	if (c->plant)
 		plant_free(c->plant);

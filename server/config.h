@@ -28,6 +28,7 @@ struct config {
 	char *cgroup_root;
 	int64_t governor_target_ppm, governor_total_ppm; /* of one CPU */
 	int64_t governor_backoff_ms;
+	char *hosts, *cors_origins, *base_path;
 
 	int64_t resolution_ms, flush_ms, memory_ms;
 	int64_t retention_ms, retention_bytes;
@@ -35,8 +36,9 @@ struct config {
 	int64_t worsen_ms, improve_ms;
 	int64_t target_max;
 	int64_t body_max, connections_max, threads;
-	int64_t series_max, points_max, scan_max;
+	int64_t series_max, points_max, scan_max, cache_bytes;
 	enum log_level log_level;
+	bool access_log;
 	bool report; /* print what the first scan found */
 
 	struct watch_rule *rules; /* owned */

@@ -23,6 +23,8 @@ struct view {
 	struct fake_series items[FAKE_SERIES_MAX];
 	size_t count;
 	uint32_t steps_back;
+	const struct stored_event *events; /* oldest first */
+	size_t event_count;
 	int error;                /* what every question answers, or 0 */
 	int64_t scanned_from_ms, scanned_to_ms;
 	size_t scans, handed_out; /* scans begun, points given */
@@ -226,4 +228,39 @@ uint32_t view_epochs(struct view *v, int64_t from_ms, int64_t to_ms)
 	(void)from_ms;
 	(void)to_ms;
 	return v->steps_back;
+}
+
+int view_label_values(struct view *v, const char *name,
+		      const struct matcher *m, size_t matcher_count,
+		      char ***out, size_t *count)
+{
+	*out = calloc(v->count + 1, sizeof(**out));
+	ck_assert_ptr_nonnull(*out);
+	*count = 0;
+	for (size_t i = 0; i < v->count; i++) {
+		const struct labels *l = &v->items[i].series.labels;
+
+		if (labels_get(l, name) && matchers_match(m, matcher_count, l))
+			(*out)[(*count)++] = strdup(labels_get(l, name));
+	}
+	return v->error;
+}
+
+int view_events(struct view *v, const struct matcher *m, size_t matcher_count,
+		int64_t from_ms, int64_t to_ms,
+		int (*fn)(void *arg, const struct stored_event *e), void *arg)
+{
+	for (size_t i = 0; i < v->event_count; i++) {
+		const struct stored_event *e = &v->events[i];
+		int r;
+
+		if (e->time_ms > to_ms ||
+		    (e->end_ms ? e->end_ms : e->time_ms) <= from_ms ||
+		    !matchers_match(m, matcher_count, e->labels))
+			continue;
+		r = fn(arg, e);
+		if (r)
+			return r;
+	}
+	return v->error;
 }

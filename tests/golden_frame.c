@@ -72,7 +72,8 @@ static void read_field(struct frame *f, const json_t *object)
 
 static struct frame *read_frame(const json_t *object)
 {
-	static const char *const types[] = { "timeseries", "numeric", "table" };
+	static const char *const types[] = { "timeseries", "numeric", "table",
+					     "heatmap" };
 	static const char *const severities[] = { "info", "warning", "error" };
 	struct frame *f;
 	json_t *item;

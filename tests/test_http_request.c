@@ -490,6 +490,118 @@ START_TEST(an_empty_body_is_an_empty_object)
 }
 END_TEST
 
+START_TEST(a_bad_target_leaves_the_others)
+{
+	ck_ok(parse("{\"targets\":["
+		    "{\"refId\":\"A\",\"target\":\"(heap_util_rate|nonsense)\"},"
+		    "{\"refId\":\"B\",\"target\":\"threads\"},"
+		    "{\"refId\":\"C\",\"target\":\"\"}]}"));
+	ck_assert_uint_eq(request.count, 1);
+	ck_assert_str_eq(request.queries[0].ref_id, "B");
+	ck_assert_uint_eq(request.failure_count, 2);
+	ck_assert_str_eq(request.failures[0].ref_id, "A");
+	ck_assert_uint_eq(request.failures[0].before, 0);
+	ck_assert_ptr_nonnull(
+		strstr(request.failures[0].problem.text, "nonsense"));
+	ck_assert_uint_eq(request.failures[1].before, 1);
+	ck_assert_int_eq(request.failures[1].problem.code,
+			 PROBLEM_EMPTY_TARGET);
+	query_request_fini(&request);
+}
+END_TEST
+
+START_TEST(ranks_limits_and_events_are_asked_by_words)
+{
+	ck_ok(parse_payload("{\"topk\":\"5\",\"fn\":\"beyond\","
+			    "\"threshold\":\"critical\"}"));
+	ck_assert_int_eq(request.queries[0].top, 5);
+	ck_assert_int_eq(request.queries[0].fn, FN_BEYOND);
+	ck_assert_int_eq(request.queries[0].limit, LIMIT_CRITICAL);
+	query_request_fini(&request);
+	ck_ok(parse_payload("{\"bottomk\":3,\"threshold\":0.8,"
+			    "\"format\":\"heatmap\"}"));
+	ck_assert_int_eq(request.queries[0].top, -3);
+	ck_assert_int_eq(request.queries[0].limit, LIMIT_NUMBER);
+	ck_assert_double_eq(request.queries[0].limit_value, 0.8);
+	ck_assert_int_eq(request.queries[0].agg, AGG_HISTOGRAM);
+	query_request_fini(&request);
+	ck_ok(parse_payload("{\"type\":\"annotations\"}"));
+	ck_assert_int_eq(request.queries[0].format, QUERY_EVENTS);
+	query_request_fini(&request);
+	/* events are events in whatever format */
+	ck_ok(parse("{\"targets\":[{\"target\":\"events\",\"payload\":"
+		    "{\"format\":\"heatmap\"}}]}"));
+	ck_assert_int_eq(request.queries[0].format, QUERY_EVENTS);
+	query_request_fini(&request);
+	refused(parse_payload("{\"topk\":\"-1\"}"), PROBLEM_BAD_REQUEST,
+		"payload.topk");
+	refused(parse_payload("{\"threshold\":\"bad\"}"), PROBLEM_BAD_REQUEST,
+		"payload.threshold");
+}
+END_TEST
+
+START_TEST(variables_that_nobody_filled_in_are_found_in_scoped_vars)
+{
+	const struct query *q;
+
+	ck_ok(parse("{\"scopedVars\":{"
+		    "\"node\":{\"text\":\"x\",\"value\":[\"a\",\"hist(3)\"]},"
+		    "\"m\":{\"value\":\"threads\"},\"n\":{\"value\":5}},"
+		    "\"targets\":[{\"target\":\"$m\",\"payload\":{"
+		    "\"node\":\"${node:csv}\",\"site\":[\"[[node]]\",\"c\"],"
+		    "\"top\":\"$n\",\"area\":\"$unknown.x\"}}]}"));
+	q = &request.queries[0];
+	ck_assert_int_eq(q->metric, METRIC_THREADS);
+	ck_assert_int_eq(q->top, 5);
+	ck_assert_uint_eq(q->matcher_count, 3);
+	ck_assert_str_eq(q->matchers[0].values[1], "hist(3)");
+	ck_assert_uint_eq(q->matchers[1].value_count, 3);
+	query_request_fini(&request);
+}
+END_TEST
+
+/* Conditions as text, and what became of them: "name op value value;". */
+static void conditions_are(const char *text, const char *expected)
+{
+	own(matcher_list_fini) struct matcher_list l = { 0 };
+	char seen[512] = "";
+
+	p = (struct problem){ 0 };
+	ck_assert_msg(matchers_add_text(&l, text, &p) == 0, "%s", p.text);
+	for (size_t i = 0; i < l.count; i++) {
+		const struct matcher *m = &l.items[i];
+		size_t used = strlen(seen);
+
+		used += (size_t)sprintf(seen + used, "%s %d", m->name, m->op);
+		for (size_t k = 0; k < m->value_count; k++)
+			used += (size_t)sprintf(seen + used, " %s",
+						m->values[k]);
+		sprintf(seen + used, ";");
+	}
+	ck_assert_str_eq(seen, expected);
+}
+
+START_TEST(conditions_may_be_text)
+{
+	struct matcher_list l = { 0 };
+
+	conditions_are("", "");
+	conditions_are("{node=\"a,b\", service!=x y }",
+		       "node 0 a,b;service 1 x y;");
+	conditions_are("node=|a|b\nsite!=|\"c|d\"", "node 4 a b;site 5 c d;");
+	conditions_are("exe=\"say \\\"hi\\\" \\\\\"", "exe 0 say \"hi\" \\;");
+	refused(matchers_add_text(&l, "node", &p), PROBLEM_BAD_REQUEST,
+		"none of =");
+	refused(matchers_add_text(&l, "node=\"a", &p), PROBLEM_BAD_REQUEST,
+		"does not end");
+	refused(matchers_add_text(&l, "=a", &p), PROBLEM_BAD_REQUEST,
+		"no name");
+	refused(matchers_add_text(&l, "node=\"a\" x", &p), PROBLEM_BAD_REQUEST,
+		"no comma");
+	matcher_list_fini(&l);
+}
+END_TEST
+
 TEST_MAIN("http_request", one_value_comes_in_many_forms,
 	  escapes_of_a_variable_are_removed, signs_of_a_pattern_make_a_pattern,
 	  all_is_no_restriction, a_parameter_that_is_an_object_is_refused,
@@ -508,4 +620,6 @@ TEST_MAIN("http_request", one_value_comes_in_many_forms,
 	  frames_are_asked_for, what_grafana_really_sends_is_taken,
 	  a_body_that_is_no_object_is_refused,
 	  depth_is_bounded_and_text_does_not_count,
-	  an_empty_body_is_an_empty_object)
+	  an_empty_body_is_an_empty_object, a_bad_target_leaves_the_others,
+	  ranks_limits_and_events_are_asked_by_words, conditions_may_be_text,
+	  variables_that_nobody_filled_in_are_found_in_scoped_vars)

@@ -932,6 +932,7 @@ START_TEST(nothing_matches_is_an_answer)
 	struct query q = question(METRIC_HEAP_USED_BYTES);
 	struct frame *f;
 
+	q.threshold = threshold_default(METRIC_HEAP_UTIL_RATE);
 	for (int agg = 0; agg < AGG_WORD_COUNT; agg++) {
 		q.agg = (enum agg)agg;
 		f = answer(&q, &v);
@@ -1039,6 +1040,9 @@ START_TEST(unknown_name_gets_near_ones)
 			 "gc_pressure");
 	ck_assert_str_eq(query_suggest("heap_used", out, sizeof(out)),
 			 "heap_used_bytes");
+	/* the beginning of a name is near it, however long the rest is */
+	query_suggest("heap_usd", out, sizeof(out));
+	ck_assert_int_eq(strncmp(out, "heap_used_bytes", 15), 0);
 	ck_assert_str_eq(query_suggest("heap", out, sizeof(out)),
 			 "heap_util_rate, heap_live_rate, "
 			 "heap_slot_waste_ratio");
@@ -1063,6 +1067,252 @@ START_TEST(question_owns_what_it_holds)
 	query_fini(&q);
 	ck_assert_ptr_null(q.by);
 	query_fini(&q);
+}
+END_TEST
+
+/* ---- shares, states, buckets, attributes, events ---- */
+
+static const struct threshold limits_of_util = { METRIC_HEAP_UTIL_RATE, 0.75,
+						 0.9, 1 };
+
+START_TEST(share_of_time_beyond_a_limit)
+{
+	static const double values[] = { 0.5, 0.8, 0.95, 0.9, 0.75, 0.7 };
+	struct view v = { 0 };
+	struct fake_series *s = fake_add(&v, COL_HEAP_UTIL_RATE, "node=a");
+	struct query q = question(METRIC_HEAP_UTIL_RATE);
+	struct frame *f;
+
+	fake_points(s, T0 + 10000, 10000, 6, values);
+	q.step_ms = 60000;
+	q.fn = FN_BEYOND;
+	q.threshold = &limits_of_util;
+	f = answer(&q, &v);
+	CELLS(f, 1, "0.5"); /* the limit itself is healthy */
+	ck_assert_str_eq(f->fields[1].unit, "percentunit");
+	frame_free(f);
+	q.limit = LIMIT_CRITICAL;
+	f = answer(&q, &v);
+	CELLS(f, 1, "0.1666666667");
+	frame_free(f);
+	q.fn = FN_BELOW;
+	q.limit = LIMIT_NUMBER;
+	q.limit_value = 0.6;
+	q.step_ms = 30000;
+	f = answer(&q, &v);
+	CELLS(f, 1, "0.3333333333 0");
+	frame_free(f);
+	fake_view_fini(&v);
+}
+END_TEST
+
+START_TEST(a_share_weighs_points_by_their_time)
+{
+	struct view v = { 0 };
+	struct fake_series *s = fake_add(&v, COL_HEAP_UTIL_RATE, "node=a");
+	struct query q = question(METRIC_HEAP_UTIL_RATE);
+	struct frame *f;
+
+	/* one stored point for 10 s, then one each second */
+	fake_point(s, T0 + 10000, 0, 1);
+	for (int i = 1; i <= 5; i++)
+		fake_point(s, T0 + 10000 + i * 1000, 1, 1);
+	q.to_ms = T0 + 20000;
+	q.step_ms = 20000;
+	q.fn = FN_ABOVE;
+	q.limit = LIMIT_NUMBER;
+	q.limit_value = 0.5;
+	f = answer(&q, &v);
+	CELLS(f, 1, "0.3333333333");
+	frame_free(f);
+	fake_view_fini(&v);
+}
+END_TEST
+
+START_TEST(a_limit_that_does_not_exist_is_told)
+{
+	struct view v = { 0 };
+	struct query q = question(METRIC_HEAP_USED_BYTES);
+	struct problem p = { 0 };
+	struct frame *f;
+
+	q.fn = FN_ABOVE;
+	ck_err(query_run(&f, &q, &v, &generous, &p), EINVAL);
+	ck_assert_ptr_nonnull(strstr(p.text, "threshold as a number"));
+	q.fn = FN_FOLD;
+	q.format = QUERY_STATES;
+	ck_err(query_run(&f, &q, &v, &generous, &p), EINVAL);
+	ck_assert_ptr_nonnull(strstr(p.text, "has no states"));
+}
+END_TEST
+
+/* Four processes of two services: 0.5, 0.8 of a; 0.95 and one gone of b. */
+static void fleet(struct view *v)
+{
+	fake_point(fake_add(v, COL_HEAP_UTIL_RATE, "service=a,instance=0"),
+		   T0 + 10000, 0.5, 1);
+	fake_point(fake_add(v, COL_HEAP_UTIL_RATE, "service=a,instance=1"),
+		   T0 + 10000, 0.8, 1);
+	fake_point(fake_add(v, COL_HEAP_UTIL_RATE, "service=b,instance=0"),
+		   T0 + 10000, 0.95, 1);
+	fake_point(fake_add(v, COL_HEAP_UTIL_RATE, "service=b,instance=1"),
+		   T0 + 20000, 0.7, 1);
+}
+
+START_TEST(processes_are_counted_by_state)
+{
+	struct view v = { 0 };
+	struct query q = question(METRIC_HEAP_UTIL_RATE);
+	char *by[] = { (char *)"service" };
+	struct frame *f;
+
+	fleet(&v);
+	q.to_ms = T0 + 20000;
+	q.agg = AGG_STATES;
+	q.threshold = &limits_of_util;
+	f = answer(&q, &v);
+	ck_assert_uint_eq(f->field_count, 4);
+	ck_assert_str_eq(labels_text(&f->fields[1].labels), "state=ok");
+	CELLS(f, 1, "1 1");
+	ck_assert_str_eq(f->fields[2].display_name, "warning");
+	CELLS(f, 2, "1 0");
+	CELLS(f, 3, "1 0");
+	ck_assert_str_eq(f->fields[3].unit, "short");
+	frame_free(f);
+	q.by = by;
+	q.by_count = 1;
+	f = answer(&q, &v);
+	ck_assert_uint_eq(f->field_count, 7);
+	ck_assert_str_eq(labels_text(&f->fields[4].labels),
+			 "service=b,state=ok");
+	CELLS(f, 4, "0 1");
+	CELLS(f, 6, "1 0");
+	CELLS(f, 1, "1 -"); /* a has no value at all in the second step */
+	frame_free(f);
+	fake_view_fini(&v);
+}
+END_TEST
+
+START_TEST(a_heatmap_counts_series_per_bucket)
+{
+	struct view v = { 0 };
+	struct query q = question(METRIC_HEAP_UTIL_RATE);
+	struct frame *f;
+
+	fleet(&v);
+	q.to_ms = T0 + 10000;
+	q.agg = AGG_HISTOGRAM;
+	q.format = QUERY_HEATMAP;
+	f = answer(&q, &v);
+	ck_assert_int_eq(f->type, FRAME_HEATMAP);
+	ck_assert_uint_eq(f->field_count, 1 + 10); /* 0.5 .. 0.95 */
+	ck_assert_str_eq(f->fields[1].display_name, "0.5");
+	CELLS(f, 1, "1");
+	CELLS(f, 2, "0");
+	ck_assert_str_eq(f->fields[10].display_name, "0.95");
+	CELLS(f, 10, "1");
+	frame_free(f);
+	fake_view_fini(&v);
+}
+END_TEST
+
+START_TEST(states_are_words)
+{
+	struct view v = { 0 };
+	struct query q = question(METRIC_HEAP_UTIL_RATE);
+	struct frame *f;
+
+	fleet(&v);
+	q.to_ms = T0 + 20000;
+	q.format = QUERY_STATES;
+	q.threshold = &limits_of_util;
+	f = answer(&q, &v);
+	ck_assert_int_eq(f->type, FRAME_TABLE);
+	ck_assert_str_eq(f->fields[2].cells->string[0], "warning");
+	ck_assert(!cells_valid(f->fields[2].cells, 1));
+	ck_assert_str_eq(f->fields[3].cells->string[0], "critical");
+	ck_assert_str_eq(f->fields[4].cells->string[1], "ok");
+	ck_assert_ptr_null(f->fields[2].unit);
+	frame_free(f);
+	fake_view_fini(&v);
+}
+END_TEST
+
+START_TEST(attributes_stand_where_labels_may)
+{
+	struct view v = { 0 };
+	struct query q = question(METRIC_HEAP_UTIL_RATE);
+	char *by[] = { (char *)"version" };
+	struct problem p = { 0 };
+	struct matcher m;
+	struct frame *f;
+
+	fleet(&v);
+	ck_ok(labels_set(&v.items[0].attributes, "version", "1.2"));
+	ck_ok(labels_set(&v.items[1].attributes, "version", "1.3"));
+	ck_ok(labels_set(&v.items[2].attributes, "version", "1.3"));
+	q.to_ms = T0 + 10000;
+	q.agg = AGG_MAX;
+	q.by = by;
+	q.by_count = 1;
+	f = answer(&q, &v);
+	ck_assert_uint_eq(f->field_count, 3);
+	ck_assert_str_eq(labels_text(&f->fields[1].labels), "version=1.2");
+	CELLS(f, 1, "0.5");
+	CELLS(f, 2, "0.95");
+	frame_free(f);
+	ck_ok(matcher_init(&m, "version", MATCH_NOT_EQUAL, "1.3", &p));
+	q.matchers = &m;
+	q.matcher_count = 1;
+	q.agg = AGG_NONE;
+	f = answer(&q, &v);
+	ck_assert_uint_eq(f->field_count, 2);
+	ck_assert_str_eq(labels_text(&f->fields[1].labels),
+			 "instance=0,service=a,version=1.2");
+	frame_free(f);
+	matcher_fini(&m);
+	fake_view_fini(&v);
+}
+END_TEST
+
+START_TEST(events_have_the_columns_of_annotations)
+{
+	struct label items[] = { { (char *)"node", (char *)"gw" },
+				 { (char *)"service", (char *)"scada" } };
+	const struct labels labels = { items, 2 };
+	const struct stored_event events[] = {
+		{ 7, "target_started", T0 + 1000, 0, &labels, "it runs" },
+		{ 8, "target_exited", T0 + 2000, T0 + 3000, &labels, "gone" },
+	};
+	struct view v = { .events = events, .event_count = 2 };
+	struct query q = question(METRIC_COUNT);
+	struct query_limits few = generous;
+	struct problem p = { 0 };
+	struct matcher m;
+	struct frame *f;
+
+	q.format = QUERY_EVENTS;
+	f = answer(&q, &v);
+	CELLS(f, 0, "1000 2000");
+	CELLS(f, 1, "- 3000");
+	CELLS(f, 2, "Target started: scada/? Target exited: scada/?");
+	CELLS(f, 3, "it runs gone");
+	CELLS(f, 4, "target_started,gw,scada target_exited,gw,scada");
+	CELLS(f, 5, "7 8");
+	frame_free(f);
+	ck_ok(matcher_init(&m, "kind", MATCH_EQUAL, "target_exited", &p));
+	q.matchers = &m;
+	q.matcher_count = 1;
+	f = answer(&q, &v);
+	CELLS(f, 3, "gone");
+	frame_free(f);
+	matcher_fini(&m);
+	q.matcher_count = 0;
+	few.points_max = 10;
+	ck_ok(query_run(&f, &q, &v, &few, &p));
+	CELLS(f, 3, "it runs");
+	ck_assert_ptr_nonnull(strstr(f->notices[0].text, "truncated"));
+	frame_free(f);
 }
 END_TEST
 
@@ -1104,4 +1354,9 @@ TEST_MAIN("query", value_at_t_stands_for_the_window_open_on_the_left,
 	  store_that_cannot_be_read_is_told, nothing_matches_is_an_answer,
 	  latest_of_everything_is_one_frame_per_metric,
 	  step_is_a_width_that_people_read, words_are_read_and_written,
-	  unknown_name_gets_near_ones, question_owns_what_it_holds)
+	  unknown_name_gets_near_ones, question_owns_what_it_holds,
+	  share_of_time_beyond_a_limit, a_share_weighs_points_by_their_time,
+	  a_limit_that_does_not_exist_is_told, processes_are_counted_by_state,
+	  a_heatmap_counts_series_per_bucket, states_are_words,
+	  attributes_stand_where_labels_may,
+	  events_have_the_columns_of_annotations)

@@ -5,6 +5,7 @@
 #include "store_fixture.h"
 
 #include "common/clock.h"
+#include "server/query/cache.h"
 #include "server/query/query.h"
 
 static const struct query_limits generous = { 1000, 100000, 1000000 };
@@ -280,10 +281,77 @@ START_TEST(latest_of_everything_has_attributes)
 }
 END_TEST
 
+/* Both ways at one moment of the store, bit for bit. */
+static void same_with_cache(struct query *q, struct store *s,
+			    struct effort *effort)
+{
+	struct store_stats stats;
+	struct frame *plain, *kept;
+
+	store_stats(s, &stats);
+	q->effort = NULL;
+	plain = answer(q, s);
+	q->effort = effort;
+	effort->settled_ms = stats.last_flush_wall_ms;
+	kept = answer(q, s);
+	ck_assert_uint_eq(kept->field_count, plain->field_count);
+	for (size_t k = 0; k < plain->field_count; k++) {
+		const struct cells *a = plain->fields[k].cells;
+		const struct cells *b = kept->fields[k].cells;
+
+		ck_assert_uint_eq(a->count, b->count);
+		for (size_t i = 0; i < a->count; i++) {
+			ck_assert_int_eq(cells_valid(a, i), cells_valid(b, i));
+			ck_assert(!cells_valid(a, i) || a->i64[i] == b->i64[i]);
+		}
+	}
+	frame_free(plain);
+	frame_free(kept);
+}
+
+/* A panel refreshed while ticks come in, points are flushed and memory moves
+ * on: what was kept of settled time never differs from what is there. */
+START_TEST(kept_values_are_true_while_the_store_moves_on)
+{
+	static const enum fn fns[] = { FN_FOLD, FN_AVG, FN_RATE, FN_ABOVE };
+	struct store_options o = fixture_options();
+	struct effort effort = { 0 };
+	struct store *s;
+
+	o.memory_ms = 60000;
+	s = fixture_fresh(o);
+	ck_ok(cache_new(&effort.cache, 1 << 20));
+	for (int i = 1; i <= 400; i++) {
+		struct batch *b = tick_of(at(T0 + i * 1000));
+
+		add_process(b, 1, 100);
+		if (i % 90 < 70) /* with gaps */
+			batch_add_sample(b, 1, COL_HEAP_ALLOCATED_BYTES_TOTAL,
+					 i * i % 977);
+		ck_ok(store_append(s, b));
+		for (size_t k = 0; i % 3 == 0 && k < ARRAY_SIZE(fns); k++) {
+			struct query q =
+				question(METRIC_HEAP_ALLOCATED_BYTES_TOTAL, i,
+					 k % 2 ? 10000 : 30000);
+
+			q.from_ms += i > 200 ? (i - 200) * 1000 : 0;
+			q.fn = fns[k];
+			q.limit = LIMIT_NUMBER;
+			q.limit_value = 500;
+			same_with_cache(&q, s, &effort);
+		}
+	}
+	ck_assert_int_gt(effort.reused, 1000);
+	cache_free(effort.cache);
+	store_close(s);
+}
+END_TEST
+
 TEST_MAIN("query_store", memory_answers_each_second,
 	  answer_is_the_same_from_memory_and_from_disk,
 	  finer_steps_than_stored_have_no_holes,
 	  rate_is_the_same_from_memory_and_from_disk,
 	  closed_process_has_no_latest_value, gap_tells_its_reason,
 	  series_that_never_had_a_value_tells_why,
-	  clock_that_steps_back_is_told, latest_of_everything_has_attributes)
+	  clock_that_steps_back_is_told, latest_of_everything_has_attributes,
+	  kept_values_are_true_while_the_store_moves_on)

@@ -8,6 +8,8 @@
 #include "common/buf.h"
 #include "common/frame.h"
 
+struct json; /* common/json.h */
+
 struct encoder {
 	const char *name;         /* "json-classic" */
 	const char *content_type;
@@ -28,5 +30,14 @@ void encode_json_frames(struct buf *out, struct frame *const *frames,
 /* Prometheus text exposition 0.0.4 of the last row of each frame. */
 void encode_prometheus(struct buf *out, struct frame *const *frames,
 		       size_t count);
+/* The same as OpenMetrics 1.0, but for the closing "# EOF". */
+void encode_openmetrics(struct buf *out, struct frame *const *frames,
+			size_t count);
+/* Rows of tables as objects with the same keys, one a line. */
+void encode_ndjson(struct buf *out, struct frame *const *frames, size_t count);
+/* The same as the member "rows" of an open object. */
+void encode_rows(struct json *j, const struct frame *f);
+/* Notices as the member "notices" of an open object. */
+void encode_notices(struct json *j, const struct frame *f);
 /* A table as CSV with a header line (RFC 4180). */
 void encode_csv(struct buf *out, struct frame *const *frames, size_t count);

@@ -123,7 +123,10 @@ static void put_table(struct json *j, const struct frame *f)
 	for (size_t i = 0; i < f->field_count; i++) {
 		const struct field *field = &f->fields[i];
 
-		put_column(j, field->name, field->cells->type, field->unit);
+		put_column(j,
+			   field->display_name ? field->display_name :
+						 field->name,
+			   field->cells->type, field->unit);
 	}
 	json_end(j);
 	json_key(j, "rows");
@@ -180,7 +183,8 @@ void encode_json_classic(struct buf *out, struct frame *const *frames,
 
 	json_array(&j);
 	for (size_t i = 0; i < count; i++) {
-		if (frames[i]->type == FRAME_TIMESERIES)
+		if (frames[i]->type == FRAME_TIMESERIES ||
+		    frames[i]->type == FRAME_HEATMAP)
 			put_timeseries(&j, frames[i]);
 		else if (frames[i]->type == FRAME_NUMERIC)
 			put_numeric(&j, frames[i]);

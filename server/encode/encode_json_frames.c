@@ -13,6 +13,8 @@ static const char *type_of(const struct frame *f)
 {
 	if (f->type == FRAME_TIMESERIES)
 		return "timeseries-wide";
+	if (f->type == FRAME_HEATMAP)
+		return "heatmap-rows";
 	return f->type == FRAME_NUMERIC ? "numeric-wide" : NULL;
 }
 

@@ -1,6 +1,8 @@
 /*
- * Prometheus text exposition 0.0.4: the last value of every field, without
- * timestamps, each metric in one group below its HELP and TYPE.
+ * Prometheus text exposition 0.0.4 and OpenMetrics 1.0: the last value of
+ * every field, without timestamps, each metric in one group below its HELP and
+ * TYPE. OpenMetrics names the family of a counter without _total, tells units
+ * that are the name's end, and escapes quotes in HELP too.
  */
 #include "encode.h"
 
@@ -43,27 +45,68 @@ static void put_escaped(struct buf *out, const char *text, bool quoted)
 	}
 }
 
-static void put_help(struct buf *out, const char *name, const char *help)
+static bool ends_with(const char *name, size_t len, const char *end)
 {
-	buf_printf(out, "# HELP %s ", name);
-	put_escaped(out, help, false);
-	buf_putc(out, '\n');
+	size_t end_len = strlen(end);
+
+	return len > end_len && !memcmp(name + len - end_len, end, end_len);
 }
 
-static void put_header(struct buf *out, const char *name)
+static const char *help_of(const char *name)
 {
 	enum metric m = metric_find(name);
-	const char *kind = "gauge";
 
-	if (m != METRIC_COUNT) {
-		put_help(out, name, metric_info(m)->help);
-		kind = metric_kind_word(metric_info(m)->kind);
-	}
+	if (m != METRIC_COUNT)
+		return metric_info(m)->help;
 	for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
 		if (strcmp(others[i].name, name) == 0)
-			put_help(out, name, others[i].help);
+			return others[i].help;
 	}
-	buf_printf(out, "# TYPE %s %s\n", name, kind);
+	return NULL;
+}
+
+static void put_unit(struct buf *out, const char *name, size_t len)
+{
+	static const char *const units[] = { "bytes", "seconds", "ratio" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
+		char end[16] = "_";
+
+		strcat(end, units[i]);
+		if (ends_with(name, len, end))
+			buf_printf(out, "# UNIT %.*s %s\n", (int)len, name,
+				   units[i]);
+	}
+}
+
+static const char *kind_of(const char *name)
+{
+	enum metric m = metric_find(name);
+
+	return m == METRIC_COUNT ? "gauge" :
+				   metric_kind_word(metric_info(m)->kind);
+}
+
+/* A counter whose name lacks _total would have to change it: no type then. */
+static void put_header(struct buf *out, const char *name, bool open)
+{
+	const char *kind = kind_of(name), *help = help_of(name);
+	size_t len = strlen(name);
+
+	if (open && strcmp(kind, "counter") == 0) {
+		if (ends_with(name, len, "_total"))
+			len -= strlen("_total");
+		else
+			kind = "unknown";
+	}
+	if (help) {
+		buf_printf(out, "# HELP %.*s ", (int)len, name);
+		put_escaped(out, help, open);
+		buf_putc(out, '\n');
+	}
+	buf_printf(out, "# TYPE %.*s %s\n", (int)len, name, kind);
+	if (open)
+		put_unit(out, name, len);
 }
 
 static void put_labels(struct buf *out, const struct labels *l)
@@ -148,16 +191,28 @@ static bool written(struct frame *const *frames, size_t i)
 	return false;
 }
 
-void encode_prometheus(struct buf *out, struct frame *const *frames,
-		       size_t count)
+static void encode(struct buf *out, struct frame *const *frames, size_t count,
+		   bool open)
 {
 	for (size_t i = 0; i < count; i++) {
 		if (!has_samples(frames[i]) || written(frames, i))
 			continue;
-		put_header(out, frames[i]->name);
+		put_header(out, frames[i]->name, open);
 		for (size_t k = i; k < count; k++) {
 			if (strcmp(frames[k]->name, frames[i]->name) == 0)
 				put_samples(out, frames[k]);
 		}
 	}
+}
+
+void encode_prometheus(struct buf *out, struct frame *const *frames,
+		       size_t count)
+{
+	encode(out, frames, count, false);
+}
+
+void encode_openmetrics(struct buf *out, struct frame *const *frames,
+			size_t count)
+{
+	encode(out, frames, count, true);
 }

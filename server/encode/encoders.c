@@ -10,6 +10,10 @@ static const struct encoder encoders[] = {
 	{ "json-frames", "application/json", encode_json_frames },
 	{ "prometheus", "text/plain; version=0.0.4; charset=utf-8",
 	  encode_prometheus },
+	{ "openmetrics",
+	  "application/openmetrics-text; version=1.0.0; charset=utf-8",
+	  encode_openmetrics },
+	{ "ndjson", "application/x-ndjson", encode_ndjson },
 	{ "csv", "text/csv; charset=utf-8", encode_csv },
 };
 

@@ -18,7 +18,9 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "server/query/cache.h"
 
+#include "door.h"
 #include "route.h"
 
 #define PATH_MAX_LEN 1024
@@ -27,10 +29,16 @@
 #define IDLE_S	     30
 #define BODY_NS	     (30 * 1000000000ll) /* for all of a body to arrive */
 #define BACKLOG	     512
+#define PARAMS_MAX   100
+#define GZIP_FROM    1024 /* bytes; smaller ones gain nothing */
+#define ID_LEN	     65
 
 struct http {
 	struct MHD_Daemon *daemon; /* owned */
 	struct site site;
+	struct cache *cache; /* owned */
+	uint64_t started_ms; /* makes request ids of two runs differ */
+	atomic_ulong ids;
 };
 
 /* One request on its way in; a connection has one after the other. */
@@ -40,6 +48,9 @@ struct exchange {
 	uint64_t received;  /* bytes of the body */
 	int64_t started_ns; /* CLOCK_MONOTONIC */
 	bool answered;
+	struct param params[PARAMS_MAX]; /* borrowed from the connection */
+	size_t param_count;
+	char id[ID_LEN];
 };
 
 /* ---- the address ---- */
@@ -210,8 +221,67 @@ static bool framing_is_ambiguous(struct MHD_Connection *c)
 	       (encoding && strcasecmp(encoding, "chunked") != 0);
 }
 
+static void add_id(struct http *h, struct MHD_Connection *c,
+		   struct exchange *e)
+{
+	const char *given = header(c, "X-Request-Id");
+
+	if (request_id_valid(given))
+		snprintf(e->id, sizeof(e->id), "%s", given);
+	else
+		snprintf(e->id, sizeof(e->id), "%llx-%lx",
+			 (unsigned long long)h->started_ms,
+			 atomic_fetch_add(&h->ids, 1) + 1);
+}
+
+/* A page of a listed origin may read this, errors too; browsers refuse "*"
+ * where credentials are sent, so the origin itself is named. */
+static void add_cors(struct http *h, struct MHD_Connection *c,
+		     struct MHD_Response *response)
+{
+	const char *list = h->site.options.cors_origins;
+	const char *origin = header(c, "Origin");
+	const char *wanted = header(c, "Access-Control-Request-Headers");
+
+	if (!list || !*list)
+		return;
+	MHD_add_response_header(response, "Vary", "Origin");
+	if (!origin_allowed(origin, list))
+		return;
+	MHD_add_response_header(response, "Access-Control-Allow-Origin",
+				origin);
+	MHD_add_response_header(response, "Access-Control-Allow-Credentials",
+				"true");
+	MHD_add_response_header(response, "Access-Control-Expose-Headers",
+				"X-Next-Cursor, X-Request-Id");
+	if (!header(c, "Access-Control-Request-Method"))
+		return;
+	MHD_add_response_header(response, "Access-Control-Allow-Methods",
+				"GET, HEAD, POST, OPTIONS");
+	MHD_add_response_header(response, "Access-Control-Allow-Headers",
+				wanted && strlen(wanted) < 1024 ?
+					wanted :
+					"content-type, accept, authorization");
+	MHD_add_response_header(response, "Access-Control-Max-Age", "600");
+}
+
+/* Before a browser asks across origins it asks whether it may; on any path,
+ * for the answer that nothing is there should be readable too. */
+static bool is_preflight(struct http *h, struct MHD_Connection *c,
+			 const char *method)
+{
+	return strcmp(method, "OPTIONS") == 0 &&
+	       header(c, "Access-Control-Request-Method") &&
+	       origin_allowed(header(c, "Origin"),
+			      h->site.options.cors_origins ?
+				      h->site.options.cors_origins :
+				      "");
+}
+
 static void add_headers(struct MHD_Response *response, const struct reply *a)
 {
+	if (*a->next)
+		MHD_add_response_header(response, "X-Next-Cursor", a->next);
 	if (a->type)
 		MHD_add_response_header(response, "Content-Type", a->type);
 	if (a->allow)
@@ -220,17 +290,41 @@ static void add_headers(struct MHD_Response *response, const struct reply *a)
 		MHD_add_response_header(
 			response, "Content-Security-Policy",
 			"default-src 'none'; frame-ancestors 'none'");
-	MHD_add_response_header(response, "Cache-Control", "no-store");
+	MHD_add_response_header(response, "Cache-Control",
+				a->slow ? "no-cache" : "no-store");
 	MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
 }
 
+/* Answers that change rarely are not sent again to who has them. */
+static void shorten(struct MHD_Connection *c, struct reply *a,
+		    char etag[ETAG_LEN], bool *gzipped)
+{
+	const char *encoding = header(c, "Accept-Encoding");
+
+	etag[0] = '\0';
+	if (a->slow && a->status == 200) {
+		etag_of(etag, &a->body);
+		if (etag_matches(header(c, "If-None-Match"), etag)) {
+			a->status = 304;
+			buf_fini(&a->body);
+		}
+	}
+	*gzipped = a->body.len >= GZIP_FROM && accepts_gzip(encoding) &&
+		   gzip_body(&a->body);
+}
+
 /* Takes the body of the reply. */
-static enum MHD_Result send_reply(struct MHD_Connection *c, struct reply *a,
+static enum MHD_Result send_reply(struct http *h, struct MHD_Connection *c,
+				  const struct exchange *e, struct reply *a,
 				  bool end)
 {
 	struct MHD_Response *response;
 	enum MHD_Result sent;
-	bool empty = a->body.len == 0;
+	char etag[ETAG_LEN];
+	bool gzipped, empty;
+
+	shorten(c, a, etag, &gzipped);
+	empty = a->body.len == 0;
 
 	response = MHD_create_response_from_buffer(
 		a->body.len, empty ? (void *)"" : a->body.data,
@@ -240,6 +334,13 @@ static enum MHD_Result send_reply(struct MHD_Connection *c, struct reply *a,
 	if (!response)
 		return MHD_NO;
 	add_headers(response, a);
+	add_cors(h, c, response);
+	MHD_add_response_header(response, "Vary", "Accept, Accept-Encoding");
+	MHD_add_response_header(response, "X-Request-Id", e->id);
+	if (*etag)
+		MHD_add_response_header(response, "ETag", etag);
+	if (gzipped)
+		MHD_add_response_header(response, "Content-Encoding", "gzip");
 	if (end)
 		MHD_add_response_header(response, "Connection", "close");
 	sent = MHD_queue_response(c, (unsigned)a->status, response);
@@ -247,42 +348,118 @@ static enum MHD_Result send_reply(struct MHD_Connection *c, struct reply *a,
 	return sent;
 }
 
+/* A word in a log line: what would end it or look like another key is gone. */
+static void plain(char *out, size_t room, const char *text)
+{
+	size_t len = 0;
+
+	for (; *text && len + 1 < room; text++)
+		out[len++] = *text > ' ' && *text < 127 && *text != '"' &&
+					     *text != '\\' ?
+				     *text :
+				     '?';
+	out[len] = '\0';
+}
+
+static void log_access(struct http *h, const struct exchange *e,
+		       const char *method, const char *path,
+		       const struct reply *a)
+{
+	double ms = (double)(clock_monotonic_ns() - e->started_ns) / 1e6;
+	char word[16], where[256];
+
+	plain(word, sizeof(word), method);
+	plain(where, sizeof(where), path);
+	log_write(h->site.options.access_log ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG,
+		  "access id=%s method=%s path=%s status=%d bytes=%zu ms=%.3f "
+		  "targets=%zu scanned=%lld reused=%lld query=\"%s\"",
+		  e->id, word, where, a->status, a->body.len, ms,
+		  a->cost.targets, (long long)a->cost.scanned,
+		  (long long)a->cost.reused, a->cost.query);
+}
+
+/* Count, log and send it. */
+static enum MHD_Result finish(struct http *h, struct MHD_Connection *c,
+			      const struct exchange *e, const char *method,
+			      const char *path, struct reply *a, bool end)
+{
+	atomic_fetch_add(&h->site.requests, 1);
+	if (a->status >= 400)
+		atomic_fetch_add(&h->site.refused, 1);
+	log_access(h, e, method, path, a);
+	return send_reply(h, c, e, a, end);
+}
+
 static enum MHD_Result send_problem(struct http *h, struct MHD_Connection *c,
+				    const struct exchange *e,
 				    const struct problem *p)
 {
 	struct reply a = { 0 };
 
-	atomic_fetch_add(&h->site.requests, 1);
-	atomic_fetch_add(&h->site.refused, 1);
 	reply_problem(&a, p);
-	return send_reply(c, &a, true);
+	return finish(h, c, e, "-", "-", &a, true);
 }
 
-static enum MHD_Result too_large(struct http *h, struct MHD_Connection *c)
+static enum MHD_Result too_large(struct http *h, struct MHD_Connection *c,
+				 const struct exchange *e)
 {
 	struct problem p = { 0 };
 
 	problem_set(&p, PROBLEM_TOO_LARGE,
 		    "the body is larger than %lld bytes (http.body_max)",
 		    (long long)h->site.options.body_max);
-	return send_problem(h, c, &p);
+	return send_problem(h, c, e, &p);
 }
 
-struct arg_list {
-	struct arg items[ARGS_MAX];
-	size_t count;
-};
-
-static enum MHD_Result add_arg(void *arg, enum MHD_ValueKind kind,
-			       const char *key, const char *value)
+static enum MHD_Result add_param(void *arg, enum MHD_ValueKind kind,
+				 const char *key, const char *value)
 {
-	struct arg_list *l = arg;
+	struct exchange *e = arg;
 
 	(void)kind;
-	if (l->count == ARGS_MAX)
+	if (e->param_count == PARAMS_MAX)
 		return MHD_NO;
-	l->items[l->count++] = (struct arg){ key, value ? value : "" };
+	e->params[e->param_count++] =
+		(struct param){ key, value ? value : "" };
 	return MHD_YES;
+}
+
+/* What must not reach a handler. */
+static int refuse(struct http *h, struct MHD_Connection *c,
+		  const struct exchange *e, struct problem *p)
+{
+	const char *hosts = h->site.options.hosts;
+	const char *host = header(c, "Host");
+
+	if (buf_error(&e->body))
+		return problem_set(p, PROBLEM_INTERNAL, "out of memory");
+	if (!host_allowed(host, hosts ? hosts : ""))
+		return problem_set(p, PROBLEM_NOT_PERMITTED,
+				   "this server is not asked by the name "
+				   "%.64s; http.hosts lists names",
+				   host);
+	if (e->param_count == PARAMS_MAX)
+		return problem_set(p, PROBLEM_BAD_REQUEST,
+				   "the query string has %d parameters or more",
+				   PARAMS_MAX);
+	return 0;
+}
+
+/* The cleaned path below the base path; the bare one is answered too, for
+ * who asks past the proxy. */
+static int find_path(struct http *h, char out[PATH_MAX_LEN],
+		     const char **path, const char *url, struct problem *p)
+{
+	const char *base = h->site.options.base_path;
+
+	if (path_clean(out, PATH_MAX_LEN, url))
+		return problem_set(p, PROBLEM_BAD_REQUEST,
+				   "the path is longer than %d bytes",
+				   PATH_MAX_LEN);
+	*path = below_base(out, base ? base : "");
+	if (!*path)
+		*path = out;
+	return 0;
 }
 
 static enum MHD_Result answer(struct http *h, struct MHD_Connection *c,
@@ -292,43 +469,27 @@ static enum MHD_Result answer(struct http *h, struct MHD_Connection *c,
 	const char *accept = header(c, "Accept");
 	struct reply a = { 0 };
 	struct problem p = { 0 };
-	struct arg_list args = { .count = 0 };
 	char path[PATH_MAX_LEN];
 	struct request q = {
 		.site = &h->site,
 		.method = method,
-		.path = path,
 		.accept = accept ? accept : "",
-		.args = args.items,
+		.params = e->params,
 		.body = e->body.data,
 		.body_len = e->body.len,
 	};
 
 	if (e->too_large)
-		return too_large(h, c);
-	if (buf_error(&e->body)) {
-		problem_set(&p, PROBLEM_INTERNAL, "out of memory");
-		return send_problem(h, c, &p);
-	}
-	if (path_clean(path, sizeof(path), url)) {
-		problem_set(&p, PROBLEM_BAD_REQUEST,
-			    "the path is longer than %d bytes", PATH_MAX_LEN);
-		return send_problem(h, c, &p);
-	}
-	if (MHD_get_connection_values(c, MHD_GET_ARGUMENT_KIND, NULL, NULL) >
-	    ARGS_MAX) {
-		problem_set(&p, PROBLEM_BAD_REQUEST,
-			    "the query string has more than %d parameters",
-			    ARGS_MAX);
-		return send_problem(h, c, &p);
-	}
-	MHD_get_connection_values(c, MHD_GET_ARGUMENT_KIND, add_arg, &args);
-	q.arg_count = args.count;
-	routes_answer(&q, &a);
-	atomic_fetch_add(&h->site.requests, 1);
-	if (a.status >= 400)
-		atomic_fetch_add(&h->site.refused, 1);
-	return send_reply(c, &a, false);
+		return too_large(h, c, e);
+	MHD_get_connection_values(c, MHD_GET_ARGUMENT_KIND, add_param, e);
+	q.param_count = e->param_count;
+	if (refuse(h, c, e, &p) || find_path(h, path, &q.path, url, &p))
+		return send_problem(h, c, e, &p);
+	if (is_preflight(h, c, method))
+		a.status = 204;
+	else
+		routes_answer(&q, &a);
+	return finish(h, c, e, method, q.path, &a, false);
 }
 
 /* Headers are here, the body is not. */
@@ -343,16 +504,17 @@ static enum MHD_Result begin(struct http *h, struct MHD_Connection *c,
 		return MHD_NO;
 	e->started_ns = clock_monotonic_ns();
 	*state = e;
+	add_id(h, c, e);
 	if (framing_is_ambiguous(c)) {
 		problem_set(&p, PROBLEM_BAD_REQUEST,
 			    "Content-Length and Transfer-Encoding contradict "
 			    "each other");
 		e->answered = true;
-		return send_problem(h, c, &p);
+		return send_problem(h, c, e, &p);
 	}
 	if (length && strtoull(length, NULL, 10) > DRAIN_MAX) {
 		e->answered = true;
-		return too_large(h, c);
+		return too_large(h, c, e);
 	}
 	return MHD_YES;
 }
@@ -448,6 +610,7 @@ int http_start(struct http **out, const struct http_options *o,
 {
 	own(freep) struct http *h = calloc(1, sizeof(*h));
 	own(freep) char *url = NULL;
+	own(cache_freep) struct cache *cache = NULL;
 	own(fd_closep) int fd = -1;
 	struct address address;
 	int r;
@@ -460,9 +623,13 @@ int http_start(struct http **out, const struct http_options *o,
 				 .board = board,
 				 .queue = queue,
 				 .started_ns = clock_monotonic_ns() };
+	h->started_ms = (uint64_t)clock_now().wall_ms;
 	r = listen_parse(&address, o->listen, p);
+	if (r == 0 && o->cache_bytes)
+		r = cache_new(&cache, (size_t)o->cache_bytes);
 	if (r)
 		return r;
+	h->site.cache = cache;
 	fd = socket_listen(&address);
 	if (fd < 0)
 		return bind_problem(fd, o->listen, p);
@@ -474,6 +641,7 @@ int http_start(struct http **out, const struct http_options *o,
 		return problem_set(p, PROBLEM_INTERNAL,
 				   "cannot start the HTTP threads");
 	(void)take_fd(fd); /* the daemon's */
+	h->cache = take(cache);
 	if (url_out)
 		*url_out = take(url);
 	*out = take(h);
@@ -492,5 +660,6 @@ void http_stop(struct http *h)
 	if (!h)
 		return;
 	MHD_stop_daemon(h->daemon);
+	cache_free(h->cache);
 	free(h);
 }

@@ -19,6 +19,11 @@ struct http_options {
 	int connections_max;
 	int64_t body_max;        /* bytes of a request */
 	struct query_limits limits;
+	int64_t cache_bytes;     /* of values kept between questions; 0: none */
+	const char *hosts;       /* names this server may be asked by */
+	const char *cors_origins; /* pages that may read answers; "*": any */
+	const char *base_path;   /* "/heapwatch" behind a proxy, or "" */
+	bool access_log;         /* a line a request; else at level debug */
 	const char *node;
 	struct order_book *book; /* borrowed; NULL: nothing can be asked of
 				    the collector */

@@ -14,13 +14,18 @@ static const struct option {
 	{ "by", "By labels", "multi-select", NULL },
 	{ "fn", "Function over time", "select", "the metric's own" },
 	{ "step", "Step", "input", "from the panel" },
-	{ "top", "Top", "input", "all; -5: lowest five" },
+	{ "threshold", "Limit of above, below, beyond", "input",
+	  "warning, critical or a number" },
+	{ "topk", "Highest", "input", "all" },
+	{ "bottomk", "Lowest", "input", "all" },
+	{ "matchers", "Conditions", "textarea",
+	  "service=~\"scada.*\", node!=\"gw-2\"" },
 	{ "shift", "Shift", "input", "1d" },
 	{ "legend", "Legend", "input", "{{service}}" },
 };
 
-static const char *const formats[] = { "timeseries", "table", "latest",
-				       "frames" };
+static const char *const formats[] = { "timeseries", "table",	"latest",
+				       "frames",     "heatmap", "states" };
 
 /* Labels that are offered even before there is any series. */
 static const char *const labels[] = { "node", "service", "instance", "runtime",
@@ -34,26 +39,66 @@ static void put_choice(struct json *j, const char *value)
 	json_end(j);
 }
 
+/* What may be chosen for a metric; for METRIC_COUNT, anything. */
+struct choice {
+	enum metric metric;
+	struct threshold limits;
+	const struct threshold *threshold; /* the above, or NULL */
+};
+
+static void choose(struct choice *c, const struct site *s, enum metric m)
+{
+	c->metric = m;
+	c->threshold = m < METRIC_COUNT && site_threshold(s, m, &c->limits) ?
+			       &c->limits :
+			       NULL;
+}
+
+static bool has_states(const struct choice *c)
+{
+	const char *const *words;
+
+	return c->metric == METRIC_COUNT ||
+	       query_states(c->metric, c->threshold, &words) > 0;
+}
+
+static bool fn_fits(const struct choice *c, enum fn fn)
+{
+	if (c->metric == METRIC_COUNT)
+		return true;
+	if (fn == FN_RATE || fn == FN_INCREASE)
+		return metric_info(c->metric)->kind == METRIC_COUNTER;
+	return fn != FN_BEYOND || c->threshold;
+}
+
 /* False: the option has no fixed choices. */
-static bool put_choices(struct json *j, const char *name)
+static bool put_choices(struct json *j, const struct choice *c,
+			const char *name)
 {
 	if (strcmp(name, "format") == 0) {
-		for (size_t i = 0; i < ARRAY_SIZE(formats); i++)
-			put_choice(j, formats[i]);
+		for (size_t i = 0; i < ARRAY_SIZE(formats); i++) {
+			if (strcmp(formats[i], "states") || has_states(c))
+				put_choice(j, formats[i]);
+		}
 	} else if (strcmp(name, "agg") == 0) {
-		for (int a = 0; a < AGG_WORD_COUNT; a++)
-			put_choice(j, agg_word((enum agg)a));
+		for (int a = 0; a < AGG_WORD_COUNT; a++) {
+			if (a != AGG_STATES || has_states(c))
+				put_choice(j, agg_word((enum agg)a));
+		}
 	} else if (strcmp(name, "fn") == 0) {
-		for (int f = FN_LAST; f < FN_WORD_COUNT; f++)
-			put_choice(j, fn_word((enum fn)f));
+		for (int f = FN_LAST; f < FN_WORD_COUNT; f++) {
+			if (fn_fits(c, (enum fn)f))
+				put_choice(j, fn_word((enum fn)f));
+		}
 	} else {
 		return false;
 	}
 	return true;
 }
 
-static void put_option(struct json *j, const char *name, const char *label,
-		       const char *type, const char *placeholder)
+static void put_option(struct json *j, const struct choice *c,
+		       const char *name, const char *label, const char *type,
+		       const char *placeholder)
 {
 	json_begin_object(j);
 	json_put_string(j, "name", name);
@@ -64,7 +109,7 @@ static void put_option(struct json *j, const char *name, const char *label,
 	if (strcmp(type, "select") == 0) {
 		json_key(j, "options");
 		json_begin_array(j);
-		put_choices(j, name);
+		put_choices(j, c, name);
 		json_end(j);
 	}
 	json_end(j);
@@ -79,9 +124,11 @@ static bool is_known(const char *name)
 	return payload_reserved(name);
 }
 
-static void put_metric(struct json *j, const struct metric_info *m,
+static void put_metric(struct json *j, const struct choice *c,
 		       char *const *names, size_t count)
 {
+	const struct metric_info *m = metric_info(c->metric);
+
 	json_begin_object(j);
 	json_put_string(j, "label", m->name);
 	json_put_string(j, "value", m->name);
@@ -89,13 +136,14 @@ static void put_metric(struct json *j, const struct metric_info *m,
 	json_key(j, "payloads");
 	json_begin_array(j);
 	for (size_t i = 0; i < ARRAY_SIZE(labels); i++)
-		put_option(j, labels[i], labels[i], "multi-select", NULL);
+		put_option(j, c, labels[i], labels[i], "multi-select", NULL);
 	for (size_t i = 0; i < count; i++) {
 		if (!is_known(names[i]))
-			put_option(j, names[i], names[i], "multi-select", NULL);
+			put_option(j, c, names[i], names[i], "multi-select",
+				   NULL);
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(options); i++)
-		put_option(j, options[i].name, options[i].label,
+		put_option(j, c, options[i].name, options[i].label,
 			   options[i].type, options[i].placeholder);
 	json_end(j);
 	json_end(j);
@@ -117,11 +165,15 @@ int handle_metric_list(const struct request *q, struct reply *a,
 
 	if ((r = body_parse(&body, q->body, q->body_len, p)) ||
 	    (r = site_view(&view, q->site, p)) ||
-	    (r = view_label_names(view, NULL, 0, &names, &count)))
+	    (r = query_label_names(view, NULL, 0, &names, &count)))
 		return r;
 	json_begin_array(&j);
-	for (int m = 0; m < METRIC_COUNT; m++)
-		put_metric(&j, metric_info((enum metric)m), names, count);
+	for (int m = 0; m < METRIC_COUNT; m++) {
+		struct choice c;
+
+		choose(&c, q->site, (enum metric)m);
+		put_metric(&j, &c, names, count);
+	}
 	json_end(&j);
 	strings_free(names, count);
 	return 0;
@@ -145,9 +197,9 @@ static int put_stored(struct json *j, const struct request *q,
 	if ((others && (r = matchers_add_payload(&l, others, p))) ||
 	    (r = site_view(&view, q->site, p)))
 		return r;
-	r = label ? view_label_values(view, label, l.items, l.count, &texts,
+	r = label ? query_label_values(view, label, l.items, l.count, &texts,
 				      &count) :
-		    view_label_names(view, l.items, l.count, &texts, &count);
+		    query_label_names(view, l.items, l.count, &texts, &count);
 	for (size_t i = 0; i < count && !r; i++)
 		put_choice(j, texts[i]);
 	strings_free(texts, count);
@@ -160,7 +212,8 @@ int handle_metric_options(const struct request *q, struct reply *a,
 	own(json_decrefp) json_t *body = NULL;
 	struct json j = json_writer(&a->body);
 	const json_t *payload;
-	const char *name;
+	const char *name, *metric;
+	struct choice c;
 	int r;
 
 	r = body_parse(&body, q->body, q->body_len, p);
@@ -174,10 +227,12 @@ int handle_metric_options(const struct request *q, struct reply *a,
 		return problem_set(
 			p, PROBLEM_BAD_REQUEST,
 			"name must be the name of an option or a label");
+	metric = json_string_value(json_object_get(body, "metric"));
+	choose(&c, q->site, metric ? metric_find(metric) : METRIC_COUNT);
 	json_begin_array(&j);
 	if (strcmp(name, "by") == 0)
-		r = put_stored(&j, q, NULL, NULL, p);
-	else if (!put_choices(&j, name) && !payload_reserved(name))
+		r = put_stored(&j, q, NULL, payload, p);
+	else if (!put_choices(&j, &c, name) && !payload_reserved(name))
 		r = put_stored(&j, q, name, payload, p);
 	json_end(&j);
 	return r;

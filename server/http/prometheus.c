@@ -1,20 +1,34 @@
 /* GET /metrics: all last values, and heapwatch's own figures. */
 #include <errno.h>
+#include <string.h>
 
 #include "common/version.h"
 #include "server/encode/encode.h"
+#include "server/query/cache.h"
 
 #include "route.h"
 
-static void put(struct buf *out, const char *name, const char *kind,
+/* Which of the two texts is written. */
+struct page {
+	struct buf *out;
+	bool open; /* OpenMetrics */
+};
+
+/* OpenMetrics names the family of a counter without _total. */
+static void put(struct page *page, const char *name, const char *kind,
 		const char *help, double value)
 {
-	buf_printf(out, "# HELP heapwatch_%s %s\n# TYPE heapwatch_%s %s\n",
-		   name, help, name, kind);
-	buf_printf(out, "heapwatch_%s %.17g\n", name, value);
+	size_t len = strlen(name);
+
+	if (page->open && strcmp(kind, "counter") == 0)
+		len -= strlen("_total");
+	buf_printf(page->out,
+		   "# HELP heapwatch_%.*s %s\n# TYPE heapwatch_%.*s %s\n",
+		   (int)len, name, help, (int)len, name, kind);
+	buf_printf(page->out, "heapwatch_%s %.17g\n", name, value);
 }
 
-static void put_store(struct buf *out, struct store *store)
+static void put_store(struct page *out, struct store *store)
 {
 	struct store_stats s;
 
@@ -38,9 +52,22 @@ static void put_store(struct buf *out, struct store *store)
 	    (double)s.series);
 }
 
-static void put_self(struct buf *out, struct site *site)
+static void put_cache(struct page *out, struct cache *cache)
 {
-	buf_printf(out,
+	struct cache_stats s;
+
+	cache_stats(cache, &s);
+	put(out, "query_cache_hits_total", "counter",
+	    "Series whose settled values were kept", (double)s.hits);
+	put(out, "query_cache_misses_total", "counter",
+	    "Series whose settled values had to be read", (double)s.misses);
+	put(out, "query_cache_size_bytes", "gauge", "Size of the kept values",
+	    (double)s.bytes);
+}
+
+static void put_self(struct page *out, struct site *site)
+{
+	buf_printf(out->out,
 		   "# HELP heapwatch_build_info Which heapwatch this is\n"
 		   "# TYPE heapwatch_build_info gauge\n"
 		   "heapwatch_build_info{version=\"%s\"} 1\n",
@@ -53,11 +80,21 @@ static void put_self(struct buf *out, struct site *site)
 	    "Requests answered with an error",
 	    (double)atomic_load(&site->refused));
 	put_store(out, site->store);
+	if (site->cache)
+		put_cache(out, site->cache);
+}
+
+/* "application/openmetrics-text;version=1.0.0;q=0.8,text/plain;q=0.5": every
+ * client that names it wants it more than plain text. */
+static bool wants_open(const char *accept)
+{
+	return strstr(accept, "application/openmetrics-text") != NULL;
 }
 
 int handle_prometheus(const struct request *q, struct reply *a,
 		      struct problem *p)
 {
+	struct page page = { &a->body, wants_open(q->accept) };
 	own(view_closep) struct view *view = NULL;
 	struct frame **frames = NULL;
 	size_t count = 0;
@@ -66,9 +103,15 @@ int handle_prometheus(const struct request *q, struct reply *a,
 	if ((r = site_view(&view, q->site, p)) ||
 	    (r = query_latest_all(&frames, &count, view, NULL, 0, p)))
 		return r;
-	a->type = "text/plain; version=0.0.4; charset=utf-8";
-	encode_prometheus(&a->body, frames, count);
+	a->type = encoder_find(page.open ? "openmetrics" : "prometheus")
+			  ->content_type;
+	if (page.open)
+		encode_openmetrics(&a->body, frames, count);
+	else
+		encode_prometheus(&a->body, frames, count);
 	frames_free(frames, count);
-	put_self(&a->body, q->site);
+	put_self(&page, q->site);
+	if (page.open)
+		buf_puts(&a->body, "# EOF\n");
 	return 0;
 }

@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <limits.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -443,6 +444,17 @@ int matchers_add_value(struct matcher_list *l, const char *label,
 	return r;
 }
 
+int matchers_add(struct matcher_list *l, const char *label, enum match_op op,
+		 const char *const *values, size_t count, struct problem *p)
+{
+	struct matcher *m;
+	int r = add_matcher(l, &m, label, op, values[0], p);
+
+	for (size_t i = 1; i < count && !r; i++)
+		r = add_value(l, m, values[i], p);
+	return r;
+}
+
 /* The values of a filter with =| or !=|, literal as they are. */
 static int add_filter_values(struct matcher_list *l, const char *key,
 			     enum match_op op, const json_t *values,
@@ -524,8 +536,10 @@ int matchers_add_filters(struct matcher_list *l, const json_t *filters,
 bool payload_reserved(const char *key)
 {
 	static const char *const words[] = {
-		"matchers", "metric", "target", "agg",	  "by",	    "fn",
-		"step",	    "top",    "shift",	"legend", "format", "frame",
+		"matchers", "metric", "target", "agg",	  "by",
+		"fn",	    "step",   "top",	"topk",	  "bottomk",
+		"shift",    "legend", "format", "frame",  "type",
+		"threshold",
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
@@ -535,7 +549,7 @@ bool payload_reserved(const char *key)
 	return false;
 }
 
-/* "matchers": {label: values}, or a list in the shape of filters. */
+/* "matchers": {label: values}, a list in the shape of filters, or text. */
 static int add_matchers_option(struct matcher_list *l, const json_t *v,
 			       struct problem *p)
 {
@@ -543,6 +557,8 @@ static int add_matchers_option(struct matcher_list *l, const json_t *v,
 	json_t *value;
 	int r;
 
+	if (json_is_string(v))
+		return matchers_add_text(l, json_string_value(v), p);
 	if (!json_is_object(v))
 		return matchers_add_filters(l, v, p);
 	json_object_foreach((json_t *)v, label, value)
@@ -718,14 +734,49 @@ static int set_shift(struct query *q, const char *text)
 		       0;
 }
 
-static int set_top(struct query *q, const char *text)
+static int set_rank(struct query *q, const char *text, long least, int sign)
 {
 	char *end;
 	long n = strtol(text, &end, 10);
 
-	if (end == text || *end || n < -10000 || n > 10000)
+	if (end == text || *end || n < least || n > 10000)
 		return -EINVAL;
-	q->top = (int)n;
+	if (n)
+		q->top = (int)n * sign;
+	return 0;
+}
+
+static int set_top(struct query *q, const char *text)
+{
+	return set_rank(q, text, -10000, 1);
+}
+
+static int set_topk(struct query *q, const char *text)
+{
+	return set_rank(q, text, 0, 1);
+}
+
+static int set_bottomk(struct query *q, const char *text)
+{
+	return set_rank(q, text, 0, -1);
+}
+
+/* A number, or the name of a threshold. */
+static int set_threshold(struct query *q, const char *text)
+{
+	char *end;
+	double value = strtod(text, &end);
+
+	if (strcmp(text, "warning") == 0) {
+		q->limit = LIMIT_WARNING;
+	} else if (strcmp(text, "critical") == 0) {
+		q->limit = LIMIT_CRITICAL;
+	} else {
+		if (end == text || *end || !isfinite(value))
+			return -EINVAL;
+		q->limit = LIMIT_NUMBER;
+		q->limit_value = value;
+	}
 	return 0;
 }
 
@@ -752,6 +803,10 @@ static int set_format(struct query *q, const char *text)
 		{ "frame", QUERY_TIMESERIES },
 		{ "table", QUERY_TABLE },
 		{ "latest", QUERY_LATEST },
+		{ "heatmap", QUERY_HEATMAP },
+		{ "states", QUERY_STATES },
+		{ "annotations", QUERY_EVENTS },
+		{ "events", QUERY_EVENTS },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
@@ -768,12 +823,20 @@ static const struct {
 	int (*set)(struct query *q, const char *text);
 	const char *wanted;
 } options[] = {
-	{ "agg", set_agg, "none, avg, min, max, sum, count, p50, p95 or p99" },
-	{ "fn", set_fn, "last, rate, increase, delta, avg, max or min" },
+	{ "agg", set_agg,
+	  "none, avg, min, max, sum, count, p50, p95, p99, states or "
+	  "histogram" },
+	{ "fn", set_fn,
+	  "last, rate, increase, delta, avg, max, min, above, below or "
+	  "beyond" },
 	{ "step", set_step, "a duration like 30s, or seconds" },
 	{ "shift", set_shift, "a duration like 1d, or seconds" },
 	{ "top", set_top, "a whole number from -10000 to 10000" },
-	{ "format", set_format, "timeseries, table, latest or frames" },
+	{ "topk", set_topk, "a whole number up to 10000" },
+	{ "bottomk", set_bottomk, "a whole number up to 10000" },
+	{ "threshold", set_threshold, "a number, warning or critical" },
+	{ "format", set_format,
+	  "timeseries, table, latest, frames, heatmap, states or events" },
 };
 
 static int set_options(struct query *q, const json_t *payload,
@@ -791,6 +854,8 @@ static int set_options(struct query *q, const json_t *payload,
 		if (r)
 			return r;
 	}
+	if (q->format == QUERY_HEATMAP && q->agg == AGG_NONE)
+		q->agg = AGG_HISTOGRAM;
 	return 0;
 }
 
@@ -901,6 +966,8 @@ static int set_type(struct query *q, const json_t *target,
 {
 	const char *type = json_string_value(json_object_get(target, "type"));
 
+	if (!type) /* how annotations are asked for */
+		type = json_string_value(json_object_get(payload, "type"));
 	if (type && !json_object_get(payload, "format"))
 		set_format(q, type);
 	return 0;
@@ -911,6 +978,7 @@ struct target_parser {
 	const json_t *body;
 	int64_t now_ms;
 	struct problem *p;
+	bool full; /* the request as a whole asks for too much */
 };
 
 /* All conditions on one question; those of the request apply to each. */
@@ -930,6 +998,11 @@ static int set_matchers(struct query *q, const struct target_parser *t,
 	q->matchers = l.items;
 	q->matcher_count = l.count;
 	return r;
+}
+
+static bool is_events(const char *word)
+{
+	return strcmp(word, "events") == 0 || strcmp(word, "annotations") == 0;
 }
 
 static int query_fill(struct query *q, const struct target_parser *t,
@@ -962,8 +1035,10 @@ static int add_query(struct target_parser *t, const json_t *target,
 {
 	struct query_request *out = t->out;
 	struct query *queries;
+	int r;
 
-	if (out->count == TARGETS_MAX)
+	t->full |= out->count == TARGETS_MAX;
+	if (t->full)
 		return bad(t->p, "more than %d questions in one request",
 			   TARGETS_MAX);
 	queries = realloc(out->queries, (out->count + 1) * sizeof(*queries));
@@ -971,7 +1046,10 @@ static int add_query(struct target_parser *t, const json_t *target,
 		return -ENOMEM;
 	out->queries = queries;
 	queries[out->count] = (struct query){ .metric = metric };
-	return query_fill(&queries[out->count++], t, target, payload);
+	r = query_fill(&queries[out->count++], t, target, payload);
+	if (metric == METRIC_COUNT) /* whatever the format asks for */
+		queries[out->count - 1].format = QUERY_EVENTS;
+	return r;
 }
 
 static int unknown_metric(struct problem *p, const char *word)
@@ -1014,12 +1092,26 @@ static int add_word(struct target_parser *t, const json_t *target,
 	return add_query(t, target, payload, m);
 }
 
+/* Events are asked for by their name, or by the type of an annotation. */
+static bool wants_events(const json_t *payload, const json_t *name)
+{
+	const char *type = json_string_value(json_object_get(payload, "type"));
+	const char *word = json_string_value(name);
+
+	if (!type)
+		type = json_string_value(json_object_get(payload, "format"));
+	return (word && is_events(word)) || (type && is_events(type));
+}
+
 static int add_metrics(struct target_parser *t, const json_t *target,
 		       const json_t *payload, const json_t *name)
 {
 	struct words w = { 0 };
-	int r = words_parse(&w, name, "target", t->p);
+	int r;
 
+	if (wants_events(payload, name))
+		return add_query(t, target, payload, METRIC_COUNT);
+	r = words_parse(&w, name, "target", t->p);
 	if (!r && w.all)
 		r = add_matching(t, target, payload, ".*");
 	else if (!r && w.count == 0)
@@ -1041,8 +1133,137 @@ void problem_of_query(struct problem *p, const char *ref_id, const char *target)
 		    text);
 }
 
+/* What a target of several metrics had before it failed goes with it. */
+static int add_failure(struct target_parser *t, const char *ref_id,
+		       const char *target, size_t before)
+{
+	struct query_request *out = t->out;
+	struct failure *f;
+
+	while (out->count > before)
+		query_fini(&out->queries[--out->count]);
+	f = realloc(out->failures, (out->failure_count + 1) * sizeof(*f));
+	if (!f)
+		return -ENOMEM;
+	out->failures = f;
+	f += out->failure_count++;
+	*f = (struct failure){ .ref_id = strndup(ref_id ? ref_id : "", 64),
+			       .target = strndup(target ? target : "", 64),
+			       .before = before,
+			       .problem = *t->p };
+	*t->p = (struct problem){ 0 };
+	return f->ref_id && f->target ? 0 : -ENOMEM;
+}
+
+/* The name in "$name", "${name}", "${name:csv}" or "[[name]]" as a whole;
+ * empty for other text. */
+static void variable_name(char out[LABEL_NAME_MAX + 1], const char *text)
+{
+	const char *close = "", *rest;
+	size_t len;
+
+	out[0] = '\0';
+	if (strncmp(text, "${", 2) == 0)
+		close = "}";
+	else if (strncmp(text, "[[", 2) == 0)
+		close = "]]";
+	else if (*text != '$')
+		return;
+	text += *close ? 2 : 1;
+	len = strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+			   "0123456789_");
+	if (len == 0 || len > LABEL_NAME_MAX)
+		return;
+	rest = text + len;
+	if (*close && *rest == ':') /* a format, of which we need none */
+		rest += strcspn(rest, "]}");
+	if (strcmp(rest, close))
+		return;
+	memcpy(out, text, len);
+	out[len] = '\0';
+}
+
+/* What a variable that the client did not fill in stands for; NULL: it is no
+ * variable, or nothing is known of it. */
+static json_t *variable_value(const json_t *vars, const json_t *text)
+{
+	char name[LABEL_NAME_MAX + 1];
+
+	if (!json_is_string(text))
+		return NULL;
+	variable_name(name, json_string_value(text));
+	return *name ? json_object_get(json_object_get(vars, name), "value") :
+		       NULL;
+}
+
+/* All variables of an object, one level deep, which is where parameters are;
+ * several values of one go into the list they stand in. */
+static int fill_list(json_t **out, const json_t *list, const json_t *vars)
+{
+	json_t *item;
+	size_t i;
+	int r = 0;
+
+	*out = json_array();
+	json_array_foreach(list, i, item)
+	{
+		json_t *value = variable_value(vars, item);
+
+		if (json_is_array(value))
+			r |= json_array_extend(*out, value);
+		else
+			r |= json_array_append(*out, value ? value : item);
+	}
+	return *out && !r ? 0 : -ENOMEM;
+}
+
+static int fill_variables(json_t *object, const json_t *vars)
+{
+	json_t *item, *list;
+	const char *key;
+	void *next;
+	int r = 0;
+
+	json_object_foreach_safe(object, next, key, item)
+	{
+		json_t *value = variable_value(vars, item);
+
+		if (value)
+			r = json_object_set(object, key, value);
+		else if (json_is_array(item) && !(r = fill_list(&list, item, vars)))
+			r = json_object_set_new(object, key, list);
+		if (r)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static int parse_filled(struct target_parser *t, const json_t *target);
+
+/* Scripts and annotations send variables as they are written; their values
+ * are in scopedVars. */
 static int parse_target(struct target_parser *t, const json_t *target)
 {
+	const json_t *vars = json_object_get(t->body, "scopedVars");
+	own(json_decrefp) json_t *filled = NULL;
+	json_t *payload;
+	int r;
+
+	if (!json_is_object(vars) || !json_is_object(target))
+		return parse_filled(t, target);
+	filled = json_deep_copy(target);
+	if (!filled)
+		return -ENOMEM;
+	payload = json_object_get(filled, "payload");
+	r = fill_variables(filled, vars);
+	if (!r && json_is_object(payload))
+		r = fill_variables(payload, vars);
+	return r ? r : parse_filled(t, filled);
+}
+
+static int parse_filled(struct target_parser *t, const json_t *target)
+{
+	size_t before = t->out->count;
 	own(json_decrefp) json_t *none = json_object();
 	const json_t *payload = json_object_get(target, "payload");
 	const json_t *name = json_object_get(target, "target");
@@ -1068,18 +1289,23 @@ static int parse_target(struct target_parser *t, const json_t *target)
 	else
 		r = add_metrics(t, target, payload, name);
 	t->out->frames |= !r && wants_frames(payload);
-	if (r == -EINVAL)
-		problem_of_query(
-			t->p, ref_id ? ref_id : "",
-			json_is_string(name) ? json_string_value(name) : "");
-	return r;
+	if (r != -EINVAL)
+		return r;
+	problem_of_query(t->p, ref_id ? ref_id : "",
+			 json_is_string(name) ? json_string_value(name) : "");
+	if (t->full || t->p->code == PROBLEM_TOO_MUCH)
+		return r;
+	return add_failure(t, ref_id, json_string_value(name), before);
 }
 
 int query_request_parse(struct query_request *out, const json_t *body,
 			int64_t now_ms, struct problem *p)
 {
 	struct query_request request = { 0 };
-	struct target_parser t = { &request, body, now_ms, p };
+	struct target_parser t = { .out = &request,
+				   .body = body,
+				   .now_ms = now_ms,
+				   .p = p };
 	const json_t *targets = json_object_get(body, "targets");
 	json_t *target;
 	size_t i;
@@ -1089,20 +1315,32 @@ int query_request_parse(struct query_request *out, const json_t *body,
 		return bad(p, "targets must be a list");
 	json_array_foreach(targets, i, target)
 	{
-		r = parse_target(&t, target);
-		if (r) {
-			query_request_fini(&request);
-			return r;
-		}
+		r = i < TARGETS_MAX ? parse_target(&t, target) :
+				      bad(p, "more than %d targets",
+					  TARGETS_MAX);
+		if (r)
+			break;
 	}
-	*out = request;
-	return 0;
+	if (r == 0 && request.count == 0 && request.failure_count) {
+		*p = request.failures[0].problem;
+		r = -EINVAL;
+	}
+	if (r)
+		query_request_fini(&request);
+	else
+		*out = request;
+	return r;
 }
 
 void query_request_fini(struct query_request *r)
 {
 	for (size_t i = 0; i < r->count; i++)
 		query_fini(&r->queries[i]);
+	for (size_t i = 0; i < r->failure_count; i++) {
+		free(r->failures[i].ref_id);
+		free(r->failures[i].target);
+	}
 	free(r->queries);
+	free(r->failures);
 	*r = (struct query_request){ 0 };
 }

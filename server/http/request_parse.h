@@ -66,6 +66,17 @@ int matchers_add_value(struct matcher_list *l, const char *label,
 int matchers_add_filters(struct matcher_list *l, const json_t *filters,
 			 struct problem *p);
 
+/*
+ * Conditions as text, {service=~"scada.*", node!="gw-2"}: braces and quotes
+ * may be left out, commas or newlines stand between them.
+ */
+int matchers_add_text(struct matcher_list *l, const char *text,
+		      struct problem *p);
+
+/* One condition; several values for =| and !=|. */
+int matchers_add(struct matcher_list *l, const char *label, enum match_op op,
+		 const char *const *values, size_t count, struct problem *p);
+
 /* Every key of a payload that is no option is a label to match. */
 int matchers_add_payload(struct matcher_list *l, const json_t *payload,
 			 struct problem *p);
@@ -80,14 +91,26 @@ bool payload_reserved(const char *key);
 int time_parse(int64_t *out_ms, const json_t *value, int64_t now_ms,
 	       const char *field, struct problem *p);
 
+/* A target that is no question: it is told in its place among the others. */
+struct failure {
+	char *ref_id, *target; /* owned */
+	size_t before;         /* so many questions come first */
+	struct problem problem;
+};
+
 struct query_request {
 	struct query *queries; /* owned */
 	size_t count;
+	struct failure *failures; /* owned */
+	size_t failure_count;
 	size_t spent; /* bytes of all conditions */
 	bool frames; /* wire data frames are wanted, not the classic shapes */
 };
 
-/* The body of POST /query; without a range it is the last hour. */
+/*
+ * The body of POST /query; without a range it is the last hour. A bad target
+ * does not take the others down; it is a problem when no other is left.
+ */
 int query_request_parse(struct query_request *out, const json_t *body,
 			int64_t now_ms, struct problem *p);
 void query_request_fini(struct query_request *r);

@@ -20,6 +20,7 @@ struct site {
 	struct store *store;
 	struct census_board *board;
 	struct queue *queue;
+	struct cache *cache; /* of the query; NULL: none */
 	int64_t started_ns; /* CLOCK_MONOTONIC */
 
 	pthread_mutex_t lock;
@@ -29,20 +30,27 @@ struct site {
 	atomic_ulong requests, refused; /* answered with 4xx or 5xx */
 };
 
-/* One of the query string, decoded; borrowed. */
-struct arg {
+/* The limits of a metric as configured now; false: it has none. */
+bool site_threshold(const struct site *s, enum metric m, struct threshold *out);
+
+struct param {
 	const char *name, *value;
 };
 
-#define ARGS_MAX 64 /* of one request; more are refused */
+/* What an answer took, for the access log. */
+struct cost {
+	size_t targets;
+	int64_t scanned, reused; /* stored points, values of the cache */
+	char query[200];         /* what was asked, in short */
+};
 
 struct request {
 	struct site *site;
 	const char *method;
 	const char *path;   /* without query and duplicate slashes */
 	const char *accept; /* the header, or "" */
-	const struct arg *args;
-	size_t arg_count;
+	const struct param *params; /* of the query string, decoded */
+	size_t param_count;
 	const char *body;   /* body_len bytes, not NUL-terminated */
 	size_t body_len;
 };
@@ -51,6 +59,9 @@ struct reply {
 	int status;
 	const char *type; /* content type; static */
 	const char *allow; /* methods, for 405 and OPTIONS, or NULL; static */
+	bool slow; /* changes rarely: worth an ETag */
+	char next[96]; /* cursor of the rest of the rows, or "" */
+	struct cost cost;
 	struct buf body;
 };
 
@@ -61,6 +72,7 @@ struct route {
 	const char *method; /* GET answers HEAD too */
 	const char *path;
 	handler_fn handle;
+	bool slow; /* the answer changes rarely */
 	const char *help; /* a sentence, for GET / */
 };
 
@@ -99,13 +111,19 @@ int handle_tag_values(const struct request *q, struct reply *a,
 int handle_targets(const struct request *q, struct reply *a,
 		   struct problem *p);
 int handle_status(const struct request *q, struct reply *a, struct problem *p);
-int handle_events(const struct request *q, struct reply *a, struct problem *p);
 int handle_maintenance(const struct request *q, struct reply *a,
 		       struct problem *p);
 int handle_maintenance_start(const struct request *q, struct reply *a,
 			     struct problem *p);
 int handle_maintenance_end(const struct request *q, struct reply *a,
 			   struct problem *p);
+int handle_search(const struct request *q, struct reply *a, struct problem *p);
+int handle_annotations(const struct request *q, struct reply *a,
+		       struct problem *p);
+int handle_series(const struct request *q, struct reply *a, struct problem *p);
+int handle_latest(const struct request *q, struct reply *a, struct problem *p);
+int handle_events(const struct request *q, struct reply *a, struct problem *p);
+int handle_labels(const struct request *q, struct reply *a, struct problem *p);
 int handle_healthy(const struct request *q, struct reply *a,
 		   struct problem *p);
 int handle_ready(const struct request *q, struct reply *a, struct problem *p);

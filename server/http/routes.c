@@ -4,37 +4,47 @@
 #include "route.h"
 
 static const struct route routes[] = {
-	{ "GET", "/", handle_root,
+	{ "GET", "/", handle_root, true,
 	  "This page; as JSON unless HTML is asked for" },
-	{ "POST", "/query", handle_query,
+	{ "POST", "/query", handle_query, false,
 	  "Grafana JSON data source: time series and tables" },
-	{ "POST", "/metrics", handle_metric_list,
+	{ "POST", "/metrics", handle_metric_list, false,
 	  "Grafana JSON data source: metrics and their options" },
-	{ "POST", "/metric-payload-options", handle_metric_options,
+	{ "POST", "/metric-payload-options", handle_metric_options, false,
 	  "Grafana JSON data source: choices of one option" },
-	{ "POST", "/variable", handle_variable,
+	{ "POST", "/variable", handle_variable, false,
 	  "Grafana JSON data source: values of a label, for variables" },
-	{ "POST", "/tag-keys", handle_tag_keys,
+	{ "POST", "/tag-keys", handle_tag_keys, false,
 	  "Grafana JSON data source: labels, for ad-hoc filters" },
-	{ "POST", "/tag-values", handle_tag_values,
+	{ "POST", "/tag-values", handle_tag_values, false,
 	  "Grafana JSON data source: values of a label, for ad-hoc filters" },
-	{ "GET", "/metrics", handle_prometheus,
-	  "All last values as Prometheus text" },
-	{ "GET", "/api/v1/targets", handle_targets,
+	{ "POST", "/search", handle_search, false,
+	  "Grafana's older simple JSON data source: names of metrics" },
+	{ "POST", "/annotations", handle_annotations, false,
+	  "Grafana's older simple JSON data source: events" },
+	{ "GET", "/metrics", handle_prometheus, false,
+	  "All last values as Prometheus text or OpenMetrics, by Accept" },
+	{ "GET", "/api/v1/series", handle_series, false,
+	  "Values over time as flat rows: JSON, CSV or NDJSON" },
+	{ "GET", "/api/v1/latest", handle_latest, false,
+	  "The newest values, one row a series, for alert rules" },
+	{ "GET", "/api/v1/events", handle_events, false,
+	  "What happened, as rows" },
+	{ "GET", "/api/v1/labels", handle_labels, true,
+	  "Labels and their values, as rows" },
+	{ "GET", "/api/v1/targets", handle_targets, false,
 	  "Processes: watched or not, and why; labels, costs, missing "
 	  "metrics" },
-	{ "GET", "/api/v1/status", handle_status,
+	{ "GET", "/api/v1/status", handle_status, false,
 	  "Heapwatch itself: version, store, queue, probes, missing rights" },
-	{ "GET", "/api/v1/events", handle_events,
-	  "What happened: from, to, kind, and labels to match" },
-	{ "GET", "/api/v1/maintenance", handle_maintenance,
+	{ "GET", "/api/v1/maintenance", handle_maintenance, false,
 	  "Planned maintenance under way" },
-	{ "POST", "/api/v1/maintenance", handle_maintenance_start,
+	{ "POST", "/api/v1/maintenance", handle_maintenance_start, false,
 	  "Silence the states of services: {service, for, reason}" },
-	{ "DELETE", "/api/v1/maintenance", handle_maintenance_end,
+	{ "DELETE", "/api/v1/maintenance", handle_maintenance_end, false,
 	  "End it early: ?service=" },
-	{ "GET", "/-/healthy", handle_healthy, "200 while the server answers" },
-	{ "GET", "/-/ready", handle_ready,
+	{ "GET", "/-/healthy", handle_healthy, false, "200 while the server answers" },
+	{ "GET", "/-/ready", handle_ready, false,
 	  "200 once the first round over all processes is done" },
 };
 
@@ -59,9 +69,9 @@ static int method_bit(const char *method)
 
 const char *request_arg(const struct request *q, const char *name)
 {
-	for (size_t i = 0; i < q->arg_count; i++) {
-		if (strcmp(q->args[i].name, name) == 0)
-			return q->args[i].value;
+	for (size_t i = 0; i < q->param_count; i++) {
+		if (strcmp(q->params[i].name, name) == 0)
+			return q->params[i].value;
 	}
 	return NULL;
 }
@@ -134,6 +144,7 @@ static int dispatch(const struct request *q, struct reply *a, struct problem *p)
 	a->allow = NULL;
 	a->status = 200;
 	a->type = "application/json";
+	a->slow = route->slow;
 	r = route->handle(q, a, p);
 	return r ? r : buf_error(&a->body);
 }

@@ -24,7 +24,7 @@ int handle_tag_keys(const struct request *q, struct reply *a, struct problem *p)
 
 	if ((r = body_parse(&body, q->body, q->body_len, p)) ||
 	    (r = site_view(&view, q->site, p)) ||
-	    (r = view_label_names(view, NULL, 0, &names, &count)))
+	    (r = query_label_names(view, NULL, 0, &names, &count)))
 		return r;
 	json_begin_array(&j);
 	for (size_t i = 0; i < count; i++)
@@ -44,7 +44,7 @@ static int put_values(struct json *j, const struct request *q, const char *key,
 
 	if (r)
 		return r;
-	r = view_label_values(view, key, l->items, l->count, &values, &count);
+	r = query_label_values(view, key, l->items, l->count, &values, &count);
 	if (r)
 		return r;
 	json_begin_array(j);

@@ -68,7 +68,7 @@ static int put_values(struct json *j, const struct request *q,
 
 	if (r)
 		return r;
-	r = view_label_values(view, label, l->items, l->count, &values, &count);
+	r = query_label_values(view, label, l->items, l->count, &values, &count);
 	if (r)
 		return r;
 	json_begin_array(j);

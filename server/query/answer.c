@@ -16,8 +16,11 @@ static const char *unit_of(const struct query *q)
 {
 	const char *unit = metric_info(q->metric)->unit;
 
-	if (q->agg == AGG_COUNT)
+	if (q->agg == AGG_COUNT || q->agg == AGG_STATES ||
+	    q->agg == AGG_HISTOGRAM)
 		return "short";
+	if (q->fn >= FN_ABOVE)
+		return "percentunit";
 	if (q->fn != FN_RATE)
 		return unit;
 	if (strcmp(unit, "bytes") == 0)
@@ -31,9 +34,13 @@ static int64_t time_of(const struct run *r, size_t step)
 	       r->q->shift_ms;
 }
 
-static const char *label_of(const struct run *r, size_t row, const char *name)
+const char *row_label(const struct run *r, size_t row, const char *name)
 {
-	return labels_get(&r->series[r->member[row]].labels, name);
+	size_t buckets = r->bucket_count ? r->bucket_count : 1;
+
+	if (r->bucket_count && strcmp(name, r->bucket_label) == 0)
+		return r->bucket_names[row % buckets];
+	return labels_get(&r->series[r->member[row / buckets]].labels, name);
 }
 
 /* Unit, name and labels of a row. */
@@ -47,7 +54,7 @@ static int describe(struct run *r, struct field *field, size_t row)
 	if (!field->unit)
 		return -ENOMEM;
 	for (size_t i = 0; i < r->names.count && err == 0; i++) {
-		const char *value = label_of(r, row, r->names.items[i]);
+		const char *value = row_label(r, row, r->names.items[i]);
 
 		if (value)
 			err = labels_set(&field->labels, r->names.items[i],
@@ -129,7 +136,7 @@ static int long_row(struct frame *f, struct run *r, size_t step, size_t row,
 	int err = cells_add_i64(f->fields[0].cells, time_of(r, step));
 
 	for (size_t i = 0; i < r->names.count && err == 0; i++) {
-		const char *value = label_of(r, row, r->names.items[i]);
+		const char *value = row_label(r, row, r->names.items[i]);
 		struct cells *cells = f->fields[1 + i].cells;
 
 		err = value ? cells_add_string(cells, value) :
@@ -156,22 +163,65 @@ static int long_table(struct frame *f, struct run *r)
 	return err;
 }
 
+/* One column of words per row, for state timelines. */
+static int states(struct frame *f, struct run *r)
+{
+	int err = 0;
+
+	for (size_t row = 0; row < r->rows.count && err == 0; row++) {
+		const double *values = r->rows.values + row * r->rows.steps;
+		struct field *field;
+
+		if (!r->keep[row])
+			continue;
+		err = frame_add_field(f, &field, metric_info(r->q->metric)->name,
+				      FIELD_STRING, NULL);
+		if (err == 0)
+			err = describe(r, field, row);
+		if (err == 0) { /* words have no unit */
+			free(field->unit);
+			field->unit = NULL;
+		}
+		for (size_t i = 0; i < r->rows.shown && err == 0; i++) {
+			const char *word = query_state_word(r->q, values[i]);
+
+			err = word ? cells_add_string(field->cells, word) :
+				     cells_add_null(field->cells);
+		}
+	}
+	return err;
+}
+
+static int fill_frame(struct frame *f, struct run *r)
+{
+	enum query_format format = r->q->format;
+	int err = 0;
+
+	if (format != QUERY_TABLE && format != QUERY_LATEST)
+		err = add_times(f, r);
+	if (err)
+		return err;
+	if (format == QUERY_TABLE)
+		return long_table(f, r);
+	return format == QUERY_STATES ? states(f, r) : wide(f, r);
+}
+
 int answer_frame(struct frame **out, struct run *r)
 {
 	static const enum frame_type types[] = {
 		[QUERY_TIMESERIES] = FRAME_TIMESERIES,
 		[QUERY_TABLE] = FRAME_TABLE,
 		[QUERY_LATEST] = FRAME_NUMERIC,
+		[QUERY_HEATMAP] = FRAME_HEATMAP,
+		[QUERY_STATES] = FRAME_TABLE,
 	};
 	own(frame_freep) struct frame *f = NULL;
 	const struct query *q = r->q;
 	int err = frame_new(&f, q->ref_id ? q->ref_id : "",
 			    metric_info(q->metric)->name, types[q->format]);
 
-	if (err == 0 && q->format == QUERY_TIMESERIES)
-		err = add_times(f, r);
 	if (err == 0)
-		err = q->format == QUERY_TABLE ? long_table(f, r) : wide(f, r);
+		err = fill_frame(f, r);
 	if (err == 0)
 		err = answer_notices(f, r);
 	if (err == 0)

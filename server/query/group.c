@@ -173,7 +173,7 @@ static bool in_legend(const struct query *q, const char *name)
 	return false;
 }
 
-static bool asked(const struct query *q, const char *name)
+bool query_asks(const struct query *q, const char *name)
 {
 	for (size_t i = 0; i < q->by_count; i++) {
 		if (strcmp(q->by[i], name) == 0)
@@ -194,7 +194,7 @@ static int choose(struct run *r, const struct names *all)
 	for (size_t i = 0; i < all->count && err == 0; i++) {
 		const char *name = all->items[i];
 
-		if (is_dimension(r, name) || asked(r->q, name) ||
+		if (is_dimension(r, name) || query_asks(r->q, name) ||
 		    (strcmp(name, "pid") != 0 && differs(r, name)))
 			err = names_add(&r->names, name);
 	}
@@ -280,5 +280,11 @@ int group_series(struct run *r)
 		if (err == 0)
 			err = group_by_names(r);
 	}
-	return err ? err : choose_distinct(r);
+	if (err == 0)
+		err = choose_distinct(r);
+	if (err == 0 && r->bucket_count)
+		err = names_add(&r->names, r->bucket_label);
+	if (err == 0 && r->bucket_count)
+		err = names_add(&r->distinct, r->bucket_label);
+	return err;
 }

@@ -29,7 +29,7 @@ int latest_values(struct run *r)
 		if (!found[i])
 			continue;
 		rows_put(&r->rows, i,
-			 agg_is_quantile(r->q->agg) ? i : r->group_of[i], 0,
+			 agg_wants_series(r->q->agg) ? i : r->group_of[i], 0,
 			 points[i].value);
 		r->windows[i].last_ms = INT64_MAX; /* it has one: no gap */
 	}

@@ -10,16 +10,17 @@
 #include "common/buf.h"
 
 /* A value for {{name}}; a group has only the labels it was made by. */
-static const char *lookup(const struct run *r, const struct series *s,
-			  const char *name)
+static const char *lookup(const struct run *r, size_t row, const char *name)
 {
-	const char *value = NULL;
+	const struct series *s;
+	const char *value;
 
 	if (strcmp(name, "metric") == 0)
 		return metric_info(r->q->metric)->name;
 	if (r->q->agg != AGG_NONE)
-		return names_has(&r->names, name) ?
-			       labels_get(&s->labels, name) : NULL;
+		return names_has(&r->names, name) ? row_label(r, row, name) :
+						    NULL;
+	s = &r->series[r->member[row]];
 	value = labels_get(&s->labels, name);
 	if (!value && s->attributes)
 		value = labels_get(s->attributes, name);
@@ -27,9 +28,8 @@ static const char *lookup(const struct run *r, const struct series *s,
 }
 
 /* Writes the value of "{{ name }}" and returns what follows it. */
-static const char *expand(struct buf *out, const struct run *r,
-			  const struct series *s, const char *open,
-			  const char *close)
+static const char *expand(struct buf *out, const struct run *r, size_t row,
+			  const char *open, const char *close)
 {
 	const char *begin = open + 2 + strspn(open + 2, " ");
 	char name[LABEL_NAME_MAX + 1] = "";
@@ -38,13 +38,12 @@ static const char *expand(struct buf *out, const struct run *r,
 
 	if (len < sizeof(name))
 		memcpy(name, begin, len);
-	value = lookup(r, s, name);
+	value = lookup(r, row, name);
 	buf_puts(out, value ? value : "");
 	return close + 2;
 }
 
-static void from_template(struct buf *out, const struct run *r,
-			  const struct series *s)
+static void from_template(struct buf *out, const struct run *r, size_t row)
 {
 	const char *at = r->q->legend;
 
@@ -57,19 +56,18 @@ static void from_template(struct buf *out, const struct run *r,
 			return;
 		}
 		buf_add(out, at, (size_t)(open - at));
-		at = expand(out, r, s, open, close);
+		at = expand(out, r, row, open, close);
 	}
 }
 
 /* What differs, in the order of the names; the metric where nothing does. */
-static void from_labels(struct buf *out, const struct run *r,
-			const struct series *s)
+static void from_labels(struct buf *out, const struct run *r, size_t row)
 {
 	const struct names *n =
 		r->distinct.count ? &r->distinct : &r->names;
 
 	for (size_t i = 0; i < n->count; i++) {
-		const char *value = labels_get(&s->labels, n->items[i]);
+		const char *value = row_label(r, row, n->items[i]);
 
 		if (!value)
 			continue;
@@ -83,14 +81,13 @@ static void from_labels(struct buf *out, const struct run *r,
 
 int legend_text(char **out, struct run *r, size_t row)
 {
-	const struct series *s = &r->series[r->member[row]];
 	struct buf text = BUF_INIT;
 	int err;
 
 	if (r->q->legend && *r->q->legend)
-		from_template(&text, r, s);
+		from_template(&text, r, row);
 	else
-		from_labels(&text, r, s);
+		from_labels(&text, r, row);
 	buf_cstr(&text);
 	err = buf_error(&text);
 	if (err) {

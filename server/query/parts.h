@@ -59,12 +59,19 @@ static inline bool agg_is_quantile(enum agg a)
 	return a == AGG_P50 || a == AGG_P95 || a == AGG_P99;
 }
 
+/* Every series needs cells of its own first. */
+static inline bool agg_wants_series(enum agg a)
+{
+	return agg_is_quantile(a) || a == AGG_STATES || a == AGG_HISTOGRAM;
+}
+
 /* What is known of one series while its points go by. */
 struct window {
 	int64_t begin_ms, end_ms;  /* the open one: (begin, end] */
 	size_t first, index;       /* its value is for these steps */
 	uint32_t points;           /* in it */
 	double value;              /* folded so far */
+	double weight;             /* of the time in it, for shares */
 	double base;               /* counters and deltas start from here */
 	int64_t base_ms;
 	bool based;                /* base lies before the window */
@@ -80,6 +87,10 @@ struct windows {
 	struct rows *rows;
 	enum fn fn;      /* never FN_FOLD: see fn_resolve */
 	bool sum;        /* FOLD_SUM stands behind FN_FOLD */
+	double limit;    /* of FN_ABOVE and FN_BELOW; never FN_BEYOND */
+	size_t offset;   /* of the first step of axis among those of rows */
+	double *kept;    /* owned by query.c; value of each series and step, for
+			  * the cache; NULL: none */
 };
 
 /* How far before a window the point that a rate starts from may lie: one
@@ -102,6 +113,9 @@ void names_fini(struct names *n);
 int names_add(struct names *n, const char *name); /* once each; -ENOMEM */
 bool names_has(const struct names *n, const char *name);
 
+#define BUCKETS_MAX     64
+#define BUCKET_NAME_MAX 32
+
 /* One question on its way; see query.c. */
 struct run {
 	const struct query *q;
@@ -118,6 +132,12 @@ struct run {
 	struct names names;       /* labels the answer shows */
 	struct names distinct;    /* those of them that tell rows apart */
 
+	/* agg states and histogram: each group has a row per bucket */
+	size_t bucket_count;      /* 0: each group is a row */
+	const char *bucket_label; /* "state" or "le" */
+	char bucket_names[BUCKETS_MAX][BUCKET_NAME_MAX];
+	double bucket_bounds[BUCKETS_MAX]; /* upper, histogram */
+
 	struct axis axis;         /* in the time of the store, not shifted */
 	struct rows rows;
 	struct window *windows;   /* owned; one per series */
@@ -126,6 +146,28 @@ struct run {
 	int64_t scanned;
 	uint32_t steps_back;      /* of the wall clock, in the range */
 };
+
+/* attributes.c: view_select with attributes beside labels; those asked for
+ * become labels. series_count are in question of series_total. */
+int select_attributed(struct run *r, int64_t from_ms, int64_t to_ms);
+
+/* buckets.c: lay out the buckets that agg wants, if any; the problem tells
+ * which metrics have states. */
+int buckets_lay(struct run *r);
+/* Rows of the series become counts, a row per group and bucket. -ENOMEM. */
+int buckets_count(struct run *r);
+/* The word of a value, or NULL. */
+const char *query_state_word(const struct query *q, double value);
+
+/* The value of a label that a row shows, or NULL. */
+const char *row_label(const struct run *r, size_t row, const char *name);
+
+/* Does the question name that label in by or the legend? */
+bool query_asks(const struct query *q, const char *name);
+
+/* events.c: QUERY_EVENTS as a frame. */
+int events_frame(struct frame **out, const struct query *q, struct view *v,
+		 const struct query_limits *limits, struct problem *p);
 
 /* group.c: fill group_of, member, group_count, names. -ENOMEM. */
 int group_series(struct run *r);

@@ -4,9 +4,11 @@
 #include "query.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "cache.h"
 #include "parts.h"
 
 #define LATEST_STEP_MS 60000
@@ -57,19 +59,8 @@ static int check_lengths(const struct query *q, struct problem *p)
 	return 0;
 }
 
-static int check(const struct query *q, struct problem *p)
+static int check_times(const struct query *q, struct problem *p)
 {
-	const struct metric_info *m;
-
-	if (q->metric >= METRIC_COUNT)
-		return problem_set(p, PROBLEM_UNKNOWN_METRIC,
-				   "no such metric");
-	m = metric_info(q->metric);
-	if ((q->fn == FN_RATE || q->fn == FN_INCREASE) &&
-	    m->kind != METRIC_COUNTER)
-		return problem_set(p, PROBLEM_BAD_REQUEST,
-				   "fn: %s needs a counter and %s is a gauge; "
-				   "use delta", fn_word(q->fn), m->name);
 	if (q->format != QUERY_LATEST && q->from_ms >= q->to_ms)
 		return problem_set(p, PROBLEM_BAD_REQUEST,
 				   "range: from must lie before to");
@@ -79,6 +70,50 @@ static int check(const struct query *q, struct problem *p)
 		return problem_set(p, PROBLEM_BAD_REQUEST,
 				   "range: times are Unix milliseconds, steps "
 				   "and shifts milliseconds");
+	return 0;
+}
+
+/* Words that only make sense together. */
+static int check_words(const struct query *q, struct problem *p)
+{
+	const char *name = metric_info(q->metric)->name;
+
+	if (q->format == QUERY_HEATMAP && q->agg != AGG_HISTOGRAM)
+		return problem_set(p, PROBLEM_BAD_REQUEST,
+				   "format heatmap wants agg histogram");
+	if (q->format == QUERY_STATES && agg_wants_series(q->agg) &&
+	    !agg_is_quantile(q->agg))
+		return problem_set(p, PROBLEM_BAD_REQUEST,
+				   "format states shows values as words; agg "
+				   "%s makes numbers of series of them",
+				   agg_word(q->agg));
+	if (q->fn >= FN_ABOVE && !q->threshold &&
+	    (q->fn == FN_BEYOND || q->limit != LIMIT_NUMBER))
+		return problem_set(p, PROBLEM_BAD_REQUEST,
+				   "%s has no thresholds: %s", name,
+				   q->fn == FN_BEYOND ?
+					   "use fn above or below" :
+					   "give threshold as a number");
+	return 0;
+}
+
+static int check(const struct query *q, struct problem *p)
+{
+	const struct metric_info *m;
+
+	if (q->format == QUERY_EVENTS)
+		return check_times(q, p);
+	if (q->metric >= METRIC_COUNT)
+		return problem_set(p, PROBLEM_UNKNOWN_METRIC,
+				   "no such metric");
+	m = metric_info(q->metric);
+	if ((q->fn == FN_RATE || q->fn == FN_INCREASE) &&
+	    m->kind != METRIC_COUNTER)
+		return problem_set(p, PROBLEM_BAD_REQUEST,
+				   "fn: %s needs a counter and %s is a gauge; "
+				   "use delta", fn_word(q->fn), m->name);
+	if (check_times(q, p) || check_words(q, p))
+		return -EINVAL;
 	return check_lengths(q, p);
 }
 
@@ -136,11 +171,10 @@ static int select_series(struct run *r)
 	int64_t from_ms = last ? q->to_ms - RECENT_MS : r->axis.begin_ms;
 	int64_t to_ms = last ? INT64_MAX : axis_end(&r->axis);
 
-	if (view_select(r->view, q->metric, q->matchers, q->matcher_count,
-			from_ms, to_ms, &r->series, &r->series_total))
-		return problem_set(r->problem, PROBLEM_UNAVAILABLE,
-				   "the store cannot be read");
-	r->series_count = r->series_total;
+	int err = select_attributed(r, from_ms, to_ms);
+
+	if (err)
+		return err;
 	if (q->format == QUERY_LATEST)
 		drop_closed(r);
 	if ((int64_t)r->series_count > r->limits->series_max)
@@ -198,9 +232,11 @@ static int prepare(struct run *r)
 {
 	const struct query *q = r->q;
 	size_t shown = r->axis.steps;
-	size_t rows = agg_is_quantile(q->agg) ? r->series_count :
-						r->group_count;
-	int err = check_points(r, rows);
+	size_t rows = agg_wants_series(q->agg) ? r->series_count :
+						 r->group_count;
+	size_t answered = r->group_count *
+			  (r->bucket_count ? r->bucket_count : 1);
+	int err = check_points(r, rows > answered ? rows : answered);
 
 	if (err)
 		return err;
@@ -214,13 +250,21 @@ static int prepare(struct run *r)
 		.shown = shown,
 	};
 	r->windows = calloc(r->series_count + 1, sizeof(r->windows[0]));
-	r->keep = calloc(r->series_count + 1, sizeof(r->keep[0]));
+	r->keep = calloc(r->series_count + answered + 1, sizeof(r->keep[0]));
 	if (!r->windows || !r->keep)
 		return -ENOMEM;
 	return rows_init(&r->rows, r->series_count, r->steps_back > 0);
 }
 
-/* What FN_FOLD means for this metric. */
+static double limit_of(const struct query *q)
+{
+	if (q->limit == LIMIT_NUMBER || !q->threshold)
+		return q->limit_value;
+	return q->limit == LIMIT_CRITICAL ? q->threshold->critical :
+					    q->threshold->warning;
+}
+
+/* What FN_FOLD and FN_BEYOND mean for this metric. */
 static struct windows windows_of(struct run *r)
 {
 	static const enum fn folds[] = {
@@ -229,7 +273,15 @@ static struct windows windows_of(struct run *r)
 		[FOLD_MIN] = FN_MIN,
 		[FOLD_SUM] = FN_LAST,
 	};
-	struct windows all = { &r->axis, &r->rows, r->q->fn, false };
+	const struct threshold *t = r->q->threshold;
+	struct windows all = { .axis = &r->axis,
+			       .rows = &r->rows,
+			       .fn = r->q->fn };
+
+	if (all.fn == FN_BEYOND)
+		all.fn = t && t->direction < 0 ? FN_BELOW : FN_ABOVE;
+	if (all.fn == FN_ABOVE || all.fn == FN_BELOW)
+		all.limit = limit_of(r->q);
 
 	if (all.fn == FN_FOLD) {
 		all.fn = folds[r->rows.fold];
@@ -241,12 +293,13 @@ static struct windows windows_of(struct run *r)
 struct scan {
 	struct run *run;
 	struct windows all;
-	bool quantile;
+	bool own_rows;
+	const uint32_t *index; /* of a series in the question; NULL: the same */
 };
 
 static size_t row_of(const struct scan *s, size_t series)
 {
-	return s->quantile ? series : s->run->group_of[series];
+	return s->own_rows ? series : s->run->group_of[series];
 }
 
 static int on_point(void *arg, size_t i, struct point p)
@@ -254,6 +307,8 @@ static int on_point(void *arg, size_t i, struct point p)
 	struct scan *s = arg;
 	struct run *r = s->run;
 
+	if (s->index)
+		i = s->index[i];
 	if (++r->scanned > r->limits->scan_max)
 		return -E2BIG;
 	window_add(&s->all, &r->windows[i], i, row_of(s, i),
@@ -285,18 +340,186 @@ static int64_t look_back(const struct run *r, enum fn fn)
 	return most > step ? most : 0;
 }
 
-static int scan_values(struct run *r)
+/* Scan these series over the axis of s->all and close their windows. */
+static int scan_some(struct scan *s, const struct series *series, size_t count)
 {
-	struct scan s = { r, windows_of(r), agg_is_quantile(r->q->agg) };
-	int err = view_scan(r->view, r->series, r->series_count,
-			    r->axis.begin_ms - look_back(r, s.all.fn),
-			    axis_end(&r->axis), r->axis.step_ms, on_point, &s);
+	struct run *r = s->run;
+	const struct axis *a = s->all.axis;
+	int err = view_scan(r->view, series, count,
+			    a->begin_ms - look_back(r, s->all.fn), axis_end(a),
+			    a->step_ms, on_point, s);
 
 	if (err)
 		return scan_failed(r, err);
-	for (size_t i = 0; i < r->series_count; i++)
-		window_close(&s.all, &r->windows[i], i, row_of(&s, i));
+	for (size_t i = 0; i < count; i++) {
+		size_t k = s->index ? s->index[i] : i;
+
+		window_close(&s->all, &r->windows[k], k, row_of(s, k));
+	}
 	return 0;
+}
+
+/* ---- with what is known from before ---- */
+
+struct reuse {
+	double *values;   /* owned; series x steps */
+	uint32_t *index;  /* owned; series: warm ones first, cold ones after */
+	struct series *series; /* owned array in that order; items borrowed */
+	size_t warm;      /* series of which the first known steps are known */
+	size_t known;
+	size_t settled;   /* steps that change no more */
+};
+
+static void reuse_fini(struct reuse *u)
+{
+	free(u->values);
+	free(u->index);
+	free(u->series);
+}
+
+/*
+ * How many steps from the first on can be kept. Only whole steps of stored
+ * points: finer ones come from memory for a while. A clock that stepped back
+ * makes times occur twice, which steps cannot tell apart.
+ */
+static size_t settled_steps(const struct run *r)
+{
+	const struct effort *e = r->q->effort;
+	int64_t end_ms;
+
+	if (!e || !e->cache || r->q->format == QUERY_LATEST || r->steps_back ||
+	    r->axis.step_ms < coarsest(r) ||
+	    r->series_count * r->axis.steps >
+		    cache_share(e->cache) / sizeof(double))
+		return 0;
+	end_ms = e->settled_ms - 2 * coarsest(r);
+	if (end_ms <= r->axis.begin_ms)
+		return 0;
+	end_ms = (end_ms - r->axis.begin_ms) / r->axis.step_ms;
+	return (size_t)end_ms < r->axis.steps ? (size_t)end_ms : r->axis.steps;
+}
+
+static struct cache_key key_of(const struct run *r, const struct windows *all,
+			       size_t series)
+{
+	return (struct cache_key){
+		.series = r->series[series].id,
+		.fn = (int)all->fn,
+		.sum = all->sum,
+		.limit = all->limit,
+		.step_ms = r->axis.step_ms,
+		.phase_ms = r->axis.begin_ms % r->axis.step_ms,
+	};
+}
+
+static int reuse_init(struct reuse *u, const struct run *r)
+{
+	size_t count = r->series_count, cells = count * r->axis.steps;
+
+	u->values = malloc((cells + 1) * sizeof(u->values[0]));
+	u->index = calloc(count + 1, sizeof(u->index[0]));
+	u->series = calloc(count + 1, sizeof(u->series[0]));
+	if (!u->values || !u->index || !u->series)
+		return -ENOMEM;
+	for (size_t i = 0; i < cells; i++)
+		u->values[i] = NAN;
+	return 0;
+}
+
+/* Series of which at least half is known are warm; all are then known for as
+ * many steps, so that one scan brings the rest. */
+static void look_up(struct reuse *u, const struct run *r,
+		    const struct windows *all)
+{
+	size_t cold = r->series_count;
+
+	u->known = u->settled;
+	for (size_t i = 0; i < r->series_count; i++) {
+		struct cache_key key = key_of(r, all, i);
+		size_t known = cache_get(r->q->effort->cache, &key,
+					 r->axis.begin_ms,
+					 u->values + i * r->axis.steps,
+					 u->settled);
+		size_t at = known > u->settled / 2 ? u->warm++ : --cold;
+
+		u->index[at] = (uint32_t)i;
+		u->series[at] = r->series[i];
+		if (at < u->warm && known < u->known)
+			u->known = known;
+	}
+}
+
+static void put_known(struct reuse *u, struct scan *s)
+{
+	struct run *r = s->run;
+
+	for (size_t w = 0; w < r->series_count; w++) {
+		size_t i = u->index[w], known = w < u->warm ? u->known : 0;
+		double *values = u->values + i * r->axis.steps;
+
+		for (size_t k = 0; k < known; k++) {
+			if (!isnan(values[k]))
+				rows_put(&r->rows, i, row_of(s, i), k,
+					 values[k]);
+		}
+		for (size_t k = known; k < r->axis.steps; k++)
+			values[k] = NAN;
+		r->q->effort->reused += (int64_t)known;
+	}
+}
+
+static void keep_settled(const struct reuse *u, const struct run *r,
+			 const struct windows *all)
+{
+	for (size_t i = 0; i < r->series_count; i++) {
+		struct cache_key key = key_of(r, all, i);
+
+		cache_put(r->q->effort->cache, &key, r->axis.begin_ms,
+			  u->values + i * r->axis.steps, u->settled);
+	}
+}
+
+/* The known part is put as it is; only what follows it is read. */
+static int scan_rest(struct reuse *u, struct scan *s)
+{
+	struct run *r = s->run;
+	struct axis rest = r->axis;
+	int err = 0;
+
+	s->all.kept = u->values;
+	s->index = u->index + u->warm;
+	if (u->warm < r->series_count)
+		err = scan_some(s, u->series + u->warm,
+				r->series_count - u->warm);
+	rest.begin_ms += (int64_t)u->known * rest.step_ms;
+	rest.steps -= u->known;
+	s->all.axis = &rest;
+	s->all.offset = u->known;
+	s->index = u->index;
+	if (!err && u->warm && rest.steps)
+		err = scan_some(s, u->series, u->warm);
+	return err;
+}
+
+static int scan_values(struct run *r)
+{
+	struct scan s = { .run = r,
+			  .all = windows_of(r),
+			  .own_rows = agg_wants_series(r->q->agg) };
+	own(reuse_fini) struct reuse u = { .settled = settled_steps(r) };
+	int err;
+
+	if (u.settled == 0)
+		return scan_some(&s, r->series, r->series_count);
+	err = reuse_init(&u, r);
+	if (err)
+		return err;
+	look_up(&u, r, &s.all);
+	put_known(&u, &s);
+	err = scan_rest(&u, &s);
+	if (!err)
+		keep_settled(&u, r, &s.all);
+	return err;
 }
 
 static int run_values(struct run *r)
@@ -307,6 +530,8 @@ static int run_values(struct run *r)
 		err = wants_last(r->q) ? latest_values(r) : scan_values(r);
 	if (err == 0)
 		err = rows_finish(&r->rows, r->group_of, r->group_count);
+	if (err == 0 && r->bucket_count)
+		err = buckets_count(r);
 	if (err)
 		return err;
 	err = rows_top(&r->rows, r->q->top, r->keep);
@@ -323,7 +548,9 @@ static int run(struct frame **out, struct run *r)
 	int err;
 
 	lay_axis(r);
-	err = select_series(r);
+	err = buckets_lay(r);
+	if (err == 0)
+		err = select_series(r);
 	if (err)
 		return err;
 	if (!wants_last(r->q))
@@ -345,7 +572,10 @@ int query_run(struct frame **out, const struct query *q, struct view *v,
 
 	if (err)
 		return err;
-	err = run(out, &r);
+	err = q->format == QUERY_EVENTS ? events_frame(out, q, v, limits, p) :
+					  run(out, &r);
+	if (q->effort)
+		q->effort->scanned += r.scanned;
 	run_fini(&r);
 	if (err == -ENOMEM)
 		problem_set(p, PROBLEM_UNAVAILABLE, "out of memory");

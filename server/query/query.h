@@ -22,24 +22,51 @@
  * a window with no other point has no value. rate is the increase divided by
  * the seconds between those two points; nothing is extrapolated. delta is the
  * difference of the same two points and may be negative.
+ *
+ * above, below and beyond are the share of the known time of a window, 0..1,
+ * that the value spent on the wrong side of a limit: a number, or one of the
+ * metric's thresholds, of which beyond also takes the wrong side. A point
+ * stands for the time since the one before it, at most for its resolution.
+ *
+ * states and histogram turn the series of a group into one row per state or
+ * bucket, holding how many series are in it; its label is state or le.
+ *
+ * Attributes (version, build_id, bound, ...) may stand wherever a label may:
+ * in by, matchers and legends. They have the newest value of each process.
  */
 #include "common/frame.h"
 #include "common/metric.h"
 #include "common/problem.h"
+#include "common/threshold.h"
 #include "server/store/store.h"
 
 enum agg {
 	AGG_NONE, AGG_AVG, AGG_MIN, AGG_MAX, AGG_SUM, AGG_COUNT,
-	AGG_P50, AGG_P95, AGG_P99, AGG_WORD_COUNT
+	AGG_P50, AGG_P95, AGG_P99, AGG_STATES, AGG_HISTOGRAM, AGG_WORD_COUNT
 };
 
 enum fn {
 	FN_FOLD, /* the metric's own; also what "" means */
 	FN_LAST, FN_RATE, FN_INCREASE, FN_DELTA, FN_AVG, FN_MAX, FN_MIN,
+	FN_ABOVE, FN_BELOW, FN_BEYOND,
 	FN_WORD_COUNT
 };
 
-enum query_format { QUERY_TIMESERIES, QUERY_TABLE, QUERY_LATEST };
+enum query_format {
+	QUERY_TIMESERIES, QUERY_TABLE, QUERY_LATEST, QUERY_HEATMAP,
+	QUERY_STATES, QUERY_EVENTS
+};
+
+/* What above, below and beyond compare with. */
+enum limit { LIMIT_WARNING, LIMIT_CRITICAL, LIMIT_NUMBER };
+
+/* What an answer cost, and what may be spared; see cache.h. */
+struct effort {
+	struct cache *cache;  /* borrowed; NULL: none */
+	int64_t settled_ms;   /* stored points up to here change no more */
+	int64_t scanned;      /* points read */
+	int64_t reused;       /* values taken from the cache */
+};
 
 struct query {
 	char *ref_id;              /* owned; "" when none */
@@ -58,6 +85,10 @@ struct query {
 	int64_t shift_ms;          /* ask for that much earlier */
 	char *legend;              /* owned; "{{service}}", or NULL */
 	enum query_format format;
+	enum limit limit;
+	double limit_value;        /* LIMIT_NUMBER */
+	const struct threshold *threshold; /* borrowed; of the metric, or NULL */
+	struct effort *effort;     /* borrowed; NULL: nobody asks */
 };
 
 void query_fini(struct query *q);
@@ -84,6 +115,12 @@ struct query_limits {
  * QUERY_TIMESERIES: a time field, then one value field per row.
  * QUERY_TABLE: long rows of time, labels and value, sorted by time; windows
  * without a value have no row.
+ * QUERY_HEATMAP: a time field, then one field per bucket; agg is histogram.
+ * QUERY_STATES: a time field, then one field of words per row: the state that
+ * the value means by the metric's thresholds, or by its own codes.
+ * QUERY_EVENTS: rows of time, timeEnd, title, text, tags, id, as Grafana maps
+ * annotations, then kind, node, service and instance, oldest first; as many as
+ * points_max allows. The metric plays no part.
  * QUERY_LATEST: FRAME_NUMERIC, one field with one value per row: the newest
  * value of open series; with another fn than fold or last, its value in
  * (to - step, to], step 60 s unless asked. to is the present.
@@ -111,6 +148,21 @@ void frames_free(struct frame **frames, size_t count);
  * 1 2 5 10 15 30 s, 1 2 5 10 15 30 min, 1 2 3 6 12 h, 1 d, and its multiples,
  * never below the store's finest. */
 int64_t query_step(const struct query *q);
+
+/* Words of the states of a metric by its threshold; 0 when it has none. */
+size_t query_states(enum metric m, const struct threshold *t,
+		    const char *const **words);
+
+/*
+ * Names and values of labels and attributes over series that match, sorted
+ * and unique, for editors and variables. The array is the caller's:
+ * strings_free.
+ */
+int query_label_names(struct view *v, const struct matcher *m,
+		      size_t matcher_count, char ***out, size_t *count);
+int query_label_values(struct view *v, const char *name,
+		       const struct matcher *m, size_t matcher_count,
+		       char ***out, size_t *count);
 
 /* Names close to a word that is no metric, for an error text: "heap_used,
  * heap_util_rate". Returns out. */

@@ -171,7 +171,7 @@ static int to_quantiles(struct rows *r, const uint32_t *group_of,
 static bool derived(const struct rows *r)
 {
 	return r->agg == AGG_AVG || agg_is_quantile(r->agg) ||
-	       r->fn == FN_AVG || r->fn == FN_RATE;
+	       r->fn == FN_AVG || r->fn == FN_RATE || r->fn >= FN_ABOVE;
 }
 
 int rows_finish(struct rows *r, const uint32_t *group_of, size_t groups)

@@ -9,8 +9,9 @@
 #define WORD_MAX    64
 #define SUGGEST_MAX 3
 
-/* Edit distance (insert, delete, replace; Levenshtein), row by row. */
-static unsigned distance(const char *a, const char *b)
+/* Edit distance (insert, delete, replace; Levenshtein), row by row: from a to
+ * the whole of b, or to the nearest beginning of b. */
+static unsigned distance(const char *a, const char *b, unsigned *beginning)
 {
 	unsigned row[WORD_MAX + 1];
 	size_t len = strlen(b);
@@ -32,17 +33,25 @@ static unsigned distance(const char *a, const char *b)
 			row[k + 1] = best;
 		}
 	}
+	*beginning = row[len];
+	for (size_t k = 0; k < len; k++) {
+		if (row[k] < *beginning)
+			*beginning = row[k];
+	}
 	return row[len];
 }
 
 /* 0 is best; parts of a name are near it however long the rest is. */
 static unsigned badness(const char *word, const char *name)
 {
+	unsigned whole, beginning;
+
 	if (strncmp(name, word, strlen(word)) == 0)
 		return 0;
 	if (strstr(name, word))
 		return 1;
-	return 1 + distance(word, name);
+	whole = distance(word, name, &beginning);
+	return 1 + (whole <= beginning ? whole : beginning + 1);
 }
 
 /* The name after the one given, in order of badness; METRIC_COUNT at last. */
@@ -65,16 +74,18 @@ const char *query_suggest(const char *word, char *out, size_t len)
 	unsigned bad[METRIC_COUNT];
 	bool taken[METRIC_COUNT] = { false };
 	size_t word_len = strlen(word), used = 0;
+	unsigned worst = 2 + (unsigned)word_len / 3;
 
 	out[0] = '\0';
 	if (word_len < 2 || word_len > WORD_MAX)
 		return out;
 	for (int i = 0; i < METRIC_COUNT; i++)
 		bad[i] = badness(word, metric_info((enum metric)i)->name);
+	/* A part of names is one; else a third of the word may be wrong. */
+	for (int i = 0; i < METRIC_COUNT && worst > 1; i++)
+		worst = bad[i] < 2 ? 1 : worst;
 	for (int i = 0; i < SUGGEST_MAX; i++) {
-		/* a third of the word may be wrong */
-		enum metric m = next_best(bad, taken,
-					  2 + (unsigned)word_len / 3);
+		enum metric m = next_best(bad, taken, worst);
 		const char *name;
 
 		if (m == METRIC_COUNT)

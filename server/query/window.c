@@ -47,6 +47,7 @@ static void window_open(const struct windows *all, struct window *w,
 
 	w->points = 0;
 	w->value = 0;
+	w->weight = 0;
 	w->index = step_of(a, time_ms);
 	if (w->index == NO_STEP) {
 		bool before = time_ms <= a->begin_ms;
@@ -76,7 +77,24 @@ static void add_difference(struct window *w, struct point p)
 	w->base_ms = p.time_ms;
 }
 
-static void fold(const struct windows *all, struct window *w, struct point p)
+/* The point's time within the window, and whether it counts. */
+static void add_share(const struct windows *all, struct window *w,
+		      int64_t resolution_ms, struct point p)
+{
+	int64_t begin = p.time_ms - resolution_ms;
+	bool counts = all->fn == FN_ABOVE ? p.value > all->limit :
+					    p.value < all->limit;
+
+	if (w->any && w->last_ms > begin)
+		begin = w->last_ms;
+	if (w->begin_ms > begin)
+		begin = w->begin_ms;
+	w->weight += (double)(p.time_ms - begin);
+	w->value += counts ? (double)(p.time_ms - begin) : 0;
+}
+
+static void fold(const struct windows *all, struct window *w,
+		 int64_t resolution_ms, struct point p)
 {
 	bool first = w->points == 0;
 
@@ -95,6 +113,10 @@ static void fold(const struct windows *all, struct window *w, struct point p)
 	case FN_DELTA:
 		add_difference(w, p);
 		break;
+	case FN_ABOVE:
+	case FN_BELOW:
+		add_share(all, w, resolution_ms, p);
+		break;
 	default:
 		w->value = all->sum ? w->value + p.value : p.value;
 	}
@@ -112,6 +134,9 @@ static double result(const struct windows *all, const struct window *w)
 		return span > 0 ? w->value * 1000 / (double)span : NAN;
 	case FN_INCREASE:
 		return span > 0 ? w->value : NAN;
+	case FN_ABOVE:
+	case FN_BELOW:
+		return w->weight > 0 ? w->value / w->weight : NAN;
 	case FN_DELTA:
 		return span > 0 ? w->last - w->base : NAN;
 	default:
@@ -127,8 +152,13 @@ void window_close(const struct windows *all, struct window *w, size_t series,
 	if (w->points == 0 || w->index == NO_STEP)
 		return;
 	value = result(all, w);
-	for (size_t i = w->first; isfinite(value) && i <= w->index; i++)
-		rows_put(all->rows, series, row, i, value);
+	for (size_t i = w->first; isfinite(value) && i <= w->index; i++) {
+		size_t step = all->offset + i;
+
+		rows_put(all->rows, series, row, step, value);
+		if (all->kept)
+			all->kept[series * all->rows->steps + step] = value;
+	}
 	w->points = 0;
 }
 
@@ -144,7 +174,7 @@ void window_add(const struct windows *all, struct window *w, size_t series,
 		window_close(all, w, series, row);
 		window_open(all, w, resolution_ms, p.time_ms);
 	}
-	fold(all, w, p);
+	fold(all, w, resolution_ms, p);
 	w->points++;
 	w->last = p.value;
 	w->last_ms = p.time_ms;

@@ -10,12 +10,14 @@ static const char *const aggs[AGG_WORD_COUNT] = {
 	[AGG_NONE] = "none", [AGG_AVG] = "avg",	    [AGG_MIN] = "min",
 	[AGG_MAX] = "max",   [AGG_SUM] = "sum",	    [AGG_COUNT] = "count",
 	[AGG_P50] = "p50",   [AGG_P95] = "p95",	    [AGG_P99] = "p99",
+	[AGG_STATES] = "states", [AGG_HISTOGRAM] = "histogram",
 };
 
 static const char *const fns[FN_WORD_COUNT] = {
 	[FN_FOLD] = "fold",   [FN_LAST] = "last", [FN_RATE] = "rate",
 	[FN_INCREASE] = "increase", [FN_DELTA] = "delta", [FN_AVG] = "avg",
 	[FN_MAX] = "max",     [FN_MIN] = "min",
+	[FN_ABOVE] = "above", [FN_BELOW] = "below", [FN_BEYOND] = "beyond",
 };
 
 /* The index of a word; "" is the first one; -EINVAL. */

@@ -7,14 +7,14 @@ import unittest
 
 from heapwatch import ROOT, Server, Victim, until
 
-# A hit costs some 600 ns here: 0.02 % of a CPU is some 300 a second. A tight
-# loop of runtime.GC() brings thousands, even on a machine that crawls.
+# A hit costs some 600 ns: 0.002 % of a CPU is some 30 a second. A tight loop of
+# runtime.GC() brings thousands, and hundreds on a machine that crawls.
 # Other processes of the machine have probes of their own, and so no part here.
 CONFIG = f"""
 resolution: 1s
 flush: 1s
 governor:
-  target: 0.02%
+  target: 0.002%
   total: 0.1%
   backoff: 3s
 watch:
@@ -63,7 +63,7 @@ class Governor(unittest.TestCase):
             server = stack.enter_context(Server(config=CONFIG))
             wait_state(server, loud.pid, "backing_off")
             probe = server.target(loud.pid)["probes"][0]
-            self.assertRegex(probe["why"], r"^would cost .* the budget is 0\.02 %$")
+            self.assertRegex(probe["why"], r"^would cost .* the budget is 0\.002 %$")
             self.assertGreater(probe["retry_ms"], probe["since_ms"])
             self.assertEqual(hits(server, loud.pid), 0)
             until(lambda: missing(server, loud.pid).get(CYCLES) == "over_budget", 10,
@@ -76,7 +76,7 @@ class Governor(unittest.TestCase):
             governor = server.get_json("/api/v1/status")["governor"]
             self.assertGreaterEqual(governor["attached"], 1)
             self.assertGreaterEqual(governor["backing_off"], 1)
-            self.assertEqual(governor["target_budget_ratio"], 0.0002)
+            self.assertEqual(governor["target_budget_ratio"], 0.00002)
             self.assertGreater(governor["hit_stepped_seconds"], governor["hit_emulated_seconds"])
             until(lambda: "probe_backed_off" in events(server), 10, "the event")
             page = server.get("/metrics")[2].decode()

@@ -89,9 +89,18 @@ class Http(unittest.TestCase):
         self.refused(self.query({"targets": [{"refId": "Q", "target": "heap_utl_rate"}]}),
                      404, "unknown_metric", "refId Q", "heap_utl_rate", "heap_util_rate")
 
-    def test_one_bad_target_refuses_the_request(self):
-        self.refused(self.query({"targets": [{"refId": "A", "target": "heapwatch_up"},
-                                             {"refId": "B", "target": "nonsense"}]}),
+    def test_one_bad_target_leaves_the_others(self):
+        status, answer = self.query({"targets": [
+            {"refId": "A", "target": "nonsense"}, {"refId": "B", "target": "heapwatch_up"},
+            {"refId": "C", "target": "threads", "payload": {"fn": "rate"}}]})
+        self.assertEqual(status, 200)
+        self.assertEqual([a["refId"] for a in answer], ["A", "B", "C"])
+        self.assertGreater(len(answer[1]["datapoints"]), 0)
+        for bad, word in ((answer[0], "nonsense"), (answer[2], "needs a counter")):
+            self.assertEqual(bad["datapoints"], [])
+            self.assertEqual(bad["meta"]["notices"][0]["severity"], "error")
+            self.assertIn(word, bad["meta"]["notices"][0]["text"])
+        self.refused(self.query({"targets": [{"refId": "B", "target": "nonsense"}]}),
                      404, "unknown_metric", "refId B", "nonsense")
 
     def test_empty_target_is_refused(self):
@@ -118,7 +127,8 @@ class Http(unittest.TestCase):
             self.assertGreater(len(answer), 50)
             by_value = {m["value"]: m for m in answer}
             payloads = {p["name"]: p for p in by_value["heap_util_rate"]["payloads"]}
-            for name in ("node", "service", "site", "agg", "by", "fn", "step", "top", "format"):
+            for name in ("node", "service", "site", "agg", "by", "fn", "step", "topk", "bottomk", "threshold",
+                         "matchers", "format"):
                 self.assertIn(name, payloads)
             self.assertIn("p99", [o["value"] for o in payloads["agg"]["options"]])
 
@@ -246,14 +256,14 @@ class Http(unittest.TestCase):
 
     def test_an_absurd_length_is_refused_before_the_body(self):
         for length in (b"99999999999", b"18446744073709551615"):
-            answer = talk(self.server, b"POST /query HTTP/1.1\r\nHost: x\r\nContent-Length: " +
+            answer = talk(self.server, b"POST /query HTTP/1.1\r\nHost: localhost\r\nContent-Length: " +
                           length + b"\r\n\r\n{")
             self.assertIn(answer.split()[1], (b"413", b"400"), answer)
         self.assertEqual(self.server.get("/-/healthy")[0], 200)
 
     def test_an_endless_body_ends_the_connection(self):
         with socket.create_connection(self.server.address, timeout=20) as s:
-            s.sendall(b"POST /query HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+            s.sendall(b"POST /query HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n")
             chunk = b"10000\r\n" + b" " * 65536 + b"\r\n"
             with self.assertRaises((ConnectionError, socket.timeout)):
                 for _ in range(1024):
@@ -261,7 +271,7 @@ class Http(unittest.TestCase):
         self.assertEqual(self.server.get("/-/healthy")[0], 200)
 
     def test_a_chunked_body_is_read(self):
-        answer = talk(self.server, b"POST /query HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+        answer = talk(self.server, b"POST /query HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
                       b"Transfer-Encoding: chunked\r\n\r\n8\r\n{\"target\r\n6\r\ns\":[]}\r\n0\r\n\r\n")
         self.assertTrue(answer.startswith(b"HTTP/1.1 200"), answer)
         self.assertTrue(answer.endswith(b"[]"), answer)
@@ -270,8 +280,8 @@ class Http(unittest.TestCase):
         for headers in (b"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n",
                         b"Content-Length: 2\r\nContent-Length: 3\r\n",
                         b"Transfer-Encoding: gzip, chunked\r\n"):
-            answer = talk(self.server, b"POST /query HTTP/1.1\r\nHost: x\r\n" + headers +
-                          b"\r\n{}GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n")
+            answer = talk(self.server, b"POST /query HTTP/1.1\r\nHost: localhost\r\n" + headers +
+                          b"\r\n{}GET /-/healthy HTTP/1.1\r\nHost: localhost\r\n\r\n")
             self.assertTrue(answer.startswith(b"HTTP/1.1 400"), (headers, answer))
             self.assertNotIn(b"heapwatch is healthy", answer)
 
@@ -280,23 +290,23 @@ class Http(unittest.TestCase):
     def test_garbage_does_not_disturb_others(self):
         for data in (b"\x00" * 100, b"GET\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"\x16\x03\x01\x02\x00",
                      b"GET / HTTP/1.1\r\n" + b"A: b\r\n" * 20000 + b"\r\n",
-                     b"GET / HTTP/1.1\r\nHost: x\r\n\r\n\x01\x02\x03 garbage \r\n\r\n" * 5,
-                     b"POST /query HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n{}",
-                     b"POST /query HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"):
+                     b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n\x01\x02\x03 garbage \r\n\r\n" * 5,
+                     b"POST /query HTTP/1.1\r\nHost: localhost\r\nContent-Length: -5\r\n\r\n{}",
+                     b"POST /query HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"):
             talk(self.server, data, half_close=True)
             self.assertEqual(self.server.get("/-/healthy")[0], 200)
 
     def test_pipelined_requests_are_answered_in_order(self):
-        answer = talk(self.server, b"GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n"
-                      b"GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n"
-                      b"GET /-/ready HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        answer = talk(self.server, b"GET /-/healthy HTTP/1.1\r\nHost: localhost\r\n\r\n"
+                      b"GET /nothing HTTP/1.1\r\nHost: localhost\r\n\r\n"
+                      b"GET /-/ready HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         self.assertEqual(re.findall(rb"HTTP/1\.1 (\d+)", answer), [b"200", b"404", b"200"])
 
     def test_a_client_that_leaves_early_does_no_harm(self):
         body = json.dumps({"targets": [{"target": ".*"}]}).encode()
         for _ in range(50):
             s = socket.create_connection(self.server.address)
-            s.sendall(b"POST /query HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body)
+            s.sendall(b"POST /query HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % len(body)
                       + body)
             s.close()
         self.assertEqual(self.server.get("/-/healthy")[0], 200)
@@ -306,7 +316,7 @@ class Http(unittest.TestCase):
         try:
             for i in range(100):
                 s = socket.create_connection(self.server.address)
-                s.sendall(b"POST /query HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{"
+                s.sendall(b"POST /query HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n{"
                           if i % 2 else b"GET / HT")
                 slow.append(s)
             begin = time.monotonic()

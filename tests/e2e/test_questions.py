@@ -1,0 +1,312 @@
+"""Every question of the protocol, asked of a real server with a real fleet."""
+import csv
+import gzip
+import io
+import json
+import re
+import subprocess
+import time
+import unittest
+import urllib.parse
+
+from heapwatch import ROOT, Server, Victim, until
+
+ORIGIN = "https://grafana.example"
+
+
+class Questions(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.victims = []
+        for mib in (8, 24):
+            victim = Victim([ROOT / "build/victims/go/victim-1.21.13"])
+            victim.__enter__()
+            cls.addClassCleanup(victim.__exit__, None, None, None)
+            victim.ask(f"grow {mib}")
+            cls.victims.append(victim)
+        cls.server = Server(["--log-access", "true", "--base-path", "/hw", "--resolution", "1s",
+                             "--flush", "1s"],
+                            config=f"http: {{cors_origins: '{ORIGIN}', hosts: 'gw.plant'}}\n")
+        cls.server.__enter__()
+        cls.addClassCleanup(cls.server.__exit__, None, None, None)
+        cls.pids = [str(v.pid) for v in cls.victims]
+        for victim in cls.victims:
+            cls.server.wait_target(victim.pid)
+            until(lambda: cls.server.value("heap_util_rate", victim.pid) is not None, 20,
+                  "a value of heap_util_rate")
+        time.sleep(6)  # of a history in which nothing changes
+
+    def rows(self, path, **params):
+        answer = self.server.get_json(path + "?" + urllib.parse.urlencode(params, doseq=True))
+        for row in answer["rows"]:
+            self.assertEqual(list(row), list(answer["rows"][0]))
+        return answer["rows"]
+
+    def query(self, metric, **payload):
+        return self.server.query(metric, {"pid": self.pids, "step": "1s", **payload},
+                                 range={"from": "now-15s", "to": "now"})
+
+    # ---- fleet questions ----
+
+    def test_processes_are_counted_by_state(self):
+        answer = self.query("heap_util_rate", agg="states", format="latest")
+        self.assertEqual([r[:2] for r in answer[0]["rows"]],
+                         [["ok", 2], ["warning", 0], ["critical", 0]])
+
+    def test_worst_process_of_each_service(self):
+        worst = self.query("heap_used_bytes", agg="max", by="service", format="latest")
+        each = self.query("heap_used_bytes", format="latest")
+        self.assertEqual(len(worst[0]["rows"]), 1)
+        self.assertGreaterEqual(worst[0]["rows"][0][-1], 24 << 20)
+        self.assertEqual(len(each[0]["rows"]), 2)
+        top = self.query("heap_used_bytes", topk="1", format="latest")
+        low = self.query("heap_used_bytes", bottomk="1", format="latest")
+        self.assertGreater(top[0]["rows"][0][-1], low[0]["rows"][0][-1])
+
+    def test_share_of_time_beyond_a_limit(self):
+        above = self.query("heap_used_bytes", fn="above", threshold=16 << 20, format="latest",
+                           step="5s", legend="{{pid}}")
+        shares = {r[[c["text"] for c in above[0]["columns"]].index("pid")]: r[-1]
+                  for r in above[0]["rows"]}
+        self.assertEqual(shares, {self.pids[0]: 0, self.pids[1]: 1})
+        beyond = self.query("heap_util_rate", fn="beyond", format="latest", step="5s")
+        self.assertEqual([r[-1] for r in beyond[0]["rows"]], [0, 0])
+        status, answer = self.server.post_json("/query", {"targets": [
+            {"refId": "A", "target": "heap_used_bytes", "payload": {"fn": "beyond"}}]})
+        self.assertEqual((status, answer["error"]["code"]), (400, "bad_request"))
+
+    def test_comparison_by_an_attribute(self):
+        names = {r["label"] for r in self.rows("/api/v1/labels")}
+        self.assertIn("version", names)
+        by_version = self.query("heap_used_bytes", agg="count", by="version", format="latest")
+        self.assertEqual([c["text"] for c in by_version[0]["columns"]],
+                         ["version", "heap_used_bytes"])
+        self.assertEqual(sum(r[-1] for r in by_version[0]["rows"]), 2)
+        version = by_version[0]["rows"][0][0]
+        self.assertEqual(len(self.query("heap_used_bytes", version=version,
+                                        format="latest")[0]["rows"]), 2)
+        self.assertEqual(self.query("heap_used_bytes", format="latest",
+                                    matchers=f'version!="{version}"')[0]["rows"], [])
+        _, keys = self.server.post_json("/tag-keys", b"")
+        self.assertIn("version", [k["text"] for k in keys])
+        _, values = self.server.post_json("/tag-values", {"key": "version"})
+        self.assertIn(version, [v["text"] for v in values])
+
+    # ---- shapes ----
+
+    def test_heatmap(self):
+        classic = self.query("heap_used_bytes", format="heatmap", step="5s")
+        bounds = [float(s["target"]) for s in classic]
+        self.assertEqual(bounds, sorted(bounds))
+        at = [s["datapoints"][-2][0] for s in classic]
+        self.assertEqual(sum(at), 2)
+        frames = self.query("heap_used_bytes", format="heatmap", frame="true")
+        self.assertEqual(frames[0]["schema"]["meta"]["type"], "heatmap-rows")
+
+    def test_state_timeline(self):
+        answer = self.query("heap_util_rate", format="states")[0]
+        self.assertEqual([c["type"] for c in answer["columns"]], ["time", "string", "string"])
+        self.assertEqual(len({c["text"] for c in answer["columns"]}), 3)
+        self.assertEqual({r[1] for r in answer["rows"]} - {None}, {"ok"})
+        status, refused = self.server.post_json("/query", {"targets": [
+            {"refId": "A", "target": "threads", "payload": {"format": "states"}}]})
+        self.assertEqual(status, 400)
+        self.assertIn("no states", refused["message"])
+
+    def test_annotations_by_query(self):
+        for target in ({"target": "events"}, {"target": "", "payload": {"type": "annotations"}}):
+            _, answer = self.server.post_json("/query", {
+                "range": {"from": "now-1h", "to": "now"}, "targets": [{"refId": "Anno", **target}]})
+            self.assertEqual([c["text"] for c in answer[0]["columns"]][:6],
+                             ["time", "timeEnd", "title", "text", "tags", "id"])
+            self.assertEqual(answer[0]["refId"], "Anno")
+            kinds = [r[6] for r in answer[0]["rows"]]
+            self.assertEqual(kinds.count("heapwatch_started"), 1)
+            self.assertGreaterEqual(kinds.count("target_started"), 2)
+
+    def test_older_clients(self):
+        status, names = self.server.post_json("/search", {"target": "util"})
+        self.assertEqual((status, names), (200, ["heap_util_rate"]))
+        self.assertGreater(len(self.server.post_json("/search", {"target": ""})[1]), 50)
+        status, events = self.server.post_json("/annotations", {
+            "range": {"from": "now-1h", "to": "now"},
+            "annotation": {"name": "x", "query": "kind=heapwatch_started"}})
+        self.assertEqual(status, 200)
+        self.assertEqual(len(events), 1)
+        self.assertEqual(events[0]["isRegion"], False)
+        self.assertIn("heapwatch_started", events[0]["tags"])
+        self.assertIsInstance(events[0]["time"], int)
+
+    def test_editors_offer_what_fits(self):
+        def offered(name, metric):
+            _, answer = self.server.post_json("/metric-payload-options",
+                                              {"name": name, "metric": metric})
+            return {o["value"] for o in answer}
+        self.assertIn("rate", offered("fn", "cpu_seconds_total"))
+        self.assertNotIn("rate", offered("fn", "heap_util_rate"))
+        self.assertIn("beyond", offered("fn", "heap_util_rate"))
+        self.assertNotIn("beyond", offered("fn", "threads"))
+        self.assertIn("states", offered("agg", "heap_util_rate"))
+        self.assertNotIn("states", offered("format", "threads"))
+        _, narrowed = self.server.post_json("/metric-payload-options", {
+            "name": "pid", "payload": {"pid": ["1"], "service": "nobody"}})
+        self.assertEqual(narrowed, [])
+
+    # ---- rows ----
+
+    def test_series_as_rows(self):
+        rows = self.rows("/api/v1/series", metric="heap_used_bytes", pid=self.pids,
+                         **{"from": "now-10s"}, step="1s")
+        self.assertGreater(len(rows), 2)
+        self.assertEqual([r["time"] for r in rows], sorted(r["time"] for r in rows))
+        self.assertTrue(all(re.fullmatch(r"[-\d]+T[:\d]+Z", r["time"]) for r in rows))
+        wide = self.rows("/api/v1/series", metric="heap_used_bytes", pid=self.pids, layout="wide",
+                         **{"from": "now-10s"}, step="1s", times="ms")
+        self.assertEqual(len(wide[0]), 3)
+        self.assertEqual([r["time"] for r in wide],
+                         list(range(wide[0]["time"], wide[-1]["time"] + 1, 1000)))
+
+    def test_two_metrics_share_their_columns(self):
+        rows = self.rows("/api/v1/series", metric="heap_used_bytes,threads", pid=self.pids[0],
+                         **{"from": "now-10s"}, step="1s")
+        self.assertEqual({r["metric"] for r in rows}, {"heap_used_bytes", "threads"})
+        self.assertEqual(list(rows[0])[0], "time")
+        self.assertEqual(list(rows[0])[-1], "value")
+
+    def test_latest_has_no_time_and_one_number(self):
+        rows = self.rows("/api/v1/latest", metric="heap_util_rate", pid=self.pids)
+        self.assertEqual(len(rows), 2)
+        numbers = [k for k, v in rows[0].items() if isinstance(v, (int, float))]
+        self.assertEqual(numbers, ["heap_util_rate"])
+        self.assertNotIn("time", rows[0])
+        self.assertEqual(self.rows("/api/v1/latest", metric="heap_util_rate", service="none"), [])
+
+    def test_pages_end_with_an_empty_one(self):
+        path = ("/api/v1/series?metric=heapwatch_up&step=1s&from=now-10s&to=now-1s&limit=4")
+        seen, cursor = [], ""
+        for _ in range(10):
+            page = self.server.get_json(path + "&cursor=" + cursor)
+            self.assertLessEqual(len(page["rows"]), 4)
+            seen += [r["time"] for r in page["rows"]]
+            cursor = page["next"]
+            if not cursor:
+                break
+        self.assertEqual(seen, sorted(set(seen)))
+        self.assertEqual(self.server.get_json(path + "&offset=100000")["rows"], [])
+
+    def test_rows_in_other_forms(self):
+        path = "/api/v1/latest?metric=heap_used_bytes&pid=" + self.pids[0]
+        status, headers, data = self.server.get(path, {"Accept": "text/csv"})
+        self.assertEqual(headers["content-type"], "text/csv; charset=utf-8")
+        table = list(csv.DictReader(io.StringIO(data.decode(), newline="")))
+        self.assertGreater(float(table[0]["heap_used_bytes"]), 8 << 20)
+        status, headers, data = self.server.get(path, {"Accept": "application/x-ndjson"})
+        self.assertEqual(headers["content-type"], "application/x-ndjson")
+        self.assertGreater(json.loads(data.splitlines()[0])["heap_used_bytes"], 8 << 20)
+        status, headers, data = self.server.get("/api/v1/events?format=csv&limit=1")
+        self.assertEqual(len(data.splitlines()), 2)
+        self.assertRegex(headers["x-next-cursor"], r"^\d+-\d+-1$")
+
+    def test_wrong_parameters_are_named(self):
+        for query, word in (("metric=threads&limit=0", "limit"), ("metric=threads&from=x", "from"),
+                            ("metric=threads&cursor=1-2", "cursor"), ("", "metric"),
+                            ("metric=threads&layout=tall", "layout"),
+                            ("metric=threads&fn=mean", "fn"), ("metric=thread", "threads"),
+                            ("metric=threads&format=xml", "format")):
+            status, _, data = self.server.get("/api/v1/series?" + query)
+            self.assertIn(status, (400, 404), query)
+            self.assertIn(word, json.loads(data)["message"])
+
+    # ---- Prometheus ----
+
+    def test_promtool_takes_the_page(self):
+        _, headers, data = self.server.get("/metrics")
+        self.assertIn("version=0.0.4", headers["content-type"])
+        done = subprocess.run(["promtool", "check", "metrics"], input=data, timeout=60,
+                              capture_output=True, check=False)
+        self.assertEqual((done.returncode, done.stderr), (0, b""), done.stderr.decode())
+
+    def test_openmetrics(self):
+        _, headers, data = self.server.get("/metrics", {
+            "Accept": "application/openmetrics-text;version=1.0.0,text/plain;q=0.5"})
+        self.assertEqual(headers["content-type"],
+                         "application/openmetrics-text; version=1.0.0; charset=utf-8")
+        text = data.decode()
+        self.assertTrue(text.endswith("\n# EOF\n"))
+        self.assertIn("# UNIT heap_used_bytes bytes\n", text)
+        kinds = dict(re.findall(r"^# TYPE (\S+) (\S+)$", text, re.M))
+        self.assertEqual(kinds["cpu_seconds"], "counter")
+        samples = set(re.findall(r"^([a-z_]+)[{ ]", text, re.M))
+        for name in samples:
+            family = name[:-6] if name.endswith("_total") and name[:-6] in kinds else name
+            self.assertIn(family, kinds)
+            self.assertEqual(kinds[family] == "counter", name != family, name)
+
+    # ---- the door ----
+
+    def test_cors_names_the_origin_even_on_errors(self):
+        for method, path in (("GET", "/"), ("GET", "/nothing"), ("POST", "/query")):
+            _, headers, _ = self.server.request(method, path, b"{", {"Origin": ORIGIN})
+            self.assertEqual(headers["access-control-allow-origin"], ORIGIN, path)
+            self.assertEqual(headers["access-control-allow-credentials"], "true")
+        _, headers, _ = self.server.request("GET", "/", headers={"Origin": "https://evil"})
+        self.assertNotIn("access-control-allow-origin", headers)
+        for path in ("/query", "/nothing", "/"):
+            status, headers, _ = self.server.request("OPTIONS", path, headers={
+                "Origin": ORIGIN, "Access-Control-Request-Method": "POST",
+                "Access-Control-Request-Headers": "content-type,x-a"})
+            self.assertEqual(status, 204)
+            self.assertEqual(headers["access-control-allow-headers"], "content-type,x-a")
+
+    def test_a_strange_name_is_refused(self):
+        for host, status in (("evil.example", 403), ("gw.plant:9817", 200), ("[::1]", 200)):
+            self.assertEqual(self.server.request("GET", "/", headers={"Host": host})[0], status)
+
+    def test_gzip_and_etag(self):
+        status, headers, data = self.server.get("/", {"Accept-Encoding": "gzip"})
+        self.assertEqual(headers["content-encoding"], "gzip")
+        self.assertEqual(json.loads(gzip.decompress(data))["name"], "heapwatch")
+        _, headers, plain = self.server.get("/api/v1/labels")
+        self.assertNotIn("content-encoding", headers)
+        status, again, data = self.server.get("/api/v1/labels",
+                                              {"If-None-Match": headers["etag"]})
+        self.assertEqual((status, data), (304, b""))
+        self.assertEqual(again["etag"], headers["etag"])
+
+    def test_base_path(self):
+        for path in ("/hw", "/hw/", "//hw//api/v1/status", "/api/v1/status"):
+            self.assertEqual(self.server.get(path)[0], 200, path)
+        self.assertEqual(self.server.get("/hwx")[0], 404)
+
+    def test_access_log_tells_id_query_and_cost(self):
+        _, headers, _ = self.server.request(
+            "POST", "/query", json.dumps({"targets": [{"refId": "Q", "target": "threads"}]}),
+            {"X-Request-Id": "panel-7", "Content-Type": "application/json"})
+        self.assertEqual(headers["x-request-id"], "panel-7")
+        line = until(lambda: re.search(r".*access id=panel-7 .*", self.server.log()), 5, "a line")
+        self.assertRegex(line.group(), r"method=POST path=/query status=200 bytes=\d+ ms=[\d.]+ "
+                                       r'targets=1 scanned=\d+ reused=\d+ query="Q:threads"')
+
+    def test_settled_values_are_kept(self):
+        def ask():
+            return self.server.query("memory_total_bytes", {"step": "1s"},
+                                     range={"from": "now-60s", "to": "now"})
+
+        def hits():
+            text = self.server.get("/metrics")[2].decode()
+            return int(re.search(r"^heapwatch_query_cache_hits_total (\d+)$", text, re.M).group(1))
+        before = hits()
+        first = ask()
+
+        def reused():
+            ask()
+            return hits() > before
+        until(reused, 20, "a hit of the cache")
+        known = {t: v for v, t in first[0]["datapoints"] if v is not None}
+        now = {t: v for v, t in ask()[0]["datapoints"]}
+        for at, value in known.items():
+            self.assertEqual(now.get(at, value), value)
+
+
+if __name__ == "__main__":
+    unittest.main()
