@@ -32,7 +32,8 @@ static const struct config_key keys[] = {
 	{ "resolution", CONFIG_DURATION, AT(resolution_ms), "10s", SECOND, HOUR,
 	  "Distance of stored points; memory keeps one a second" },
 	{ "flush", CONFIG_DURATION, AT(flush_ms), "10s", SECOND, 10 * MINUTE,
-	  "Most that a power cut may lose" },
+	  "Time between writes; a power cut loses so much and one "
+	  "resolution step at most" },
 	{ "memory", CONFIG_DURATION, AT(memory_ms), "15m", MINUTE, DAY,
 	  "How far back memory keeps full resolution" },
 	{ "retention.age", CONFIG_DURATION, AT(retention_ms), "30d", 0,

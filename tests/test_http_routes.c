@@ -147,6 +147,26 @@ START_TEST(readiness_waits_for_the_first_census)
 }
 END_TEST
 
+static struct now when;
+
+static struct now tell_when(void)
+{
+	return when;
+}
+
+START_TEST(health_ends_when_rounds_stop)
+{
+	site.options.stale_ms = 5000;
+	publish(); /* of second 50 after boot */
+	clock_set_source(tell_when);
+	when.boot_ns = 54000000000;
+	ck_assert_int_eq(call("GET", "/-/healthy", ""), 200);
+	when.boot_ns = 57000000000;
+	ck_assert_int_eq(call("GET", "/-/healthy", ""), 503);
+	clock_set_source(NULL);
+}
+END_TEST
+
 START_TEST(targets_tell_costs_and_what_is_missing)
 {
 	const json_t *t, *item;
@@ -251,6 +271,7 @@ int main(void)
 		a_problem_has_one_body_for_every_reader,
 		a_wrong_method_is_told_apart_from_a_wrong_path,
 		readiness_waits_for_the_first_census,
+	health_ends_when_rounds_stop,
 		targets_tell_costs_and_what_is_missing,
 		status_tells_which_rights_are_missing,
 		an_empty_store_answers_empty_lists,

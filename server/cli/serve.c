@@ -207,6 +207,12 @@ static void folder_make(const char *path)
 	mkdir(folder, 0750); /* what is wrong, store_open tells */
 }
 
+/* Without a round for so long, what was read last is not the present. */
+static int64_t stale_ms(const struct config *cfg)
+{
+	return cfg->tick_ms * 3 > 5000 ? cfg->tick_ms * 3 : 5000;
+}
+
 static int database_open(struct store **out, const struct config *cfg,
 			 struct problem *p)
 {
@@ -215,8 +221,10 @@ static int database_open(struct store **out, const struct config *cfg,
 		.resolution_ms = cfg->resolution_ms,
 		.flush_ms = cfg->flush_ms,
 		.memory_ms = cfg->memory_ms,
+		.tick_ms = cfg->tick_ms,
 		.retention_ms = cfg->retention_ms,
 		.retention_bytes = cfg->retention_bytes,
+		.stale_ms = stale_ms(cfg),
 		.clock_floor_ms = clock_build_ms(),
 	};
 
@@ -241,6 +249,7 @@ static struct http_options http_options_of(const struct config *cfg,
 		.cors_origins = cfg->cors_origins,
 		.base_path = cfg->base_path,
 		.access_log = cfg->access_log,
+		.stale_ms = stale_ms(cfg),
 		.node = node,
 		.book = book,
 	};

@@ -24,6 +24,7 @@ struct http_options {
 	const char *cors_origins; /* pages that may read answers; "*": any */
 	const char *base_path;   /* "/heapwatch" behind a proxy, or "" */
 	bool access_log;         /* a line a request; else at level debug */
+	int64_t stale_ms;        /* without a round for so long: not healthy */
 	const char *node;
 	struct order_book *book; /* borrowed; NULL: nothing can be asked of
 				    the collector */

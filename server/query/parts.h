@@ -54,6 +54,9 @@ int rows_finish(struct rows *r, const uint32_t *group_of, size_t groups);
  * a value were left out. -ENOMEM. */
 int rows_top(const struct rows *r, int top, bool *keep);
 
+/* Series count twice when they bring a step twice, after a step back. */
+bool agg_adds_up(enum agg a);
+
 static inline bool agg_is_quantile(enum agg a)
 {
 	return a == AGG_P50 || a == AGG_P95 || a == AGG_P99;

@@ -9,6 +9,10 @@
 #define ROW_TICKS_MAX	256
 #define ROW_SAMPLES_MAX 4000000
 
+/* Times further apart do not share a chain: it ages by its newest row, and
+ * one row of a wrong clock would keep all others, or hide behind them. */
+#define CHAIN_JUMP_MS 3600000
+
 /* One try to write: what will hold once it is committed. */
 struct attempt {
 	struct history *next; /* owned */
@@ -24,7 +28,9 @@ static size_t row_ticks(const struct store *s, size_t i)
 	size_t n = 0, samples = 0;
 
 	while (i + n < s->pending_count && n < ROW_TICKS_MAX &&
-	       s->pending[i + n]->epoch == s->pending[i]->epoch) {
+	       s->pending[i + n]->epoch == s->pending[i]->epoch &&
+	       s->pending[i + n]->time_ms - s->pending[i]->time_ms <=
+		       CHAIN_JUMP_MS) {
 		samples += s->pending[i + n]->count;
 		if (n > 0 && samples > ROW_SAMPLES_MAX)
 			break;
@@ -40,9 +46,11 @@ static struct chain *newest(struct history *h)
 
 /* Whether the row may go on with the newest chain. */
 static bool may_continue(const struct store *s, const struct chain *c,
-			 uint32_t epoch)
+			 const struct tick *t)
 {
-	return s->chain.count > 0 && c && !c->recorded && c->epoch == epoch &&
+	return s->chain.count > 0 && c && !c->recorded &&
+	       c->epoch == t->epoch &&
+	       t->time_ms - c->last_ms <= CHAIN_JUMP_MS &&
 	       c->last - c->first + 1 < CHAIN_ROWS;
 }
 
@@ -68,7 +76,7 @@ static void note_row(struct history *h, const struct row *row)
 static bool begins_chain(const struct store *s, struct attempt *a, size_t i,
 			 size_t n)
 {
-	if (!may_continue(s, newest(a->next), s->pending[i]->epoch))
+	if (!may_continue(s, newest(a->next), s->pending[i]))
 		return true;
 	for (size_t t = 0; t < n; t++) {
 		if (!block_continues(&s->chain, s->pending[i + t]))
@@ -145,6 +153,19 @@ static int record_epochs(sqlite3 *db, struct history *h)
 	return r;
 }
 
+/* Both only rise. */
+static uint64_t next_ids(const struct store *s)
+{
+	return (uint64_t)s->registry.next_entity + s->registry.next_series;
+}
+
+static int save_next(struct store *s)
+{
+	return s->saved_ids == next_ids(s)
+		       ? 0
+		       : persist_next(s->db, &s->registry);
+}
+
 /* They may come from any thread meanwhile, so the lock is held. */
 static int write_facts(struct store *s, struct attempt *a)
 {
@@ -180,6 +201,7 @@ static int write_all(struct store *s, struct attempt *a)
 
 	if ((r = persist_entities(s->db, &s->registry)) ||
 	    (r = persist_series(s->db, &s->registry, &a->columns)) ||
+	    (r = save_next(s)) ||
 	    (r = persist_gaps(s->db, s->gaps, s->gap_count, &a->columns)) ||
 	    (r = persist_events(s->db, s->events, s->event_count)) ||
 	    (r = write_facts(s, a)) || (r = write_rows(s, a)) ||
@@ -219,6 +241,7 @@ static void publish(struct store *s, struct attempt *a)
 	pthread_mutex_unlock(&s->lock);
 	s->columns = a->columns;
 	s->next_row = a->next_row;
+	s->saved_ids = next_ids(s);
 	s->other_since_ns = 0;
 }
 

@@ -15,9 +15,11 @@
 #define RESOLUTION_MIN_MS   100
 #define BYTES_MIN	    (2 << 20) /* a lower cap counts as this one */
 #define HELD_SAMPLES_MAX    2000000   /* 32 MB */
+#define HELD_BATCH_SAMPLES  64        /* a batch itself counts for so many */
 #define PENDING_SAMPLES_MAX 2000000   /* 24 MB */
 #define EVENTS_MAX	    10000     /* not yet written */
 #define GAPS_MAX	    200000
+#define CLOCK_SLACK_MS	    1000 /* between two batches no step yet */
 
 int store_room(void *array, size_t count, size_t *cap, size_t size)
 {
@@ -341,6 +343,7 @@ static int fold_sample(struct store *s, uint32_t line, double value)
 	step->touched[step->touched_count++] = line;
 	series->stamp = step->stamp;
 	series->folded = value;
+	series->valued = true;
 	return 0;
 }
 
@@ -387,16 +390,65 @@ static int set_gap(struct store *s, uint32_t line, uint8_t reason)
 	return r;
 }
 
+static int close_series(struct store *s, const struct entry *e)
+{
+	int r = registry_lasts(&s->registry);
+
+	for (int c = 0; c < COL_COUNT && r == 0; c++) {
+		uint32_t line = e->line_of[c];
+
+		if (line == NO_LINE)
+			continue;
+		r = set_gap(s, line, GAP_NONE);
+		s->registry.lasts->values[line].found = false;
+	}
+	return r;
+}
+
+/* reason: copied; may be NULL. */
+static int close_entry(struct store *s, struct entry *e, int64_t end_ms,
+		       const char *reason)
+{
+	e->member.open = false;
+	e->dirty = true;
+	if (s->wall_ms > e->seen_ms)
+		e->seen_ms = s->wall_ms;
+	/* Its last step ends after its last sample. */
+	e->member.to_ms = (end_ms > e->seen_ms ? end_ms : e->seen_ms) +
+			  s->options.resolution_ms;
+	free(e->reason);
+	e->reason = reason ? strdup(reason) : NULL;
+	catalog_unref(take(s->registry.catalog));
+	note_other(s);
+	return close_series(s, e);
+}
+
+/* A number that the entry does not have any more is of a program that the
+ * same program replaced: the entry goes on. */
+static int take_close(struct store *s, const struct batch *b,
+		      const struct batch_close *c)
+{
+	struct entry *e = map_get(&s->registry.by_number, c->entity);
+
+	if (!e || !e->member.open || e->number != c->entity)
+		return 0;
+	return close_entry(s, e, clock_wall_of(b->now, c->boot_ns), c->reason);
+}
+
 static int take_entity(struct store *s, const struct entity *from)
 {
 	struct registry *g = &s->registry;
-	struct entry *e;
+	struct entry *e, *before = registry_namesake(g, from);
 	int r = registry_entry(g, &e, from, 0, s->wall_ms);
 
+	/* One of the last run, which nobody will close. */
+	if (r == 0 && before && before != e && before->member.open &&
+	    before->number == 0)
+		r = close_entry(s, before, s->wall_ms, "replaced");
 	if (r == 0)
 		r = registry_attributes(g, e, &from->attributes, s->wall_ms);
-	if (r == 0 && from->number)
-		r = map_set(&g->by_number, from->number, e);
+	if (r == 0)
+		r = registry_number(g, e, from->number);
 	if (r)
 		return r;
 	if (!e->member.open) {
@@ -405,7 +457,8 @@ static int take_entity(struct store *s, const struct entity *from)
 		free(take(e->reason));
 		catalog_unref(take(g->catalog));
 	}
-	if (e->kind == ENTITY_MACHINE)
+	/* Those of earlier boots are told only to be closed. */
+	if (e->kind == ENTITY_MACHINE && e->member.id > s->machine)
 		s->machine = e->member.id;
 	if (e->dirty || e->attributes_dirty)
 		note_other(s);
@@ -493,8 +546,8 @@ static int take_sample(struct store *s, struct entry *e,
 	now = &s->registry.lasts->values[line];
 	if (now->gap != GAP_NONE)
 		r = set_gap(s, line, GAP_NONE);
-	*now = (struct now_value){s->wall_ms, sample->value, s->epoch, true,
-				  GAP_NONE};
+	*now = (struct now_value){s->wall_ms, s->boot_ns, sample->value,
+				  s->epoch,   true,	  GAP_NONE};
 	pair->id = s->registry.series[line].id;
 	pair->value = sample->value;
 	return r ? r : fold_sample(s, line, sample->value);
@@ -531,43 +584,6 @@ static int take_samples(struct store *s, const struct batch *b)
 	if (pairs && remember(s, pairs, count))
 		r = -ENOMEM;
 	return r;
-}
-
-static int close_series(struct store *s, const struct entry *e)
-{
-	int r = registry_lasts(&s->registry);
-
-	for (int c = 0; c < COL_COUNT && r == 0; c++) {
-		uint32_t line = e->line_of[c];
-
-		if (line == NO_LINE)
-			continue;
-		r = set_gap(s, line, GAP_NONE);
-		s->registry.lasts->values[line].found = false;
-	}
-	return r;
-}
-
-static int take_close(struct store *s, const struct batch *b,
-		      const struct batch_close *c)
-{
-	struct entry *e = map_get(&s->registry.by_number, c->entity);
-	int64_t end_ms = clock_wall_of(b->now, c->boot_ns);
-
-	if (!e || !e->member.open)
-		return 0;
-	e->member.open = false;
-	e->dirty = true;
-	if (s->wall_ms > e->seen_ms)
-		e->seen_ms = s->wall_ms;
-	/* Its last step ends after its last sample. */
-	e->member.to_ms = (end_ms > e->seen_ms ? end_ms : e->seen_ms) +
-			  s->options.resolution_ms;
-	free(e->reason);
-	e->reason = c->reason ? strdup(c->reason) : NULL;
-	catalog_unref(take(s->registry.catalog));
-	note_other(s);
-	return close_series(s, e);
 }
 
 static int take_event(struct store *s, const struct batch *b,
@@ -709,10 +725,21 @@ static int step_back(struct store *s, int64_t wall_ms)
 	return 0;
 }
 
+/* Whether the clock is right shows by its going on; see retention.c. */
+static void watch_clock(struct store *s, struct now now)
+{
+	int64_t went_ms = (now.boot_ns - s->boot_ns) / 1000000;
+
+	if (s->stats.batches == 0 ||
+	    now.wall_ms - s->wall_ms > went_ms + CLOCK_SLACK_MS)
+		s->steady_since_ns = now.boot_ns;
+}
+
 static int move_clock(struct store *s, const struct batch *b)
 {
 	int r = 0;
 
+	watch_clock(s, b->now);
 	if (b->now.wall_ms < s->wall_ms)
 		r = step_back(s, b->now.wall_ms);
 	else if (s->step.open && b->now.wall_ms > s->step.end_ms)
@@ -758,15 +785,107 @@ static int take_batch(struct store *s, const struct batch *b)
 
 /* ---- waiting for a right clock ---- */
 
-static void drop_samples(struct store *s, struct batch *b)
+/* What a batch counts for; no batch is free. */
+static size_t weight(const struct batch *b)
 {
-	s->held_samples -= b->sample_count;
-	s->stats.lost_samples += b->sample_count;
-	b->sample_count = 0;
+	return b->sample_count + HELD_BATCH_SAMPLES;
 }
 
-/* Takes the batch. Beyond the bound the oldest samples go; entities and
- * events stay. Under lock. */
+static void drop_samples(struct store *s, struct batch *b)
+{
+	s->stats.lost_samples += b->sample_count;
+	free(b->samples);
+	b->samples = NULL;
+	b->sample_count = b->sample_cap = 0;
+}
+
+static struct entity *entity_in(const struct batch *b, uint32_t number)
+{
+	for (size_t i = 0; i < b->entity_count; i++) {
+		if (b->entities[i].number == number)
+			return &b->entities[i];
+	}
+	return NULL;
+}
+
+static void remove_entity(struct batch *b, struct entity *e)
+{
+	struct entity *end = b->entities + --b->entity_count;
+
+	entity_fini(e);
+	memmove(e, e + 1, (size_t)(end - e) * sizeof(*e));
+}
+
+/* Newer attributes take the place of older ones. */
+static void merge_entities(struct batch *into, struct batch *b)
+{
+	for (size_t i = 0; i < b->entity_count; i++) {
+		struct entity *known = entity_in(into, b->entities[i].number);
+		struct entity swap;
+
+		if (!known) {
+			batch_add_entity(into, &b->entities[i]);
+			continue;
+		}
+		swap = *known;
+		*known = b->entities[i];
+		b->entities[i] = swap;
+	}
+}
+
+/* One that came and went has nothing left to tell. */
+static void merge_closes(struct batch *into, const struct batch *b)
+{
+	for (size_t i = 0; i < b->closed_count; i++) {
+		const struct batch_close *c = &b->closed[i];
+		struct entity *known = entity_in(into, c->entity);
+
+		if (known)
+			remove_entity(into, known);
+		else
+			batch_add_close(into, c->entity, c->boot_ns, c->reason);
+	}
+}
+
+/* Takes b, which is newer and has no samples. */
+static void merge(struct store *s, struct batch *into, struct batch *b)
+{
+	into->now = b->now;
+	merge_entities(into, b);
+	merge_closes(into, b);
+	for (size_t i = 0; i < b->gap_count && into->gap_count < GAPS_MAX; i++)
+		batch_add_gap(into, b->gaps[i].entity, b->gaps[i].column,
+			      b->gaps[i].reason);
+	for (size_t i = 0; i < b->event_count; i++) {
+		if (into->event_count == EVENTS_MAX)
+			s->stats.lost_events++;
+		else
+			batch_add_event(into, b->events[i].kind,
+					b->events[i].entity,
+					b->events[i].boot_ns, "%s",
+					b->events[i].text);
+	}
+	batch_free(b);
+}
+
+/* The oldest samples go; who came and went and what happened stays, all in
+ * the first batch. */
+static void bound_held(struct store *s)
+{
+	while (s->held_samples > HELD_SAMPLES_MAX && s->held_count > 1) {
+		struct batch *first = s->held[0], *second = s->held[1];
+
+		s->held_samples -= first->sample_count + weight(second);
+		drop_samples(s, first);
+		drop_samples(s, second);
+		merge(s, first, second);
+		s->held_count--;
+		memmove(s->held + 1, s->held + 2,
+			(s->held_count - 1) * sizeof(s->held[0]));
+	}
+}
+
+/* Takes the batch. Under lock. */
 static int hold(struct store *s, struct batch *b)
 {
 	int r = store_room(&s->held, s->held_count, &s->held_cap,
@@ -777,10 +896,8 @@ static int hold(struct store *s, struct batch *b)
 		return r;
 	}
 	s->held[s->held_count++] = b;
-	s->held_samples += b->sample_count;
-	for (size_t i = 0;
-	     s->held_samples > HELD_SAMPLES_MAX && i < s->held_count; i++)
-		drop_samples(s, s->held[i]);
+	s->held_samples += weight(b);
+	bound_held(s);
 	s->stats.held_batches = s->held_count;
 	return 0;
 }

@@ -75,6 +75,7 @@ struct store {
 	struct column_ids columns;
 	struct block_state chain; /* of the newest chain */
 	int64_t next_row;
+	uint64_t saved_ids;      /* next ids, as the database has them */
 	int64_t retry_ns;        /* boot time; no flush before, after an error */
 	int64_t flush_ns_min;    /* unwritten data waits so long at most */
 	int64_t other_since_ns;  /* entities, events, gaps wait since; 0 none */
@@ -82,6 +83,7 @@ struct store {
 	int64_t machine;         /* id of the machine's entity, or 0 */
 	int64_t wall_ms;         /* of the newest batch; INT64_MIN before */
 	int64_t boot_ns;
+	int64_t steady_since_ns; /* the wall clock made no step forward since */
 	struct batch **held;     /* owned; wait for a right clock */
 	size_t held_count, held_cap;
 	size_t held_samples;
