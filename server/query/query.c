@@ -169,8 +169,7 @@ static int select_series(struct run *r)
 	const struct query *q = r->q;
 	bool last = wants_last(q);
 	int64_t from_ms = last ? q->to_ms - RECENT_MS : r->axis.begin_ms;
-	/* Labels as of the end that was asked for, not of its last window. */
-	int64_t to_ms = last ? INT64_MAX : q->to_ms - q->shift_ms;
+	int64_t to_ms = last ? INT64_MAX : axis_end(&r->axis);
 
 	int err = select_attributed(r, from_ms, to_ms);
 

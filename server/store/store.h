@@ -97,7 +97,7 @@ int store_open_entities(struct store *s, struct entity **out, size_t *count);
  * the plant. Any thread.
  *
  * Rules are dated: these hold from now on, and the database keeps which held
- * before. A question gets the labels as they were at the end of its range, an
+ * before. A question gets the labels as they were at to_ms of its range, an
  * event those of its own time; so a series is never split, and an answer of
  * last month looks as it did then. The first rules of an empty database have
  * held always. While the clock is wrong they wait for their date.

@@ -1,4 +1,5 @@
 """What happened: starts, exits, deploys, limits. Needs root and Go victims."""
+import datetime
 import pathlib
 import shutil
 import signal
@@ -10,11 +11,21 @@ from heapwatch import ROOT, Server, Victim, until
 from test_discovery import go_victim
 
 
+def milliseconds(text):
+    """Unix milliseconds of a time as rows tell it."""
+    when = datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
+    return round(when.timestamp() * 1000)
+
+
 def events(server, **args):
     """The rows of the last hour and the coming one that match."""
     args.setdefault("from", "now-1h")
     args.setdefault("to", "now+1h")
-    return server.get_json("/api/v1/events?" + urllib.parse.urlencode(args))
+    rows = server.get_json("/api/v1/events?" + urllib.parse.urlencode(args))["rows"]
+    for row in rows:
+        row["time"] = milliseconds(row["time"])
+        row["timeEnd"] = milliseconds(row["timeEnd"]) if row["timeEnd"] else row["time"]
+    return rows
 
 
 def wait_event(server, text, timeout=15, **args):
@@ -34,9 +45,8 @@ class Events(unittest.TestCase):
                 victim.tell("exit")
             # Nobody waits for it yet: it is a zombie.
             told = wait_event(server, f"(pid {victim.pid})", kind="target_exited")
-            self.assertEqual(told["pid"], str(victim.pid))
             self.assertEqual(told["time"], told["timeEnd"])
-            self.assertEqual(told["tags"], ["target_exited", told["service"]])
+            self.assertIn("target_exited", told["tags"])
             self.assertEqual(len(events(server, kind="target_exited", pid=victim.pid)), 1)
             return told["text"]
 
@@ -63,7 +73,8 @@ class Events(unittest.TestCase):
                 first.stop()
             with Victim([program]) as second:
                 server.wait_target(second.pid)
-                told = wait_event(server, "restarted", kind="target_restarted")
+                told = wait_event(server, "restarted", kind="target_restarted",
+                                  service="restarter")
                 self.assertIn(f"pid {second.pid} after pid {first.pid}", told["text"])
 
     def test_victim_of_the_oom_killer_is_told_with_its_last_numbers(self):
@@ -128,8 +139,7 @@ class Events(unittest.TestCase):
             self.assertTrue(events(server, service=service))
             self.assertEqual(events(server, service="nobody"), [])
             self.assertEqual(events(server, to="now-30m"), [])
-            self.assertEqual(len(events(server, limit=1)), 1)
-            self.assertIn(events(server, limit=1)[0], events(server)[-3:])
+            self.assertEqual(events(server, limit=1), events(server)[:1])
             for bad in ("limit=0", "from=soon", "no-label=1"):
                 self.assertEqual(server.get("/api/v1/events?" + bad)[0], 400, bad)
 
