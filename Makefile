@@ -80,6 +80,49 @@ $(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h)
 $(BUILD)/bpf/%.skel.h: $(BUILD)/bpf/%.bpf.o
 	$(call msg,SKEL,$@)$(BPFTOOL) gen skeleton $< name $(subst .,_,$*)_bpf > $@
 
+# ---- the executable of the Grafana plugin ----
+# Static, so that it runs in any image of Grafana's; a sanitized one is not.
+# For arm64: make plugin-backend PLUGIN_ARCH=arm64 CC=aarch64-linux-gnu-gcc,
+# where those of arm64 lie in CFLAGS and LDFLAGS.
+
+PLUGIN_ARCH ?= $(BPF_ARCH:x86=amd64)
+plugin_build := $(BUILD)/plugin$(if $(filter-out amd64,$(PLUGIN_ARCH)),-$(PLUGIN_ARCH))
+plugin := $(BUILD)/plugin/gpx_heapwatch_linux_$(PLUGIN_ARCH)
+plugin_common := buf clock json json_span number proto utf8 version
+plugin_objects := $(patsubst %.c,$(plugin_build)/%.o,$(plugin_common:%=common/%.c) \
+		  $(wildcard grafana-plugin/backend/*.c))
+plugin_libs := -lnghttp2 -levent_openssl -levent_core -lssl -lcrypto -lm
+
+.PHONY: plugin-backend
+plugin-backend: $(plugin)
+
+$(plugin_build)/common/version.o $(plugin_build)/common/clock.o: ALL_CFLAGS += \
+	-DHEAPWATCH_VERSION='"$(VERSION)"' -DHEAPWATCH_BUILD_TIME=$(SOURCE_DATE_EPOCH)
+
+$(plugin_build)/%.o: LIBRARY_CFLAGS :=
+$(plugin_build)/%.o: %.c
+	@mkdir -p $(@D)
+	$(call msg,CC,$<)$(CC) $(ALL_CFLAGS) -ffunction-sections -MMD -MP -c -o $@ $<
+
+# OpenSSL's loader of plugins calls dlopen, which we never do: -w keeps the
+# linker's word on that out.
+$(plugin): $(plugin_objects)
+	@mkdir -p $(@D)
+	$(call msg,LD,$@)$(CC) $(if $(SANITIZE),$(ALL_LDFLAGS),-static -s \
+		-Wl$(comma)--gc-sections$(comma)-w $(LDFLAGS)) \
+		-o $@ $^ $(plugin_libs)
+
+# Grafana's own SDK as the host, beside a real server and real programs. Go
+# 1.26.8 of the ordinary client, or as the module golang.org/toolchain.
+.PHONY: check-plugin
+check-plugin: all plugin-backend | victims
+	@HEAPWATCH=$(BUILD)/heapwatch PLUGIN=$(plugin) tests/grafana-host/run test
+
+# Size, start, memory and speed beside a Go plugin that does the same.
+.PHONY: bench-plugin
+bench-plugin: all plugin-backend | victims
+	@HEAPWATCH=$(BUILD)/heapwatch PLUGIN=$(plugin) tests/grafana-host/run bench
+
 # ---- run ----
 
 .PHONY: run deps deps-test
@@ -184,5 +227,6 @@ docs: $(BUILD)/tests/test_metric_page $(BUILD)/heapwatch
 format:
 	clang-format-14 -i $(shell git ls-files '*.c' '*.h')
 
+-include $(plugin_objects:.o=.d)
 -include $(objects:.o=.d) $(BUILD)/server/main.d $(unit_tests:=.d) \
 	 $(root_tests:=.d) $(fuzzers:=.d)

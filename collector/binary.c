@@ -34,7 +34,7 @@ static int binary_new(struct binary **out, const struct stat *s)
 
 static void binary_free(struct binary *b)
 {
-	if (b->knowledge)
+	if (b->knowledge && b->source)
 		b->source->forget(b->knowledge);
 	if (b->exe_fd >= 0)
 		close(b->exe_fd);

@@ -12,6 +12,7 @@
 
 #include "common/map.h"
 #include "common/own.h"
+#include "governor.h"
 
 struct source;
 struct link_set; /* probes.h */
@@ -41,7 +42,14 @@ struct binary {
 	char why[160];   /* why the stage is BINARY_FAILED */
 
 	struct link_set *links; /* owned; probes of all its processes, or NULL */
-	bool links_asked;       /* attached, being attached, or refused */
+	struct governor governor; /* decides on them */
+	struct probe_load {
+		double share;       /* of a CPU, in all processes */
+		double worst_share; /* in the process that pays most */
+		double worst_hits;  /* a second, there */
+		uint32_t worst;     /* its entity; 0: not a watched one */
+		uint64_t strangers; /* hits of processes not watched, so far */
+	} load; /* of the last window; before attaching what to expect */
 };
 
 /* All binaries in use; collector thread only. */

@@ -46,7 +46,11 @@ static void on_ring_event(void *arg, const struct event_header *e)
 		break;
 	case EVENT_TYPE_EXIT:
 		/* Targets end by their pidfd, which needs no right. */
+		ending_note(c, e);
 		discovery_forget(c, (pid_t)e->tgid);
+		break;
+	case EVENT_TYPE_OOM:
+		ending_note_oom(c, e);
 		break;
 	default:
 		t = map_get(&c->targets, e->tgid);
@@ -57,20 +61,43 @@ static void on_ring_event(void *arg, const struct event_header *e)
 
 /* ---- orders ---- */
 
-static void take_order(struct collector *c, const struct order *o)
+static void take_scan(struct collector *c, struct order *o)
 {
 	struct now now = clock_now();
 	struct order *scans = realloc(c->scans, (c->scan_count + 1) *
 							sizeof(scans[0]));
 
 	if (!scans) {
-		o->done(o->arg, -ENOMEM);
+		order_complete(o, -ENOMEM);
 		return;
 	}
 	c->scans = scans;
 	c->scans[c->scan_count++] = *o;
 	c->scan_deadline_ns = now.boot_ns + SCAN_WAIT_NS;
 	discovery_scan(c);
+}
+
+static void take_order(struct collector *c, struct order *o)
+{
+	struct now now = clock_now();
+	int r = 0;
+
+	switch (o->kind) {
+	case ORDER_SCAN:
+		take_scan(c, o);
+		return;
+	case ORDER_RELOAD:
+		reload_run(c, take(o->what), now);
+		break;
+	case ORDER_MAINTENANCE_START:
+		r = silence_start(c, o->what, now);
+		break;
+	case ORDER_MAINTENANCE_END:
+		r = silence_end(c, o->what, now);
+		break;
+	}
+	report_publish(c, now);
+	order_complete(o, r);
 }
 
 static void take_orders(struct collector *c)
@@ -99,7 +126,7 @@ static void complete_scans(struct collector *c, int result)
 
 	c->scan_count = 0;
 	for (size_t i = 0; i < count; i++)
-		c->scans[i].done(c->scans[i].arg, result);
+		order_complete(&c->scans[i], result);
 }
 
 /* A scan is done when all that it found is watched or refused, and read. */
@@ -138,8 +165,13 @@ static void on_timer(struct collector *c)
 static void on_exit_of(struct collector *c, pid_t pid)
 {
 	struct target *t = map_get(&c->targets, (uint64_t)pid);
+	uint32_t number = t ? t->entity.number : 0;
 
-	if (t)
+	/* The kernel's record of it came first, and tells the code; one of
+	 * the next process under this pid may have come as well. */
+	probes_consume(c->probes, on_ring_event, c);
+	t = map_get(&c->targets, (uint64_t)pid);
+	if (t && t->entity.number == number)
 		watch_close(c, t, clock_now(), "exited");
 }
 
@@ -214,6 +246,7 @@ static void *run(void *arg)
 	struct now now = clock_now();
 	int count;
 
+	changes_note_clock(c, now);
 	batch_add_entity(c->batch, &c->machine);
 	batch_add_event(c->batch, EVENT_HEAPWATCH_STARTED, 0, now.boot_ns,
 			"heapwatch started");
@@ -317,9 +350,34 @@ static void collector_free(struct collector *c)
 	free(c->scans);
 	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
 		fd_closep(&fds[i]);
+	windows_fini(&c->windows);
+	watch_settings_free(c->settings);
 	free(c->node);
 	free(c->cgroup_root);
 	free(c);
+}
+
+static void prepare_sources(struct probes *p)
+{
+	for (size_t i = 0; sources[i]; i++) {
+		if (sources[i]->prepare && probes_has_uprobes(p) &&
+		    sources[i]->prepare(p))
+			log_warn("no probes for runtime=%s", sources[i]->name);
+	}
+}
+
+static int copy_builds(struct collector *c, const struct collector_options *o)
+{
+	for (size_t i = 0; i < o->build_count; i++) {
+		char *copy = strdup(o->builds[i].build_id);
+
+		free(map_remove_str(&c->builds, o->builds[i].service));
+		if (!copy || map_set_str(&c->builds, o->builds[i].service, copy)) {
+			free(copy);
+			return -ENOMEM;
+		}
+	}
+	return 0;
 }
 
 static int prepare(struct collector *c, const struct collector_options *o)
@@ -330,11 +388,14 @@ static int prepare(struct collector *c, const struct collector_options *o)
 	c->cgroup_root = strdup(o->cgroup_root);
 	if (!c->node || !c->cgroup_root)
 		return -ENOMEM;
+	silence_load(c, o->maintenance, clock_now());
 	cgroup_tree_find(&c->cgroups, c->cgroup_root);
 	if ((r = describe_machine(c)) || (r = copy_known(c, o)) ||
+	    (r = copy_builds(c, o)) ||
 	    (r = batch_new(&c->batch, clock_now())) ||
 	    (r = probes_open(&c->probes)) || (r = jobs_start(&c->jobs)))
 		return r;
+	prepare_sources(c->probes);
 	return open_wakes(c);
 }
 
@@ -345,10 +406,13 @@ int collector_start(struct collector **out, const struct collector_options *o,
 	struct collector *c = calloc(1, sizeof(*c));
 	int r;
 
-	if (!c)
+	if (!c) {
+		watch_settings_free(o->settings);
 		return -ENOMEM;
+	}
 	*c = (struct collector){
 		.options = *o,
+		.settings = o->settings,
 		.queue = queue,
 		.board = board,
 		.book = book,

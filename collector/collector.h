@@ -7,10 +7,12 @@
  * probes. Once a second every target is read and one batch goes into the
  * queue and one census onto the board.
  */
+#include "collector/governor.h"
 #include "common/census.h"
 #include "common/order.h"
 #include "common/pattern.h"
 #include "common/queue.h"
+#include "common/threshold.h"
 
 /* Which processes are watched: the first rule that matches decides; a
  * process that no rule names is watched. NULL patterns match everything. */
@@ -21,14 +23,33 @@ struct watch_rule {
 	struct pattern *user;    /* owned; user name */
 };
 
+/*
+ * What a reload may change, moved into the collector as one. The times are
+ * the hysteresis of states (state.h).
+ */
+struct watch_settings {
+	struct watch_rule *rules; /* owned */
+	size_t rule_count;
+	struct thresholds thresholds; /* owned */
+	int64_t worsen_ms, improve_ms;
+};
+
+void watch_rules_free(struct watch_rule *rules, size_t count);
+void watch_settings_free(void *settings);
+
+/* The build of a service that was last seen, by an earlier run. */
+struct last_build {
+	const char *service, *build_id; /* borrowed */
+};
+
 struct collector_options {
 	const char *node;        /* the label node; never NULL */
-	const struct watch_rule *rules; /* borrowed for the collector's life */
-	size_t rule_count;
+	struct watch_settings *settings; /* taken, whatever happens */
 	int64_t tick_ms;         /* 1000 */
 	int64_t rescan_ms;       /* 10000: fallback round over /proc */
 	int target_max;          /* most processes watched at once */
 	const char *cgroup_root; /* "/sys/fs/cgroup" */
+	struct governor_budget budget; /* of probes */
 
 	/*
 	 * Processes that were open when heapwatch last stopped; borrowed for
@@ -37,6 +58,12 @@ struct collector_options {
 	 */
 	const struct entity *known;
 	size_t known_count;
+
+	/* Borrowed for the call: builds of services, oldest first, and the
+	 * windows of maintenance as windows_write() put them, or NULL. */
+	const struct last_build *builds;
+	size_t build_count;
+	const char *maintenance;
 };
 
 struct collector;

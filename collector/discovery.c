@@ -258,6 +258,26 @@ static bool still_runs(struct collector *c, const struct entity *e)
 	       ticks == e->key.start_ticks;
 }
 
+/* It ended while nobody looked: a process, or the machine of another boot. */
+static void close_lost(struct collector *c, struct entity *e, struct now now)
+{
+	const char *service = labels_get(&e->labels, "service");
+	const char *instance = labels_get(&e->labels, "instance");
+	bool process = e->kind == ENTITY_PROCESS;
+
+	e->number = ++c->last_number;
+	batch_add_entity(c->batch, e);
+	batch_add_close(c->batch, e->number, now.boot_ns,
+			process ? "exited while heapwatch was down" :
+				  "restarted");
+	if (process)
+		batch_add_event(c->batch, EVENT_TARGET_EXITED, e->number,
+				now.boot_ns,
+				"%s/%s (pid %d) exited while heapwatch was "
+				"down", service ? service : "?",
+				instance ? instance : "?", e->key.pid);
+}
+
 void discovery_adopt(struct collector *c, struct now now)
 {
 	size_t kept = 0;
@@ -274,12 +294,9 @@ void discovery_adopt(struct collector *c, struct now now)
 			c->known[kept++] = *e;
 			continue;
 		}
-		if (e->kind == ENTITY_PROCESS) {
-			e->number = ++c->last_number;
-			batch_add_entity(c->batch, e);
-			batch_add_close(c->batch, e->number, now.boot_ns,
-					"exited while heapwatch was down");
-		}
+		if (e->kind == ENTITY_PROCESS ||
+		    strcmp(e->key.boot_id, c->boot_id) != 0)
+			close_lost(c, e, now);
 		entity_fini(e);
 	}
 	c->known_count = kept;

@@ -6,7 +6,7 @@
  * collector.c  thread, epoll, orders       discovery.c  which processes
  * watch.c      life of one target          rules.c      include and exclude
  * analysis.c   one executable, slow work   tick.c       read all, one batch
- * report.c     the census
+ * links.c      probes and their budget     report.c     the census
  */
 #include <pthread.h>
 
@@ -36,7 +36,8 @@ struct departed {
 };
 
 struct collector {
-	struct collector_options options;
+	struct collector_options options; /* its borrowed parts are gone */
+	struct watch_settings *settings; /* owned */
 	char *node;                 /* owned copies of what options point at */
 	char *cgroup_root;
 	struct queue *queue;        /* borrowed */
@@ -52,6 +53,10 @@ struct collector {
 	struct map targets;    /* pid -> struct target, owned */
 	struct map candidates; /* pid -> struct candidate, owned */
 	struct map departed;   /* "service/instance" -> struct departed, owned */
+	struct map builds;     /* service -> its last build id, owned text */
+	struct windows windows; /* of maintenance */
+	unsigned windows_version;
+	int64_t clock_offset_ms; /* wall minus boot clock, of the last tick */
 	struct binaries binaries;
 	struct instances instances;
 	uint32_t last_number;
@@ -68,6 +73,8 @@ struct collector {
 	uint64_t rounds, processes;
 	uint64_t ring_events, ticks, late_ticks;
 	int64_t tick_ns, next_rescan_ns;
+	int64_t governed_ns;   /* when links were last judged */
+	double probe_share;    /* of one CPU: all probes, in the last window */
 
 	int epoll_fd, timer_fd, stop_fd;
 	pthread_t thread;
@@ -120,14 +127,71 @@ size_t rules_exclude(const struct collector *c, const struct process *p,
 
 /* analysis.c */
 
-/* Learn the target's binary; watch_advance() follows. -ENOMEM. */
-int analysis_submit(struct collector *c, struct target *t);
+/* Learn a binary; watch_advance() of its targets follows. -ENOMEM. */
+int analysis_submit(struct collector *c, struct binary *b,
+		    const struct source *source);
+
+/* Drop a reference of a binary, or NULL; with the last one its probes go. */
+void analysis_release(struct collector *c, struct binary *b);
+
+/* links.c */
+
+/* The file that a target's probes go into; NULL: none can. */
+struct binary *links_binary(const struct target *t);
 
 /* Let its process through the kernel's filter; probes for its binary. */
-void analysis_want_probes(struct collector *c, struct target *t);
+void links_want(struct collector *c, struct target *t, struct now now);
 
-/* Drop a reference of a binary; with the last one its probes go too. */
-void analysis_release(struct collector *c, struct binary *b);
+/* Detach the probes of a binary, on the job thread. */
+void links_drop(struct collector *c, struct binary *b);
+
+/* Before a target is read: do its probes tell anything? */
+void links_note(struct collector *c, struct target *t);
+
+/* After it was read: what its probes cost it, and put the columns of it. */
+void links_measure(struct collector *c, struct target *t, struct now now);
+
+/* CPU time of one hit where the probe sits, or will; 0: not known. */
+double links_cost_ns(const struct collector *c, const struct binary *b,
+		     enum probe probe);
+
+struct census_governor links_report(const struct collector *c);
+
+/* Once a tick, all being measured: attach, keep or detach each link. */
+void links_govern(struct collector *c, struct now now);
+
+/* silence.c: planned maintenance */
+void silence_load(struct collector *c, const char *text, struct now now);
+
+/* Handles the window of an order; 0 or -ENOSPC, -ENOENT. */
+int silence_start(struct collector *c, struct window *w, struct now now);
+int silence_end(struct collector *c, const char *service, struct now now);
+
+/* Ends windows whose time has come; moved: the wall clock stepped. */
+void silence_tick(struct collector *c, struct now now, bool moved);
+
+/* reload.c */
+
+/* Takes the settings; closes what is excluded now and looks at what is not. */
+void reload_run(struct collector *c, struct watch_settings *s, struct now now);
+
+/* ending.c: how a process ended */
+
+/* From the kernel's record of an exit. */
+void ending_note(struct collector *c, const struct event_header *e);
+void ending_note_oom(struct collector *c, const struct event_header *e);
+
+/* "exited with code 3", "was killed by signal 9"; "exited" where nobody may
+ * know. */
+void ending_describe(struct target *t, char *out, size_t len);
+
+/* changes.c: what is told when it changes */
+void changes_note_build(struct collector *c, const struct target *t,
+			struct now now);
+void changes_note_limit(struct collector *c, struct target *t, struct now now);
+
+/* True when the wall clock stepped since the last tick. */
+bool changes_note_clock(struct collector *c, struct now now);
 
 /* tick.c */
 void tick_run(struct collector *c, struct now now);

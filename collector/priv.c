@@ -41,7 +41,7 @@ _Static_assert(sizeof(struct link_create_uprobe_multi) == 64,
 
 /* What may be taken away, for tests. */
 enum lack {
-	LACK_BTF = 1 << 0, /* no program of ours asks for it: nothing changes */
+	LACK_BTF = 1 << 0,
 	LACK_CAPS = 1 << 1,
 	LACK_BPF = 1 << 2,
 	LACK_UPROBE_MULTI = 1 << 3,
@@ -235,6 +235,12 @@ int priv_open_cgroup(const char *root, const char *path, const char *file)
 	if (len < 0 || (size_t)len >= sizeof(full))
 		return -ENAMETOOLONG;
 	return open_below(AT_FDCWD, full, O_RDONLY | O_NOFOLLOW);
+}
+
+bool priv_has_btf(void)
+{
+	return !(lacks & LACK_BTF) &&
+	       access("/sys/kernel/btf/vmlinux", R_OK) == 0;
 }
 
 int priv_bpf_load(struct bpf_object *object)

@@ -65,6 +65,9 @@ int priv_open_in_root(pid_t pid, const char *path);
 /* A file below a cgroup root: root is given, so that tests bring a tree. */
 int priv_open_cgroup(const char *root, const char *path, const char *file);
 
+/* Does the kernel bring its BTF, which programs that read its structs need? */
+bool priv_has_btf(void);
+
 /* bpf_object__load with a clear error. -EPERM: CAP_BPF and CAP_PERFMON. */
 int priv_bpf_load(struct bpf_object *object);
 

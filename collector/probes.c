@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <link.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,21 +17,35 @@
 #include "priv.h"
 
 #include "bpf/go.skel.h"
+#include "bpf/jvm.skel.h"
 #include "bpf/process.skel.h"
 
 #define ATTACH_TYPE_UPROBE_MULTI 48 /* Linux 6.6; our headers are older */
 
-enum { LINK_EXEC, LINK_EXIT, LINK_COUNT };
+#define SITES_MAX		 64 /* of one link */
+
+enum { LINK_EXEC, LINK_EXIT, LINK_OOM, LINK_COUNT };
+
+/* A program that sits at uprobes. */
+enum program { PROGRAM_GO, PROGRAM_JVM, PROGRAM_COUNT };
 
 struct probes {
 	struct process_bpf *process; /* owned; NULL: not loaded */
 	struct go_bpf *go;	     /* owned; NULL: not loaded */
+	struct jvm_bpf *jvm;	     /* owned; NULL: not loaded */
 	struct ring_buffer *ring;    /* owned; NULL: none */
 	int links[LINK_COUNT];	     /* owned; -1: none */
 	bool has_uprobes;
-	double hit_cost_ns;
+	bool has_btf; /* programs that read the kernel's structs run */
+	double hit_cost_ns[PROGRAM_COUNT][2]; /* [1]: stepped */
+	atomic_uint last_link;	     /* number of the newest link */
 
-	struct census_lack lacks[4];
+	/* Of calibrating. Detaching takes 30 ms each and nobody calls the
+	 * dummies any more, so they stay until the end. */
+	struct link_set *dummies[3];
+	size_t dummy_count;
+
+	struct census_lack lacks[5];
 	size_t lack_count;
 
 	/* only within probes_consume: */
@@ -40,9 +55,16 @@ struct probes {
 
 OWN_DEFINE(struct process_bpf *, process_bpf__destroy)
 OWN_DEFINE(struct go_bpf *, go_bpf__destroy)
+OWN_DEFINE(struct jvm_bpf *, jvm_bpf__destroy)
 
 struct link_set {
-	int fd; /* owned; the uprobe_multi link */
+	const struct probes *probes; /* borrowed */
+	int fd;			     /* owned; the uprobe_multi link */
+	uint32_t number;
+	double cost_ns[PROBE_COUNT];
+	struct uprobe_site cooked[SITES_MAX];
+	size_t count;
+	bool has_args;
 };
 
 __attribute__((format(printf, 2, 0))) static int
@@ -89,9 +111,11 @@ static void lose(struct probes *p, const char *what, int r, const char *step,
 static int on_record(void *ctx, void *data, size_t len)
 {
 	struct probes *p = ctx;
+	const struct event_header *e = data;
 
-	if (p->on_event && len >= sizeof(struct event_header))
-		p->on_event(p->arg, data);
+	if (p->on_event && len >= sizeof(*e) &&
+	    (e->type != EVENT_TYPE_EXIT || len >= sizeof(struct event_exit)))
+		p->on_event(p->arg, e);
 	return 0;
 }
 
@@ -144,9 +168,35 @@ size_t probes_lacks(const struct probes *p, const struct census_lack **out)
 	return p->lack_count;
 }
 
-double probes_hit_cost_ns(const struct probes *p)
+static enum program program_of(enum probe probe)
 {
-	return p->hit_cost_ns;
+	return probe >= PROBE_JVM_GC_BEGIN ? PROGRAM_JVM : PROGRAM_GO;
+}
+
+double probes_hit_cost_ns(const struct probes *p, enum probe probe,
+			  bool stepped)
+{
+	return p->hit_cost_ns[program_of(probe)][stepped];
+}
+
+static int name(const struct bpf_map *map, const char *text, uint32_t number)
+{
+	struct jvm_name key = { 0 };
+
+	memcpy(&key, text, strnlen(text, sizeof(key)));
+	return bpf_map_update_elem(bpf_map__fd(map), &key, &number, BPF_ANY);
+}
+
+int probes_name_pool(struct probes *p, const char *text, uint32_t number)
+{
+	return p->jvm ? name(p->jvm->maps.jvm_pools, text, number) :
+			-EOPNOTSUPP;
+}
+
+int probes_name_manager(struct probes *p, const char *text, uint32_t number)
+{
+	return p->jvm ? name(p->jvm->maps.jvm_managers, text, number) :
+			-EOPNOTSUPP;
 }
 
 int probes_watch(struct probes *p, pid_t tgid)
@@ -181,19 +231,95 @@ void probes_hits(const struct probes *p, pid_t tgid, uint64_t hits[PROBE_COUNT])
 
 /* ---- links ---- */
 
+/*
+ * What arch/x86/kernel/uprobes.c emulates: nop, push, jumps and calls with an
+ * immediate, conditional jumps. Anything else is taken for stepped.
+ */
+bool probes_is_emulated(const uint8_t *code, size_t len)
+{
+	if (len < 2)
+		return false;
+	switch (code[0]) {
+	case 0x90: /* nop */
+	case 0xe8: /* call */
+	case 0xe9: /* jmp */
+	case 0xeb:
+		return true;
+	case 0x0f:
+		return (code[1] & 0xf0) == 0x80; /* jcc rel32 */
+	}
+	return (code[0] & 0xf8) == 0x50 || /* push */
+	       (code[0] & 0xf0) == 0x70;   /* jcc rel8 */
+}
+
+static int program_fd(const struct probes *p, enum program program)
+{
+	return bpf_program__fd(program == PROGRAM_JVM ? p->jvm->progs.jvm_gc :
+							p->go->progs.go_gc);
+}
+
+/* Of several sites of one probe the dearest tells. */
+static void note_cost(struct link_set *l, const struct probe_site *site,
+		      int exe_fd)
+{
+	uint8_t code[2];
+	ssize_t n = pread(exe_fd, code, sizeof(code),
+			  (off_t)site->file_offset);
+	bool stepped = n < 0 || !probes_is_emulated(code, (size_t)n);
+	double ns = probes_hit_cost_ns(l->probes, site->probe, stepped);
+
+	if (ns > l->cost_ns[site->probe])
+		l->cost_ns[site->probe] = ns;
+}
+
+/* The rows of the maps that its programs look up. */
+static int write_rows(struct link_set *l, const struct probe_site *sites)
+{
+	uint64_t none = 0;
+	int r = bpf_map_update_elem(bpf_map__fd(l->probes->go->maps.strangers),
+				    &l->number, &none, BPF_ANY);
+
+	l->has_args = program_of(sites[0].probe) == PROGRAM_JVM;
+	for (size_t i = 0; !r && l->has_args && i < l->count; i++)
+		r = bpf_map_update_elem(
+			bpf_map__fd(l->probes->jvm->maps.usdt_sites),
+			&l->cooked[i].cookie, &sites[i].args, BPF_ANY);
+	return r;
+}
+
+static void drop_rows(const struct link_set *l)
+{
+	bpf_map_delete_elem(bpf_map__fd(l->probes->go->maps.strangers),
+			    &l->number);
+	for (size_t i = 0; l->has_args && i < l->count; i++)
+		bpf_map_delete_elem(
+			bpf_map__fd(l->probes->jvm->maps.usdt_sites),
+			&l->cooked[i].cookie);
+}
+
 /* The cookie tells the program which probe was hit. */
-static int attach_sites(const struct probes *p, int exe_fd,
+static int attach_sites(struct link_set *l, int exe_fd,
 			const struct probe_site *sites, size_t count)
 {
-	own(freep) struct uprobe_site *cooked = calloc(count, sizeof(*cooked));
+	enum program program = program_of(sites[0].probe);
+	int r;
 
-	if (!cooked)
-		return -ENOMEM;
-	for (size_t i = 0; i < count; i++)
-		cooked[i] = (struct uprobe_site){ sites[i].file_offset,
-						  sites[i].probe };
-	return priv_attach_uprobes(bpf_program__fd(p->go->progs.go_gc), exe_fd,
-				   cooked, count);
+	for (size_t i = 0; i < count; i++) {
+		if (program_of(sites[i].probe) != program)
+			return -EINVAL;
+		l->cooked[i] = (struct uprobe_site){
+			sites[i].file_offset,
+			COOKIE(sites[i].probe, i, l->number),
+		};
+		note_cost(l, &sites[i], exe_fd);
+	}
+	l->count = count;
+	r = write_rows(l, sites);
+	if (r)
+		return r;
+	l->fd = priv_attach_uprobes(program_fd(l->probes, program), exe_fd,
+				    l->cooked, count);
+	return l->fd < 0 ? l->fd : 0;
 }
 
 void link_set_detach(struct link_set *l)
@@ -201,6 +327,7 @@ void link_set_detach(struct link_set *l)
 	if (!l)
 		return;
 	fd_closep(&l->fd);
+	drop_rows(l);
 	free(l);
 }
 OWN_DEFINE(struct link_set *, link_set_detach)
@@ -209,43 +336,79 @@ int link_set_attach(struct link_set **out, struct probes *p, int exe_fd,
 		    const struct probe_site *sites, size_t count)
 {
 	own(link_set_detachp) struct link_set *l = NULL;
+	int r;
 
 	if (!p->has_uprobes)
 		return -EOPNOTSUPP;
-	if (count == 0)
+	if (count == 0 || count > SITES_MAX)
 		return -EINVAL;
-	l = malloc(sizeof(*l));
+	l = calloc(1, sizeof(*l));
 	if (!l)
 		return -ENOMEM;
-	l->fd = attach_sites(p, exe_fd, sites, count);
-	if (l->fd < 0)
-		return l->fd;
-	*out = take(l);
-	return 0;
+	l->probes = p;
+	l->fd = -1;
+	l->number = atomic_fetch_add(&p->last_link, 1) + 1;
+	r = attach_sites(l, exe_fd, sites, count);
+	if (r == 0)
+		*out = take(l);
+	return r;
+}
+
+double link_set_cost_ns(const struct link_set *l, enum probe probe)
+{
+	return l->cost_ns[probe];
+}
+
+uint64_t link_set_strangers(const struct link_set *l)
+{
+	uint64_t hits = 0;
+
+	bpf_map_lookup_elem(bpf_map__fd(l->probes->go->maps.strangers),
+			    &l->number, &hits);
+	return hits;
 }
 
 /* ---- what a hit costs ---- */
 
 /*
- * Our own victim. Its first instruction is one that the kernel emulates, like
- * the conditional jumps where Go is probed: one trap, no single step.
+ * Our own victims. The first instruction of two is emulated by the kernel,
+ * like the conditional jumps where Go is probed and the nops of USDT: one
+ * trap. That of the third is stepped: two.
  */
 void probes_dummy(void);
+void probes_dummy_usdt(void);
+void probes_dummy_stepped(void);
 __asm__(".pushsection .text\n"
-	".globl probes_dummy\n"
-	".hidden probes_dummy\n"
+	".globl probes_dummy, probes_dummy_usdt, probes_dummy_stepped\n"
+	".hidden probes_dummy, probes_dummy_usdt, probes_dummy_stepped\n"
 	".type probes_dummy, %function\n"
+	".type probes_dummy_usdt, %function\n"
+	".type probes_dummy_stepped, %function\n"
 	"probes_dummy:\n"
 	"\tnop\n"
 	"\tret\n"
-	".size probes_dummy, . - probes_dummy\n"
+	"probes_dummy_usdt:\n"
+	"\tnop\n"
+	"\tret\n"
+	"probes_dummy_stepped:\n"
+#if defined(__x86_64__)
+	"\tmovl %eax, %eax\n"
+#else
+	"\tmov x9, x9\n"
+#endif
+	"\tret\n"
 	".popsection\n");
+
+struct dummy {
+	void (*call)(void);
+	uint64_t offset; /* in our file */
+};
 
 /* The first object that dl_iterate_phdr tells of is the program itself. */
 static int find_dummy(struct dl_phdr_info *info, size_t size, void *arg)
 {
-	uint64_t address = (uint64_t)(uintptr_t)probes_dummy - info->dlpi_addr;
-	uint64_t *offset = arg;
+	struct dummy *d = arg;
+	uint64_t address = (uint64_t)(uintptr_t)d->call - info->dlpi_addr;
 
 	(void)size;
 	for (int i = 0; i < info->dlpi_phnum; i++) {
@@ -253,7 +416,7 @@ static int find_dummy(struct dl_phdr_info *info, size_t size, void *arg)
 
 		if (h->p_type == PT_LOAD && address >= h->p_vaddr &&
 		    address - h->p_vaddr < h->p_filesz)
-			*offset = address - h->p_vaddr + h->p_offset;
+			d->offset = address - h->p_vaddr + h->p_offset;
 	}
 	return 1;
 }
@@ -262,7 +425,7 @@ static int find_dummy(struct dl_phdr_info *info, size_t size, void *arg)
 #define CALIBRATION_BATCHES 8
 
 /* The quickest of some batches: what disturbs only ever adds. */
-static double cpu_ns_of_call(void)
+static double cpu_ns_of_call(void (*call)(void))
 {
 	int64_t least = INT64_MAX;
 
@@ -270,7 +433,7 @@ static double cpu_ns_of_call(void)
 		int64_t begin = clock_thread_cpu_ns(), took;
 
 		for (int j = 0; j < CALIBRATION_CALLS; j++)
-			probes_dummy();
+			call();
 		took = clock_thread_cpu_ns() - begin;
 		if (took < least)
 			least = took;
@@ -278,50 +441,121 @@ static double cpu_ns_of_call(void)
 	return (double)least / CALIBRATION_CALLS;
 }
 
-/*
- * Attach the program that will be used to our own dummy and hit it: proves
- * that uprobes work here and tells their price. Before the first consumer.
- */
-static int calibrate(struct probes *p)
+/* Arguments that the JVM's program finds worth a record, its costly way:
+ * strings of ours stand in for those of a JVM. */
+static void set_dummy_args(struct usdt_args *out)
+{
+	static const char text[] = "heapwatch";
+	const int64_t values[] = { (int64_t)(intptr_t)text, sizeof(text) - 1,
+				   (int64_t)(intptr_t)text, sizeof(text) - 1 };
+
+	for (size_t i = 0; i < USDT_ARGS_MAX; i++)
+		out->at[i] = (struct usdt_arg){ .kind = USDT_CONSTANT,
+						.size = 8 };
+	for (size_t i = 0; i < ARRAY_SIZE(values); i++)
+		out->at[i].value = values[i];
+}
+
+/* Attach the program that will be used to our own dummy and hit it. */
+static int calibrate(struct probes *p, int exe_fd, enum probe probe,
+		     void (*call)(void), bool stepped)
+{
+	struct dummy dummy = { .call = call };
+	struct probe_site site = { .probe = probe };
+	double bare_ns = cpu_ns_of_call(call), hit_ns;
+	uint64_t before[PROBE_COUNT], hits[PROBE_COUNT];
+	int r;
+
+	dl_iterate_phdr(find_dummy, &dummy);
+	site.file_offset = dummy.offset;
+	set_dummy_args(&site.args);
+	probes_hits(p, getpid(), before);
+	r = link_set_attach(&p->dummies[p->dummy_count], p, exe_fd, &site, 1);
+	if (r)
+		return r;
+	p->dummy_count++;
+	hit_ns = cpu_ns_of_call(call) - bare_ns;
+	probes_hits(p, getpid(), hits);
+	if (hits[probe] > before[probe] && hit_ns > 0)
+		p->hit_cost_ns[program_of(probe)][stepped] = hit_ns;
+	probes_consume(p, NULL, NULL);
+	return 0;
+}
+
+static int calibrate_all(struct probes *p, int exe_fd)
+{
+	double *go = p->hit_cost_ns[PROGRAM_GO];
+	double *jvm = p->hit_cost_ns[PROGRAM_JVM];
+	int r;
+
+	if ((r = probes_name_pool(p, "heapwatch", UINT32_MAX)) ||
+	    (r = probes_name_manager(p, "heapwatch", UINT32_MAX)) ||
+	    (r = calibrate(p, exe_fd, PROBE_GO_GC_START, probes_dummy,
+			   false)) ||
+	    (r = calibrate(p, exe_fd, PROBE_GO_GC_START, probes_dummy_stepped,
+			   true)) ||
+	    (r = calibrate(p, exe_fd, PROBE_JVM_GC_END, probes_dummy_usdt,
+			   false)))
+		return r;
+	/* The second trap costs the same whatever the program does. */
+	if (go[1] > go[0] && jvm[0] > 0)
+		jvm[1] = jvm[0] + go[1] - go[0];
+	return 0;
+}
+
+/* Prove that uprobes work here and learn their price; before the first
+ * consumer of the ring. */
+static int try_uprobes(struct probes *p)
 {
 	own(fd_closep) int exe_fd = priv_open_exe(getpid());
-	struct uprobe_site site = { .cookie = PROBE_GO_GC_START };
-	double bare_ns = cpu_ns_of_call();
-	uint64_t hits[PROBE_COUNT];
-	int link_fd, r;
+	int r;
 
 	if (exe_fd < 0)
 		return exe_fd;
-	dl_iterate_phdr(find_dummy, &site.file_offset);
 	r = probes_watch(p, getpid());
 	if (r)
 		return r;
-	link_fd = priv_attach_uprobes(bpf_program__fd(p->go->progs.go_gc),
-				      exe_fd, &site, 1);
-	if (link_fd >= 0) {
-		double hit_ns = cpu_ns_of_call() - bare_ns;
-
-		probes_hits(p, getpid(), hits);
-		if (hits[PROBE_GO_GC_START] && hit_ns > 0)
-			p->hit_cost_ns = hit_ns;
-		close(link_fd);
-	}
+	p->has_uprobes = true;
+	r = calibrate_all(p, exe_fd);
+	p->has_uprobes = r == 0;
 	probes_unwatch(p, getpid());
-	probes_consume(p, NULL, NULL);
-	return link_fd < 0 ? link_fd : 0;
+	return r;
 }
 
 /* ---- opening ---- */
 
+/* Of each pair of programs the one that this kernel can take. */
+static int load_process(struct process_bpf **out, bool btf)
+{
+	own(process_bpf__destroyp) struct process_bpf *s = process_bpf__open();
+	int r;
+
+	if (!s)
+		return -errno;
+	bpf_program__set_autoload(s->progs.process_exit, !btf);
+	bpf_program__set_autoload(s->progs.oom_victim, !btf);
+	bpf_program__set_autoload(s->progs.process_exit_code, btf);
+	bpf_program__set_autoload(s->progs.oom_victim_task, btf);
+	r = priv_bpf_load(s->obj);
+	if (r == 0)
+		*out = take(s);
+	return r;
+}
+
 static int open_process_events(struct probes *p)
 {
 	own(process_bpf__destroyp) struct process_bpf *s = NULL;
-	int r;
+	int r = -ENOTSUP;
 
-	s = process_bpf__open();
-	if (!s)
-		return -errno;
-	r = priv_bpf_load(s->obj);
+	p->has_btf = priv_has_btf();
+	if (p->has_btf)
+		r = load_process(&s, true);
+	if (r && (!p->has_btf || (r != -EPERM && r != -ENOSYS))) {
+		if (p->has_btf)
+			log_debug("eBPF programs that need BTF do not load");
+		p->has_btf = false;
+		r = load_process(&s, false);
+	}
 	if (r)
 		return r;
 	p->ring =
@@ -329,6 +563,9 @@ static int open_process_events(struct probes *p)
 	if (!p->ring)
 		return -errno;
 	p->process = take(s);
+	if (!p->has_btf)
+		lose(p, "exit codes and OOM victims", 0,
+		     "the kernel has no BTF", "a kernel with BTF");
 	return 0;
 }
 
@@ -347,14 +584,19 @@ static int attach_process_events(struct probes *p)
 		struct bpf_program *program;
 	} wanted[LINK_COUNT] = {
 		{ "sched_process_exec", p->process->progs.process_exec },
-		{ "sched_process_exit", p->process->progs.process_exit },
+		{ "sched_process_exit",
+		  p->has_btf ? p->process->progs.process_exit_code :
+			       p->process->progs.process_exit },
+		{ "mark_victim", p->has_btf ? p->process->progs.oom_victim_task :
+					      p->process->progs.oom_victim },
 	};
 
 	for (int i = 0; i < LINK_COUNT; i++) {
 		p->links[i] = priv_attach_raw_tracepoint(
 			bpf_program__fd(wanted[i].program),
 			wanted[i].tracepoint);
-		if (p->links[i] < 0) {
+		/* A kernel without the OOM killer's tracepoint is no worse. */
+		if (p->links[i] < 0 && i != LINK_OOM) {
 			int r = p->links[i];
 
 			detach_process_events(p);
@@ -364,38 +606,60 @@ static int attach_process_events(struct probes *p)
 	return 0;
 }
 
-/* One ring and one count of losses for all objects. */
-static int share_maps(const struct probes *p, struct go_bpf *s)
+/* One map for all objects. */
+static int share(const struct bpf_map *from, struct bpf_map *to)
 {
-	int r = bpf_map__reuse_fd(s->maps.ring,
-				  bpf_map__fd(p->process->maps.ring));
+	return bpf_map__reuse_fd(to, bpf_map__fd(from));
+}
 
-	return r ? r :
-		   bpf_map__reuse_fd(s->maps.lost,
-				     bpf_map__fd(p->process->maps.lost));
+static int load_uprobes(struct bpf_object *o)
+{
+	struct bpf_program *program;
+
+	bpf_object__for_each_program(program, o)
+		bpf_program__set_expected_attach_type(
+			program,
+			(enum bpf_attach_type)ATTACH_TYPE_UPROBE_MULTI);
+	return priv_bpf_load(o);
+}
+
+static int open_go(struct probes *p)
+{
+	own(go_bpf__destroyp) struct go_bpf *s = go_bpf__open();
+	int r;
+
+	if (!s)
+		return -errno;
+	if ((r = share(p->process->maps.ring, s->maps.ring)) ||
+	    (r = share(p->process->maps.lost, s->maps.lost)) ||
+	    (r = load_uprobes(s->obj)))
+		return r;
+	p->go = take(s);
+	return 0;
+}
+
+static int open_jvm(struct probes *p)
+{
+	own(jvm_bpf__destroyp) struct jvm_bpf *s = jvm_bpf__open();
+	int r;
+
+	if (!s)
+		return -errno;
+	if ((r = share(p->process->maps.ring, s->maps.ring)) ||
+	    (r = share(p->process->maps.lost, s->maps.lost)) ||
+	    (r = share(p->go->maps.watched, s->maps.watched)) ||
+	    (r = share(p->go->maps.strangers, s->maps.strangers)) ||
+	    (r = load_uprobes(s->obj)))
+		return r;
+	p->jvm = take(s);
+	return 0;
 }
 
 static int open_uprobes(struct probes *p)
 {
-	own(go_bpf__destroyp) struct go_bpf *s = NULL;
-	struct bpf_program *program;
-	int r;
+	int r = open_go(p);
 
-	s = go_bpf__open();
-	if (!s)
-		return -errno;
-	r = share_maps(p, s);
-	if (r)
-		return r;
-	bpf_object__for_each_program(program, s->obj)
-		bpf_program__set_expected_attach_type(
-			program,
-			(enum bpf_attach_type)ATTACH_TYPE_UPROBE_MULTI);
-	r = priv_bpf_load(s->obj);
-	if (r)
-		return r;
-	p->go = take(s);
-	return 0;
+	return r ? r : open_jvm(p);
 }
 
 #define INITIAL_PID_NAMESPACE 0xEFFFFFFC /* PROC_PID_INIT_INO, proc_ns.h */
@@ -434,10 +698,9 @@ static void open_all(struct probes *p)
 	if (r)
 		lose(p, LOSES_COLLECTIONS, r, "cannot load eBPF programs",
 		     NEEDS_UPROBE_MULTI);
-	else if ((r = calibrate(p)))
+	else if ((r = try_uprobes(p)))
 		lose(p, LOSES_COLLECTIONS, r, "cannot attach uprobe_multi",
 		     NEEDS_UPROBE_MULTI);
-	p->has_uprobes = r == 0;
 	r = attach_process_events(p);
 	if (r)
 		lose(p, LOSES_PROCESSES, r, "cannot attach raw tracepoints",
@@ -463,7 +726,10 @@ void probes_close(struct probes *p)
 	if (!p)
 		return;
 	detach_process_events(p);
+	while (p->dummy_count > 0)
+		link_set_detach(p->dummies[--p->dummy_count]);
 	ring_buffer__free(p->ring);
+	jvm_bpf__destroy(p->jvm);
 	go_bpf__destroy(p->go);
 	process_bpf__destroy(p->process);
 	free(p);

@@ -37,11 +37,20 @@ bool probes_has_uprobes(const struct probes *p);
 size_t probes_lacks(const struct probes *p, const struct census_lack **out);
 
 /*
- * CPU time one hit costs the process that hits, nanoseconds: measured once at
- * open on a function of our own, the breakpoint on an instruction that the
- * kernel emulates. 0: there are no uprobes, or it could not be measured.
+ * CPU time one hit of a probe costs the process that hits, nanoseconds:
+ * measured at open on functions of our own with the program that will be
+ * used, the breakpoint on an instruction that the kernel emulates (one trap)
+ * or steps (two). 0: there are no uprobes, or it could not be measured.
  */
-double probes_hit_cost_ns(const struct probes *p);
+double probes_hit_cost_ns(const struct probes *p, enum probe probe,
+			  bool stepped);
+
+/* Will the kernel emulate this instruction under a breakpoint? */
+bool probes_is_emulated(const uint8_t *code, size_t len);
+
+/* Give names of pools and managers their numbers, from 1. Once, at start. */
+int probes_name_pool(struct probes *p, const char *name, uint32_t number);
+int probes_name_manager(struct probes *p, const char *name, uint32_t number);
 
 /* Let records of this process pass the filter in the kernel, or not. */
 int probes_watch(struct probes *p, pid_t tgid);
@@ -51,21 +60,28 @@ void probes_unwatch(struct probes *p, pid_t tgid);
 void probes_hits(const struct probes *p, pid_t tgid,
 		 uint64_t hits[PROBE_COUNT]);
 
-/* What one hit costs on this machine, measured at open; 0: not known. */
-double probes_hit_cost_ns(const struct probes *p);
-
 /* Where one probe sits: file offset of an instruction. */
 struct probe_site {
 	enum probe probe;
 	uint64_t file_offset;
+	struct usdt_args args; /* of a USDT probe */
 };
 
 /* All probes of one binary: one link. */
 struct link_set;
 
-/* Attach them for every process of the file. Slow (10 ms): job thread. */
+/*
+ * Attach them for every process of the file; all of one runtime. Slow
+ * (10 ms): job thread.
+ */
 int link_set_attach(struct link_set **out, struct probes *p, int exe_fd,
 		    const struct probe_site *sites, size_t count);
 
 /* Slow (25 ms): job thread. */
 void link_set_detach(struct link_set *l);
+
+/* What a hit of one of its probes costs where it sits. */
+double link_set_cost_ns(const struct link_set *l, enum probe probe);
+
+/* Hits in processes that are not watched, since it was attached. */
+uint64_t link_set_strangers(const struct link_set *l);

@@ -10,22 +10,44 @@
 static const char *const probe_names[PROBE_COUNT] = {
 	[PROBE_GO_GC_START] = "gcStart",
 	[PROBE_GO_GC_END] = "gcMarkTermination",
+	[PROBE_JVM_GC_BEGIN] = "mem__pool__gc__begin",
+	[PROBE_JVM_GC_END] = "mem__pool__gc__end",
 };
 
-static int copy_probes(struct census_target *out, const struct target *t,
-		       double cost_ns)
+static void add_probe(struct census_target *out, const struct target *t,
+		      enum probe probe, double cost_ns)
 {
-	if (!t->binary->links)
+	const struct governor *g = &links_binary(t)->governor;
+	struct census_probe *p = &out->probes[out->probe_count++];
+
+	*p = (struct census_probe){
+		.name = probe_names[probe],
+		.state = probe_state_word(g->state),
+		.since_boot_ns = g->since_ns,
+		.until_boot_ns = g->until_ns,
+		.hits = t->probe_hits[probe],
+		.cost_ns = cost_ns,
+		.hits_per_s = t->probe_rate[probe],
+	};
+	memcpy(p->why, g->why, sizeof(p->why));
+}
+
+static int copy_probes(struct census_target *out, const struct collector *c,
+		       const struct target *t)
+{
+	const struct binary *b = links_binary(t);
+
+	if (!b || b->governor.state == PROBE_NONE)
 		return 0;
 	out->probes = calloc(PROBE_COUNT, sizeof(out->probes[0]));
 	if (!out->probes)
 		return -1;
-	for (int i = 0; i < PROBE_COUNT; i++)
-		out->probes[out->probe_count++] = (struct census_probe){
-			.name = probe_names[i],
-			.hits = t->probe_hits[i],
-			.cost_ns = cost_ns,
-		};
+	for (int i = 0; i < PROBE_COUNT; i++) {
+		enum probe probe = (enum probe)i;
+
+		if (t->source->probes & 1u << probe)
+			add_probe(out, t, probe, links_cost_ns(c, b, probe));
+	}
 	return 0;
 }
 
@@ -57,8 +79,41 @@ static int copy_gaps(struct census_target *out, const struct target *t)
 	return 0;
 }
 
-static int copy_target(struct census_target *out, const struct target *t,
-		       double cost_ns)
+/* What is not watched is not known, since it was found. */
+static int copy_state(struct census_target *out, const struct collector *c,
+		      const struct target *t)
+{
+	bool graded = t->stage == TARGET_WATCHED && t->grade.since_ns;
+	const struct window *w = windows_find(
+		&c->windows, labels_get(&t->entity.labels, "service"));
+
+	out->state = graded ? t->grade.state : STATE_UNKNOWN;
+	out->state_since_boot_ns = graded ? t->grade.since_ns :
+					    t->found_boot_ns;
+	out->state_reason = strdup(graded ? t->grade.reason :
+				   *t->why ? t->why : "not read yet");
+	out->silenced = w != NULL;
+	if (w) {
+		out->silenced_until_ms = w->until_ms;
+		out->silence_reason = strdup(w->reason);
+	}
+	return !out->state_reason || (w && !out->silence_reason) ? -1 : 0;
+}
+
+static int copy_limits(struct census *out, const struct collector *c)
+{
+	const struct thresholds *t = &c->settings->thresholds;
+
+	out->thresholds = calloc(t->count + 1, sizeof(out->thresholds[0]));
+	if (!out->thresholds)
+		return -1;
+	for (size_t i = 0; i < t->count; i++)
+		out->thresholds[out->threshold_count++] = t->items[i];
+	return windows_copy(&out->windows, &c->windows);
+}
+
+static int copy_target(struct census_target *out, const struct collector *c,
+		       const struct target *t)
 {
 	if (entity_copy(&out->entity, &t->entity))
 		return -1;
@@ -71,16 +126,17 @@ static int copy_target(struct census_target *out, const struct target *t,
 	out->heap_max_bytes = NAN;
 	if (t->reads > 0 && t->gaps[COL_HEAP_MAX_BYTES] == GAP_NONE)
 		out->heap_max_bytes = t->last[COL_HEAP_MAX_BYTES];
+	if (copy_state(out, c, t))
+		return -1;
 	out->last_read_boot_ns = t->last_read_boot_ns;
 	out->read_cpu_ns = t->read_cpu_ns;
 	out->reads = t->reads;
 	out->failed_reads = t->failed_reads;
-	return copy_probes(out, t, cost_ns) || copy_gaps(out, t) ? -1 : 0;
+	return copy_probes(out, c, t) || copy_gaps(out, t) ? -1 : 0;
 }
 
 static int copy_targets(struct census *out, const struct collector *c)
 {
-	double cost_ns = probes_hit_cost_ns(c->probes);
 	const struct target *t;
 	size_t i = 0;
 
@@ -88,7 +144,7 @@ static int copy_targets(struct census *out, const struct collector *c)
 	if (!out->targets)
 		return -1;
 	while ((t = map_next(&c->targets, &i))) {
-		if (copy_target(&out->targets[out->target_count++], t, cost_ns))
+		if (copy_target(&out->targets[out->target_count++], c, t))
 			return -1;
 	}
 	return 0;
@@ -133,7 +189,7 @@ void report_publish(struct collector *c, struct now now)
 	own(census_unrefp) struct census *out = NULL;
 
 	if (census_new(&out, now) || entity_copy(&out->machine, &c->machine) ||
-	    copy_targets(out, c) || copy_lacks(out, c)) {
+	    copy_targets(out, c) || copy_lacks(out, c) || copy_limits(out, c)) {
 		log_warn("no memory for the list of targets");
 		return;
 	}
@@ -144,6 +200,7 @@ void report_publish(struct collector *c, struct now now)
 	out->ticks = c->ticks;
 	out->late_ticks = c->late_ticks;
 	out->tick_ns = c->tick_ns;
+	out->governor = links_report(c);
 	out->exec_events = probes_has_process_events(c->probes);
 	census_publish(c->board, take(out));
 }

@@ -17,6 +17,12 @@ struct source {
 	bool per_binary;   /* match() answers the same for all its processes */
 	bool needs_memory; /* nothing can be read without t->mem_fd */
 
+	unsigned probes;   /* which it wants: bits, 1 << enum probe */
+
+	/* Once, at start: tell the programs in the kernel what they need to
+	 * know. NULL: nothing. */
+	int (*prepare)(struct probes *p);
+
 	/*
 	 * Is this process ours? Cheap: some reads of /proc or of the file's
 	 * headers. Fills binary->version and build_id where the file tells.
@@ -24,13 +30,24 @@ struct source {
 	bool (*match)(const struct process *p, struct binary *b);
 
 	/*
-	 * Learn the layout of one binary, once; bounded in time and memory.
+	 * Learn the layout of one binary (the library, if open_library is
+	 * there), once; bounded in time and memory.
 	 * Sets *knowledge. On failure -errno and words in why. NULL: nothing
 	 * to learn.
 	 */
 	int (*analyse)(struct binary *b, void **knowledge, char *why,
 		       size_t why_len);
 	void (*forget)(void *knowledge);
+
+	/*
+	 * The library that this process runs, where probes do not go into its
+	 * executable: a descriptor or -errno. NULL: they do.
+	 */
+	int (*open_library)(const struct target *t);
+
+	/* Hits of its probes since the process began, as its own counters let
+	 * expect them; false: they do not tell. NULL: never. */
+	bool (*expected_hits)(const struct target *t, double *out);
 
 	/* Where probes go in this binary, borrowed from its knowledge; their
 	 * number. NULL: this runtime needs none. Collector thread. */

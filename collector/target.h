@@ -13,6 +13,7 @@
 
 #include "binary.h"
 #include "process.h"
+#include "state.h"
 #include "system/state.h"
 
 struct source;
@@ -33,6 +34,7 @@ struct target {
 	struct entity entity;
 	struct process *process; /* owned */
 	struct binary *binary;   /* one reference is ours */
+	struct binary *library;  /* so; of sources that probe a library */
 	const struct source *source;
 	void *state;             /* owned; the source's */
 	int mem_fd;              /* /proc/PID/mem; -1: none */
@@ -50,7 +52,24 @@ struct target {
 	int64_t last_read_boot_ns;
 	int64_t read_cpu_ns;
 	uint64_t reads, failed_reads;
+
+	/* links.c: */
+	enum gap probe_gap;       /* why probes tell nothing; GAP_NONE: they do */
+	int64_t probe_since_ns;   /* since when they do; 0: they do not */
 	uint64_t probe_hits[PROBE_COUNT];
+	double probe_rate[PROBE_COUNT]; /* hits a second, of the last window */
+	double probe_share;       /* of one CPU, that they cost it */
+	double probe_ns;          /* CPU time that they cost it so far */
+	double expected_hits;     /* by the runtime's own counters, so far; NAN:
+				   * they do not tell */
+	double expected_rate;     /* a second; NAN: one more reading to go */
+	int64_t measured_ns;      /* when; 0: never */
+
+	struct target_state grade; /* state.c's */
+	bool excluded;       /* refused by a rule of watch */
+	bool oom_killed;
+	bool exit_known;
+	int exit_code;       /* as waitpid() tells it; if exit_known */
 
 	struct system_state system; /* collector/system's */
 	uint8_t gaps[COL_COUNT]; /* enum gap now */

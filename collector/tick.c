@@ -21,24 +21,12 @@ static void put_costs(struct collector *c, struct target *t, struct now now,
 {
 	int64_t read_ns = t->last_read_boot_ns ? t->last_read_boot_ns :
 						 t->found_boot_ns;
-	double hit_ns = probes_hit_cost_ns(c->probes);
-	uint64_t hits = 0;
-
-	probes_hits(c->probes, t->process->pid, t->probe_hits);
-	for (int i = 0; i < PROBE_COUNT; i++)
-		hits += t->probe_hits[i];
 	target_put(t, COL_TARGET_UP, r == 0);
 	target_put(t, COL_TARGET_READ_AGE_SECONDS,
 		   (double)((now.boot_ns - read_ns) / 1000000) / 1e3);
 	target_put(t, COL_TARGET_READ_CPU_SECONDS_TOTAL,
 		   (double)(t->read_cpu_ns / 1000) / 1e6);
-	target_put(t, COL_TARGET_PROBE_HITS_TOTAL, (double)hits);
-	if (hit_ns > 0)
-		target_put(t, COL_TARGET_PROBE_CPU_SECONDS_TOTAL,
-			   (double)(int64_t)((double)hits * hit_ns / 1e3) / 1e6);
-	else
-		target_miss(t, COL_TARGET_PROBE_CPU_SECONDS_TOTAL,
-			    GAP_NOT_PERMITTED);
+	links_measure(c, t, now);
 }
 
 /* False when the process is gone. */
@@ -49,6 +37,7 @@ static bool read_target(struct collector *c, struct target *t, struct now now)
 
 	t->batch = c->batch;
 	memset(t->told, 0, sizeof(t->told));
+	links_note(c, t);
 	r = system_read_target(t, &c->cgroups, now);
 	if (r == 0)
 		r = t->source->on_tick(t, now);
@@ -61,6 +50,8 @@ static bool read_target(struct collector *c, struct target *t, struct now now)
 	t->read_cpu_ns += clock_thread_cpu_ns() - cpu_ns;
 	put_costs(c, t, now, r);
 	mark_unread(t);
+	state_update(c, t, now);
+	changes_note_limit(c, t, now);
 	if (t->attributes_changed)
 		batch_add_entity(c->batch, &t->entity);
 	t->attributes_changed = false;
@@ -167,7 +158,9 @@ void tick_run(struct collector *c, struct now now)
 {
 	int64_t begin = clock_monotonic_ns();
 
+	silence_tick(c, now, changes_note_clock(c, now));
 	read_all(c, now);
+	links_govern(c, now);
 	system_read_machine(c->batch, c->machine.number);
 	put_own(c);
 	hand_on(c, now);

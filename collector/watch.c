@@ -37,7 +37,8 @@ static void tell_start(struct collector *c, struct target *t, struct now now)
 	snprintf(name, sizeof(name), "%s/%s", labels_get(l, "service"),
 		 labels_get(l, "instance"));
 	d = map_remove_str(&c->departed, name);
-	if (d && now.boot_ns - d->boot_ns < RESTART_NS)
+	if (d && d->pid != t->process->pid &&
+	    now.boot_ns - d->boot_ns < RESTART_NS)
 		batch_add_event(c->batch, EVENT_TARGET_RESTARTED,
 				t->entity.number, now.boot_ns,
 				"%s restarted: pid %d after pid %d", name,
@@ -58,7 +59,8 @@ static void attached(struct collector *c, struct target *t, struct now now)
 	t->attributes_changed = false;
 	batch_add_entity(c->batch, &t->entity);
 	tell_start(c, t, now);
-	analysis_want_probes(c, t);
+	changes_note_build(c, t, now);
+	links_want(c, t, now);
 }
 
 static void attach(struct collector *c, struct target *t, struct now now)
@@ -114,13 +116,13 @@ void watch_advance(struct collector *c, struct target *t, struct now now)
 		return;
 	if (!room_for(c, t, now))
 		return;
-	if (!t->source->analyse) {
+	if (!t->source->analyse || t->source->open_library) {
 		attach(c, t, now);
 		return;
 	}
 	switch (b->stage) {
 	case BINARY_NEW:
-		if (analysis_submit(c, t))
+		if (analysis_submit(c, b, t->source))
 			t->retry_boot_ns = now.boot_ns + REFUSED_RETRY_NS;
 		break;
 	case BINARY_QUEUED:
@@ -237,6 +239,7 @@ static void target_free(struct collector *c, struct target *t)
 	if (t->mem_fd >= 0)
 		close(t->mem_fd);
 	analysis_release(c, t->binary);
+	analysis_release(c, t->library);
 	process_free(t->process);
 	entity_fini(&t->entity);
 	free(t);
@@ -263,6 +266,7 @@ static void exclude(struct collector *c, struct target *t, struct now now,
 		    size_t rule)
 {
 	target_explain(t, "excluded by watch rule %zu", rule);
+	t->excluded = true;
 	t->stage = TARGET_REFUSED;
 	t->retry_boot_ns = INT64_MAX;
 	if (!labels_get(&t->entity.labels, "instance"))
@@ -323,8 +327,14 @@ void watch_close(struct collector *c, struct target *t, struct now now,
 		 const char *reason)
 {
 	const struct labels *l = &t->entity.labels;
+	char ending[96];
 
+	if (strcmp(reason, "exited") == 0) {
+		ending_describe(t, ending, sizeof(ending));
+		reason = ending;
+	}
 	if (t->stage == TARGET_WATCHED) {
+		state_end(c, t, now);
 		batch_add_close(c->batch, t->entity.number, now.boot_ns,
 				reason);
 		batch_add_event(c->batch, EVENT_TARGET_EXITED,
@@ -346,6 +356,7 @@ void watch_fini(struct collector *c)
 {
 	struct departed *d;
 	struct target *t;
+	char *build;
 	size_t i = 0;
 
 	while ((t = map_next(&c->targets, &i)))
@@ -355,4 +366,8 @@ void watch_fini(struct collector *c)
 	while ((d = map_next(&c->departed, &i)))
 		free(d);
 	map_fini(&c->departed);
+	i = 0;
+	while ((build = map_next(&c->builds, &i)))
+		free(build);
+	map_fini(&c->builds);
 }

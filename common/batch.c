@@ -26,6 +26,9 @@ void batch_free(struct batch *b)
 		free(b->closed[i].reason);
 	for (size_t i = 0; i < b->event_count; i++)
 		free(b->events[i].text);
+	for (size_t i = 0; i < b->fact_count; i++)
+		free(b->facts[i].value);
+	free(b->facts);
 	free(b->entities);
 	free(b->closed);
 	free(b->samples);
@@ -104,26 +107,50 @@ void batch_add_gap(struct batch *b, uint32_t entity, enum column column,
 	};
 }
 
+__attribute__((format(printf, 3, 0))) static void
+add_event(struct batch *b, struct event e, const char *format, va_list args)
+{
+	if (!ROOM(b, events, event))
+		return;
+	if (vasprintf(&e.text, format, args) < 0) {
+		b->error = -ENOMEM;
+		return;
+	}
+	b->events[b->event_count++] = e;
+}
+
 void batch_add_event(struct batch *b, enum event_kind kind, uint32_t entity,
 		     int64_t boot_ns, const char *format, ...)
 {
 	va_list args;
-	char *text;
-	int len;
 
-	if (!ROOM(b, events, event))
-		return;
 	va_start(args, format);
-	len = vasprintf(&text, format, args);
+	add_event(b, (struct event){ kind, entity, boot_ns, 0, NULL }, format,
+		  args);
 	va_end(args);
-	if (len < 0) {
+}
+
+void batch_add_span(struct batch *b, enum event_kind kind, uint32_t entity,
+		    int64_t begin_ns, int64_t end_ns, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	add_event(b, (struct event){ kind, entity, begin_ns, end_ns, NULL },
+		  format, args);
+	va_end(args);
+}
+
+void batch_add_fact(struct batch *b, const char *key, const char *value)
+{
+	char *copy;
+
+	if (!ROOM(b, facts, fact))
+		return;
+	copy = strdup(value);
+	if (!copy) {
 		b->error = -ENOMEM;
 		return;
 	}
-	b->events[b->event_count++] = (struct event){
-		.kind = kind,
-		.entity = entity,
-		.boot_ns = boot_ns,
-		.text = text,
-	};
+	b->facts[b->fact_count++] = (struct batch_fact){ key, copy };
 }

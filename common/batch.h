@@ -38,6 +38,12 @@ struct batch_close {
 	char *reason; /* owned; "exited", "replaced by exec", "excluded" */
 };
 
+/* A small text that outlives a run of heapwatch. */
+struct batch_fact {
+	const char *key; /* static */
+	char *value;     /* owned */
+};
+
 struct batch {
 	struct now now; /* of the tick; boot time and its wall time */
 
@@ -52,6 +58,8 @@ struct batch {
 	size_t gap_count, gap_cap;
 	struct event *events; /* owned */
 	size_t event_count, event_cap;
+	struct batch_fact *facts; /* owned; written without delay */
+	size_t fact_count, fact_cap;
 
 	int error; /* sticky: 0 or -ENOMEM */
 };
@@ -75,6 +83,15 @@ void batch_add_gap(struct batch *b, uint32_t entity, enum column column,
 void batch_add_event(struct batch *b, enum event_kind kind, uint32_t entity,
 		     int64_t boot_ns, const char *format, ...)
 	__attribute__((format(printf, 5, 6)));
+
+
+/* Something that lasted from begin_ns to end_ns. */
+void batch_add_span(struct batch *b, enum event_kind kind, uint32_t entity,
+		    int64_t begin_ns, int64_t end_ns, const char *format, ...)
+	__attribute__((format(printf, 6, 7)));
+
+/* Copies the value. */
+void batch_add_fact(struct batch *b, const char *key, const char *value);
 
 static inline int batch_error(const struct batch *b)
 {

@@ -24,6 +24,8 @@ static void target_fini(struct census_target *t)
 {
 	entity_fini(&t->entity);
 	free(t->reason);
+	free(t->state_reason);
+	free(t->silence_reason);
 	free(t->probes);
 	free(t->gaps);
 }
@@ -37,6 +39,8 @@ void census_unref(struct census *c)
 	entity_fini(&c->machine);
 	free(c->targets);
 	free(c->lacks);
+	free(c->thresholds);
+	windows_fini(&c->windows);
 	free(c);
 }
 

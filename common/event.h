@@ -12,6 +12,19 @@ enum event_kind {
 	EVENT_TARGET_RESTARTED, /* same service and instance, new process */
 	EVENT_PROBE_ATTACHED,
 	EVENT_PROBE_DETACHED,
+	EVENT_PROBE_BACKED_OFF, /* over the budget; tried again later */
+	EVENT_PROBE_REFUSED,    /* for good: by the kernel, or no place */
+	EVENT_TARGET_OOM,      /* the kernel chose it for want of memory */
+	EVENT_TARGET_STALE,    /* reads fail */
+	EVENT_TARGET_READABLE, /* they work again; a span */
+	EVENT_SLI_OUT,         /* an SLI is out of bounds, or more so */
+	EVENT_SLI_BACK,        /* back within bounds; spans the breach */
+	EVENT_LIMIT_CHANGED,   /* the tightest bound, or which one it is */
+	EVENT_DEPLOYED,        /* another build of a service than before */
+	EVENT_MAINTENANCE_STARTED,
+	EVENT_MAINTENANCE_ENDED, /* spans the window */
+	EVENT_CLOCK_STEPPED,
+	EVENT_RELOADED,
 	EVENT_KIND_COUNT
 };
 

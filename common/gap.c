@@ -18,6 +18,8 @@ static const struct {
 	[GAP_NOT_SHARED] = { "not_shared",
 			     "the JVM does not share its performance data" },
 	[GAP_OTHER_BASIS] = { "other_basis", "told on another basis instead" },
+	[GAP_ATTACHING] = { "attaching", "its probes are not attached yet" },
+	[GAP_OVER_BUDGET] = { "over_budget", "its probes cost too much" },
 	[GAP_EXITED] = { "exited", "the process ended" },
 };
 

@@ -18,6 +18,8 @@ enum gap {
 	GAP_UNSUPPORTED,    /* this runtime version or build does not tell it */
 	GAP_NOT_SHARED,     /* the JVM does not share its performance data */
 	GAP_OTHER_BASIS,    /* told on another basis (label basis) instead */
+	GAP_ATTACHING,      /* its probes are not there yet */
+	GAP_OVER_BUDGET,    /* its probes cost too much and are gone */
 	GAP_EXITED,         /* the process ended */
 	GAP_COUNT
 };

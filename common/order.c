@@ -83,6 +83,15 @@ int order_next(struct order_book *b, struct order *out)
 	return r;
 }
 
+void order_complete(struct order *o, int result)
+{
+	if (o->what && o->drop)
+		o->drop(o->what);
+	o->what = NULL;
+	if (o->done)
+		o->done(o->arg, result);
+}
+
 int order_book_fd(const struct order_book *b)
 {
 	return b->event_fd;
@@ -96,5 +105,5 @@ void order_book_close(struct order_book *b)
 	b->closed = true;
 	pthread_mutex_unlock(&b->lock);
 	while (order_next(b, &o) == 0)
-		o.done(o.arg, -ECANCELED);
+		order_complete(&o, -ECANCELED);
 }

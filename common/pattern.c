@@ -11,6 +11,7 @@
 struct pattern {
 	pcre2_code *code;
 	pcre2_match_context *limits;
+	char *text; /* owned */
 };
 
 static int explain(struct problem *p, const char *text, int error, size_t at)
@@ -45,7 +46,8 @@ int pattern_compile(struct pattern **out, const char *text, struct problem *p)
 	if (!compiled->code)
 		return explain(p, text, error, at);
 	compiled->limits = pcre2_match_context_create(NULL);
-	if (!compiled->limits)
+	compiled->text = strdup(text);
+	if (!compiled->limits || !compiled->text)
 		return -ENOMEM;
 	pcre2_set_match_limit(compiled->limits, STEPS_MAX);
 	pcre2_set_depth_limit(compiled->limits, DEPTH_MAX);
@@ -58,6 +60,7 @@ void pattern_free(struct pattern *p)
 	if (!p)
 		return;
 	pcre2_match_context_free(p->limits);
+	free(p->text);
 	pcre2_code_free(p->code);
 	free(p);
 }
@@ -73,4 +76,9 @@ bool pattern_matches(const struct pattern *p, const char *text)
 			p->limits);
 	pcre2_match_data_free(data);
 	return r >= 0;
+}
+
+const char *pattern_text(const struct pattern *p)
+{
+	return p->text;
 }

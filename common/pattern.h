@@ -20,5 +20,8 @@ int pattern_compile(struct pattern **out, const char *text, struct problem *p);
 void pattern_free(struct pattern *p);
 OWN_DEFINE(struct pattern *, pattern_free)
 
+/* The expression as it was given; the pattern's. */
+const char *pattern_text(const struct pattern *p);
+
 /* Any thread; a pattern is immutable. */
 bool pattern_matches(const struct pattern *p, const char *text);

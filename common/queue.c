@@ -67,8 +67,11 @@ static void hold(struct queue *q, struct batch *b)
 		batch_add_gap(h, b->gaps[i].entity, b->gaps[i].column,
 			      b->gaps[i].reason);
 	for (size_t i = 0; i < b->event_count && h->event_count < HELD_MAX; i++)
-		batch_add_event(h, b->events[i].kind, b->events[i].entity,
-				b->events[i].boot_ns, "%s", b->events[i].text);
+		batch_add_span(h, b->events[i].kind, b->events[i].entity,
+			       b->events[i].boot_ns, b->events[i].end_boot_ns,
+			       "%s", b->events[i].text);
+	for (size_t i = 0; i < b->fact_count && h->fact_count < HELD_MAX; i++)
+		batch_add_fact(h, b->facts[i].key, b->facts[i].value);
 	batch_free(b);
 }
 

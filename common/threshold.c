@@ -1,6 +1,6 @@
 #include "threshold.h"
 
-#include <stddef.h>
+#include <stdlib.h>
 
 static const struct threshold defaults[] = {
 	{ METRIC_HEAP_UTIL_RATE, 0.75, 0.90, 1 },
@@ -27,4 +27,52 @@ enum grade threshold_grade(const struct threshold *t, double value)
 	if (beyond_critical > 0)
 		return GRADE_CRITICAL;
 	return beyond_warning > 0 ? GRADE_WARNING : GRADE_OK;
+}
+
+enum grade threshold_grade_strict(const struct threshold *t, double value)
+{
+	struct threshold strict = *t;
+
+	strict.warning *= 1 - THRESHOLD_MARGIN * t->direction;
+	strict.critical *= 1 - THRESHOLD_MARGIN * t->direction;
+	return threshold_grade(&strict, value);
+}
+
+void threshold_rules_free(struct threshold_rule *rules, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		pattern_free(rules[i].service);
+		free(rules[i].items);
+	}
+	free(rules);
+}
+
+void thresholds_fini(struct thresholds *t)
+{
+	free(t->items);
+	threshold_rules_free(t->rules, t->rule_count);
+	*t = (struct thresholds){ 0 };
+}
+
+static const struct threshold *find(const struct threshold *items,
+				    size_t count, enum metric m)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (items[i].metric == m)
+			return &items[i];
+	}
+	return NULL;
+}
+
+const struct threshold *thresholds_find(const struct thresholds *t,
+					const char *service, enum metric m)
+{
+	for (size_t i = t->rule_count; i-- > 0;) {
+		const struct threshold_rule *r = &t->rules[i];
+		const struct threshold *found = find(r->items, r->count, m);
+
+		if (found && pattern_matches(r->service, service))
+			return found;
+	}
+	return find(t->items, t->count, m);
 }

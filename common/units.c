@@ -103,6 +103,28 @@ int bytes_parse(int64_t *out, const char *text)
 	return 0;
 }
 
+int percent_parse(int64_t *out, const char *text)
+{
+	int64_t value = 0, unit = UNIT_PERCENT;
+	size_t digits = strspn(text, "0123456789");
+
+	if (digits == 0 || digits > 9)
+		return -EINVAL;
+	for (size_t i = 0; i < digits; i++)
+		value = value * 10 + (text[i] - '0') * UNIT_PERCENT;
+	text += digits;
+	if (*text == '.') {
+		for (text++; *text >= '0' && *text <= '9' && unit > 1; text++)
+			value += (*text - '0') * (unit /= 10);
+		if (unit == UNIT_PERCENT)
+			return -EINVAL;
+	}
+	if (strcmp(text, "%") != 0)
+		return -EINVAL;
+	*out = value;
+	return 0;
+}
+
 void bytes_format(char out[16], double bytes)
 {
 	static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB" };

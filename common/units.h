@@ -19,6 +19,12 @@
 /* "10s", "1h30m", "250ms", "0" -> milliseconds; ms s m h d w. -EINVAL. */
 int duration_parse(int64_t *out_ms, const char *text);
 
+/* millionths */
+#define UNIT_PERCENT 10000ll
+
+/* "0.5%", "20%" -> millionths; at most four decimals. -EINVAL. */
+int percent_parse(int64_t *out, const char *text);
+
 /* "64KiB", "10MB", "4096" -> bytes; whole numbers only. -EINVAL. */
 int bytes_parse(int64_t *out, const char *text);
 

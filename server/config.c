@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -31,7 +32,8 @@ static const struct config_key keys[] = {
 	{ "resolution", CONFIG_DURATION, AT(resolution_ms), "10s", SECOND, HOUR,
 	  "Distance of stored points; memory keeps one a second" },
 	{ "flush", CONFIG_DURATION, AT(flush_ms), "10s", SECOND, 10 * MINUTE,
-	  "Most that a power cut may lose" },
+	  "Time between writes; a power cut loses so much and one "
+	  "resolution step at most" },
 	{ "memory", CONFIG_DURATION, AT(memory_ms), "15m", MINUTE, DAY,
 	  "How far back memory keeps full resolution" },
 	{ "retention.age", CONFIG_DURATION, AT(retention_ms), "30d", 0,
@@ -49,6 +51,17 @@ static const struct config_key keys[] = {
 	  100000, "Most processes watched at once" },
 	{ "collector.cgroup_root", CONFIG_STRING, AT(cgroup_root),
 	  "/sys/fs/cgroup", 0, 0, "Where control groups are mounted" },
+	{ "governor.target", CONFIG_PERCENT, AT(governor_target_ppm), "0.5%",
+	  0, 100 * UNIT_PERCENT,
+	  "Most of one CPU that probes may cost one process; above it they "
+	  "are detached" },
+	{ "governor.total", CONFIG_PERCENT, AT(governor_total_ppm), "1%", 0,
+	  100 * UNIT_PERCENT,
+	  "Most of one CPU that all probes together may cost" },
+	{ "governor.backoff", CONFIG_DURATION, AT(governor_backoff_ms), "60s",
+	  SECOND, HOUR,
+	  "How long probes that cost too much stay away; doubles each time, "
+	  "to 1h" },
 	{ "http.body_max", CONFIG_BYTES, AT(body_max), "1MiB", KIB, 64 * MIB,
 	  "Largest body of a request" },
 	{ "http.connections_max", CONFIG_INTEGER, AT(connections_max), "256", 4,
@@ -61,6 +74,10 @@ static const struct config_key keys[] = {
 	  100000000, "Most points of one answer" },
 	{ "query.scan_max", CONFIG_INTEGER, AT(scan_max), "50000000", 1000,
 	  10000000000, "Most stored points read for one answer" },
+	{ "state.worsen_after", CONFIG_DURATION, AT(worsen_ms), "10s", 0, DAY,
+	  "How long an SLI must be beyond a limit until the state tells" },
+	{ "state.improve_after", CONFIG_DURATION, AT(improve_ms), "1m", 0, DAY,
+	  "How long it must be within the limit by 5 % until the state tells" },
 	{ "query.cache_bytes", CONFIG_BYTES, AT(cache_bytes), "8MiB", 0, GIB,
 	  "Most bytes of settled values kept for the next refresh; 0: none" },
 	{ "http.hosts", CONFIG_STRING, AT(hosts), "", 0, 0,
@@ -88,6 +105,10 @@ static const struct config_key keys[] = {
 	{ "thresholds", CONFIG_THRESHOLDS, 0, "", 0, 0,
 	  "Limits of an SLI {metric: {warning, critical}}, told by "
 	  "/api/v1/status" },
+	{ "thresholds_by_service", CONFIG_THRESHOLD_RULES, 0, "", 0, 0,
+	  "Other limits for some services {service, metric: {warning, "
+	  "critical}}, a regular expression; the last rule that matches and "
+	  "names the metric wins" },
 };
 
 static const struct {
@@ -98,12 +119,14 @@ static const struct {
 	[CONFIG_DURATION] = { "DURATION",
 			      "a duration like 10s, 5m, 2h or 30d" },
 	[CONFIG_BYTES] = { "BYTES", "a size like 64KiB or 1GiB" },
+	[CONFIG_PERCENT] = { "PERCENT", "a percentage like 0.5%" },
 	[CONFIG_INTEGER] = { "NUMBER", "a whole number" },
 	[CONFIG_BOOL] = { "BOOL", "true or false" },
 	[CONFIG_LEVEL] = { "LEVEL", "debug, info, warn or error" },
 	[CONFIG_WATCH] = { NULL, "a list of rules" },
 	[CONFIG_PLANT] = { NULL, "a list of rules" },
 	[CONFIG_THRESHOLDS] = { NULL, "metrics with their limits" },
+	[CONFIG_THRESHOLD_RULES] = { NULL, "a list of rules" },
 };
 
 struct unit {
@@ -155,6 +178,7 @@ static int number_set(int64_t *out, const struct config_key *key,
 	int64_t value = 0;
 	int r = key->type == CONFIG_DURATION ? duration_parse(&value, text) :
 		key->type == CONFIG_BYTES    ? bytes_parse(&value, text) :
+		key->type == CONFIG_PERCENT  ? percent_parse(&value, text) :
 					       integer_parse(&value, text);
 
 	if (r)
@@ -205,7 +229,10 @@ static void number_text(char out[48], enum config_type type, int64_t value)
 			return;
 		}
 	}
-	snprintf(out, 48, "%lld", (long long)value);
+	if (type == CONFIG_PERCENT)
+		snprintf(out, 48, "%.10g%%", (double)value / UNIT_PERCENT);
+	else
+		snprintf(out, 48, "%lld", (long long)value);
 }
 
 int config_set(struct config *c, const struct config_key *key, const char *text,
@@ -256,16 +283,6 @@ int config_init(struct config *c)
 	return r;
 }
 
-static void rules_free(struct watch_rule *rules, size_t count)
-{
-	for (size_t i = 0; i < count; i++) {
-		pattern_free(rules[i].exe);
-		pattern_free(rules[i].service);
-		pattern_free(rules[i].user);
-	}
-	free(rules);
-}
-
 void config_fini(struct config *c)
 {
 	free(c->listen);
@@ -275,10 +292,11 @@ void config_fini(struct config *c)
 	free(c->hosts);
 	free(c->cors_origins);
 	free(c->base_path);
-	rules_free(c->rules, c->rule_count);
+	watch_rules_free(c->rules, c->rule_count);
 	if (c->plant)
 		plant_free(c->plant);
 	free(c->thresholds);
+	threshold_rules_free(c->threshold_rules, c->threshold_rule_count);
 	*c = (struct config){ 0 };
 }
 
@@ -373,10 +391,10 @@ static int watch_read(struct config *c, const struct node *n, struct problem *p)
 	for (const struct node *f = n->children; f && !r; f = f->next)
 		r = watch_rule_read(&rules[i++], f, p);
 	if (r) {
-		rules_free(rules, count);
+		watch_rules_free(rules, count);
 		return r;
 	}
-	rules_free(c->rules, c->rule_count);
+	watch_rules_free(c->rules, c->rule_count);
 	c->rules = rules;
 	c->rule_count = count;
 	return 0;
@@ -539,6 +557,72 @@ static int thresholds_read(struct config *c, const struct node *n,
 	return r;
 }
 
+/* A metric of a rule: both limits, since those it stands in for may change. */
+static int rule_limits_read(struct threshold *t, const struct node *n,
+			    struct problem *p)
+{
+	int r = threshold_read(t, n, p);
+
+	if (!r && (isnan(t->warning) || isnan(t->critical)))
+		return node_problem(n, p, "%.64s wants warning and critical",
+				    n->key->text);
+	return r;
+}
+
+static int threshold_rule_read(struct threshold_rule *rule,
+			       const struct node *n, struct problem *p)
+{
+	int r = expect_kind(n, NODE_MAPPING, "a rule of thresholds_by_service",
+			    "a mapping with service and metrics", p);
+
+	rule->items = r ? NULL : calloc(node_count(n) + 1, sizeof(*rule->items));
+	if (!r && !rule->items)
+		return -ENOMEM;
+	for (const struct node *f = r ? NULL : n->children; f && !r;
+	     f = f->next) {
+		const char *key = f->key->text;
+		const struct threshold *t = threshold_default(metric_find(key));
+
+		if (strcmp(key, "service") == 0) {
+			r = pattern_read(&rule->service, f, p);
+			continue;
+		}
+		if (!t)
+			return node_problem(f->key, p,
+					    "%.64s is no metric with limits",
+					    key);
+		rule->items[rule->count] = (struct threshold){
+			t->metric, NAN, NAN, t->direction
+		};
+		r = rule_limits_read(&rule->items[rule->count++], f, p);
+	}
+	if (!r && !rule->service)
+		return node_problem(n, p, "a rule of thresholds_by_service "
+					  "wants a service");
+	return r;
+}
+
+static int threshold_rules_read(struct config *c, const struct node *n,
+				struct problem *p)
+{
+	size_t count = node_count(n), i = 0;
+	struct threshold_rule *rules = calloc(count + 1, sizeof(*rules));
+	int r = 0;
+
+	if (!rules)
+		return -ENOMEM;
+	for (const struct node *f = n->children; f && !r; f = f->next)
+		r = threshold_rule_read(&rules[i++], f, p);
+	if (r) {
+		threshold_rules_free(rules, count);
+		return r;
+	}
+	threshold_rules_free(c->threshold_rules, c->threshold_rule_count);
+	c->threshold_rules = rules;
+	c->threshold_rule_count = count;
+	return 0;
+}
+
 /* ---- the file ---- */
 
 static int value_read(struct config *c, const struct config_key *key,
@@ -561,6 +645,8 @@ static int value_read(struct config *c, const struct config_key *key,
 		return plant_read(c, n, p);
 	case CONFIG_THRESHOLDS:
 		return thresholds_read(c, n, p);
+	case CONFIG_THRESHOLD_RULES:
+		return threshold_rules_read(c, n, p);
 	default:
 		r = config_set(c, key, n->text, p);
 		p->line = r ? n->line : 0;
@@ -663,6 +749,52 @@ int config_check(const struct config *c, struct problem *p)
 		return problem_set(p, PROBLEM_USAGE,
 				   "resolution must be whole seconds");
 	return 0;
+}
+
+static bool same_value(const struct config *a, const struct config *b,
+		       const struct config_key *key)
+{
+	const void *x = (const char *)a + key->offset;
+	const void *y = (const char *)b + key->offset;
+
+	switch (key->type) {
+	case CONFIG_STRING:
+		return strcmp(*(char *const *)x, *(char *const *)y) == 0;
+	case CONFIG_BOOL:
+		return *(const bool *)x == *(const bool *)y;
+	case CONFIG_LEVEL:
+		return *(const enum log_level *)x == *(const enum log_level *)y;
+	default:
+		return *(const int64_t *)x == *(const int64_t *)y;
+	}
+}
+
+/* A reload applies these, and all that is no flag. */
+static bool is_live(const struct config_key *key)
+{
+	static const char *const live[] = { "retention.age", "retention.bytes",
+					    "state.worsen_after",
+					    "state.improve_after", "log.level" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(live); i++) {
+		if (strcmp(live[i], key->key) == 0)
+			return true;
+	}
+	return key->type >= CONFIG_WATCH;
+}
+
+size_t config_restart_keys(const struct config *now, const struct config *next,
+			   struct buf *out)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+		if (is_live(&keys[i]) ||
+		    same_value(now, next, &keys[i]))
+			continue;
+		buf_printf(out, "%s%s", count++ ? ", " : "", keys[i].key);
+	}
+	return count;
 }
 
 /* ---- the table as flags, help and Markdown ---- */

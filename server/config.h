@@ -26,11 +26,14 @@ struct config {
 	char *db;
 	char *node;   /* "": the host name at first start */
 	char *cgroup_root;
+	int64_t governor_target_ppm, governor_total_ppm; /* of one CPU */
+	int64_t governor_backoff_ms;
 	char *hosts, *cors_origins, *base_path;
 
 	int64_t resolution_ms, flush_ms, memory_ms;
 	int64_t retention_ms, retention_bytes;
 	int64_t tick_ms, rescan_ms;
+	int64_t worsen_ms, improve_ms;
 	int64_t target_max;
 	int64_t body_max, connections_max, threads;
 	int64_t series_max, points_max, scan_max, cache_bytes;
@@ -43,6 +46,8 @@ struct config {
 	struct plant *plant; /* owned; NULL: none */
 	struct threshold *thresholds; /* owned; every metric that has limits */
 	size_t threshold_count;
+	struct threshold_rule *threshold_rules; /* owned */
+	size_t threshold_rule_count;
 };
 
 enum config_type {
@@ -50,11 +55,13 @@ enum config_type {
 	CONFIG_DURATION, /* 10s, 5m, 1h30m, 30d -> int64_t milliseconds */
 	CONFIG_BYTES,    /* 64KiB, 1GiB, 4096 -> int64_t */
 	CONFIG_INTEGER,  /* -> int64_t */
+	CONFIG_PERCENT,  /* 0.5%, 20% -> int64_t, millionths */
 	CONFIG_BOOL,     /* true, false */
 	CONFIG_LEVEL,    /* debug, info, warn, error */
 	CONFIG_WATCH,    /* from here on: in the file only, no flag */
 	CONFIG_PLANT,
 	CONFIG_THRESHOLDS,
+	CONFIG_THRESHOLD_RULES,
 };
 
 struct config_key {
@@ -82,6 +89,11 @@ int config_read(struct config *c, const char *path, struct problem *p);
 
 /* What only makes sense together; after file and flags. */
 int config_check(const struct config *c, struct problem *p);
+
+/* Names of keys that differ and that only a restart applies, as a list; how
+ * many. */
+size_t config_restart_keys(const struct config *now, const struct config *next,
+			   struct buf *out);
 
 /* The row of a flag's name without dashes before it; NULL: no such flag. */
 const struct config_key *config_flag_find(const char *name, size_t len);

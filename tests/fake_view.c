@@ -70,7 +70,7 @@ static void fake_point(struct fake_series *f, int64_t time_ms, double value,
 {
 	f->points = realloc(f->points, (f->count + 1) * sizeof(f->points[0]));
 	ck_assert_ptr_nonnull(f->points);
-	f->points[f->count++] = (struct point){ time_ms, value, epoch };
+	f->points[f->count++] = (struct point){ time_ms, value, epoch, 0 };
 }
 
 /* Points at begin, begin + every, ... */

@@ -287,6 +287,7 @@ static int watch_begin(struct watch *w, pid_t pid, bool with_memory)
 	w->target.pid_fd = -1;
 	w->target.binary = &w->binary;
 	w->target.source = &source_jvm;
+	w->target.probe_gap = GAP_UNSUPPORTED; /* none here */
 	w->target.entity.number = 1;
 	ck_ok(process_read(&w->target.process, pid));
 	ck_assert(source_jvm.match(w->target.process, &w->binary));

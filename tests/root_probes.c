@@ -85,8 +85,10 @@ static void victim_sites(struct probe_site sites[2])
 	fclose(f);
 	close(v.in);
 	waitpid(v.pid, NULL, 0);
-	sites[0] = (struct probe_site){ PROBE_GO_GC_START, offsets[0] };
-	sites[1] = (struct probe_site){ PROBE_GO_GC_END, offsets[1] };
+	sites[0] = (struct probe_site){ .probe = PROBE_GO_GC_START,
+					.file_offset = offsets[0] };
+	sites[1] = (struct probe_site){ .probe = PROBE_GO_GC_END,
+					.file_offset = offsets[1] };
 }
 
 static struct link_set *attach(struct probes *p)
@@ -103,6 +105,11 @@ static struct link_set *attach(struct probes *p)
 	       (double)(clock_monotonic_ns() - begin) / 1e6);
 	close(exe_fd);
 	return links;
+}
+
+static double hit_cost_ns(const struct probes *p)
+{
+	return probes_hit_cost_ns(p, PROBE_GO_GC_START, false);
 }
 
 /* ---- what comes off the ring ---- */
@@ -271,13 +278,65 @@ END_TEST
 START_TEST(site_outside_the_file_is_refused)
 {
 	struct probes *p = open_probes();
-	struct probe_site site = { PROBE_GO_GC_START, 1ull << 40 };
+	struct probe_site site = { .probe = PROBE_GO_GC_START,
+				   .file_offset = 1ull << 40 };
 	int exe_fd = open(victim_path(), O_RDONLY | O_CLOEXEC);
 	struct link_set *links;
 
 	ck_err(link_set_attach(&links, p, exe_fd, &site, 1), EINVAL);
 	close(exe_fd);
 	probes_close(p);
+}
+END_TEST
+
+START_TEST(stepped_instruction_costs_more_than_an_emulated_one)
+{
+	struct probes *p = open_probes();
+
+	for (int i = 0; i < PROBE_COUNT; i++) {
+		enum probe probe = (enum probe)i;
+
+		ck_assert_double_gt(probes_hit_cost_ns(p, probe, true),
+				    probes_hit_cost_ns(p, probe, false));
+		printf("probe %d: emulated %.0f ns, stepped %.0f ns\n", i,
+		       probes_hit_cost_ns(p, probe, false),
+		       probes_hit_cost_ns(p, probe, true));
+	}
+	probes_close(p);
+}
+END_TEST
+
+START_TEST(hits_of_strangers_are_counted_by_link)
+{
+	struct probes *p = open_probes();
+	struct link_set *links = attach(p);
+	struct victim v = victim_start("500");
+
+	victim_go(&v);
+	ck_assert_uint_eq(link_set_strangers(links), 1000);
+	victim_end(&v);
+	link_set_detach(links);
+	probes_close(p);
+}
+END_TEST
+
+START_TEST(instructions_that_the_kernel_emulates_are_known)
+{
+	static const struct {
+		uint8_t code[2];
+		bool emulated;
+	} cases[] = {
+		{ { 0x90, 0 }, true },	   { { 0x55, 0x48 }, true },
+		{ { 0x76, 0x10 }, true },  { { 0x0f, 0x86 }, true },
+		{ { 0xe8, 0 }, true },	   { { 0xeb, 0xfe }, true },
+		{ { 0x89, 0xc0 }, false }, { { 0x49, 0x3b }, false },
+		{ { 0x0f, 0xb6 }, false }, { { 0xc3, 0 }, false },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+		ck_assert(probes_is_emulated(cases[i].code, 2) ==
+			  cases[i].emulated);
+	ck_assert(!probes_is_emulated(cases[0].code, 1));
 }
 END_TEST
 
@@ -289,9 +348,9 @@ START_TEST(cost_of_a_hit_is_measured)
 	p = open_probes();
 	printf("open: %.1f ms, a hit: %.0f ns\n",
 	       (double)(clock_monotonic_ns() - begin) / 1e6,
-	       probes_hit_cost_ns(p));
-	ck_assert_double_gt(probes_hit_cost_ns(p), 50);
-	ck_assert_double_lt(probes_hit_cost_ns(p), 50000);
+	       hit_cost_ns(p));
+	ck_assert_double_gt(hit_cost_ns(p), 50);
+	ck_assert_double_lt(hit_cost_ns(p), 50000);
 	probes_close(p);
 }
 END_TEST
@@ -362,13 +421,13 @@ static void assert_offers_nothing(struct probes *p)
 {
 	uint64_t hits[PROBE_COUNT] = { 7, 7 };
 	struct link_set *links;
-	struct probe_site site = { PROBE_GO_GC_START, 0 };
+	struct probe_site site = { .probe = PROBE_GO_GC_START };
 
 	ck_assert(!probes_has_uprobes(p));
 	ck_assert(!probes_has_process_events(p));
 	ck_assert_int_eq(probes_ring_fd(p), -1);
 	ck_assert_int_eq(probes_consume(p, note, NULL), 0);
-	ck_assert_double_eq(probes_hit_cost_ns(p), 0);
+	ck_assert_double_eq(hit_cost_ns(p), 0);
 	ck_assert_uint_eq(probes_lost(p), 0);
 	ck_err(probes_watch(p, getpid()), EOPNOTSUPP);
 	ck_err(link_set_attach(&links, p, 0, &site, 1), EOPNOTSUPP);
@@ -504,14 +563,15 @@ START_TEST(kernel_without_uprobe_multi_still_tells_of_processes)
 }
 END_TEST
 
-START_TEST(kernel_without_btf_loses_nothing)
+START_TEST(kernel_without_btf_loses_codes_of_exits_only)
 {
-	const struct census_lack *lacks;
 	struct probes *p;
 
 	ck_ok(priv_set_without("btf"));
 	ck_ok(probes_open(&p));
-	ck_assert_uint_eq(probes_lacks(p, &lacks), 0);
+	ck_assert(probes_has_process_events(p));
+	ck_assert(probes_has_uprobes(p));
+	assert_lacks(p, 1, "a kernel with BTF");
 	probes_close(p);
 }
 END_TEST
@@ -548,6 +608,9 @@ TEST_MAIN("probes", start_and_end_of_a_child_are_seen,
 	  process_that_is_not_watched_passes_unseen,
 	  record_that_finds_the_ring_full_is_counted,
 	  site_outside_the_file_is_refused, cost_of_a_hit_is_measured,
+	  stepped_instruction_costs_more_than_an_emulated_one,
+	  hits_of_strangers_are_counted_by_link,
+	  instructions_that_the_kernel_emulates_are_known,
 	  ordinary_user_with_three_capabilities_can_probe,
 	  ordinary_user_reads_memory_with_two_capabilities,
 	  what_was_opened_with_rights_goes_on_without,
@@ -556,5 +619,5 @@ TEST_MAIN("probes", start_and_end_of_a_child_are_seen,
 	  container_with_its_own_pids_is_told_to_share_the_hosts,
 	  simulated_lacks_are_told_like_real_ones,
 	  kernel_without_uprobe_multi_still_tells_of_processes,
-	  kernel_without_btf_loses_nothing,
+	  kernel_without_btf_loses_codes_of_exits_only,
 	  memory_opened_with_rights_still_reads_without)

@@ -36,6 +36,24 @@ static void refused(const char *text, int line, int column, const char *words)
 	config_fini(&c);
 }
 
+START_TEST(percentages_are_read)
+{
+	static const char *const wrong[] = { "", "%", "0.5", "1.%", ".5%",
+					     "0.12345%", "-1%", "1 %", "1e2%",
+					     "9999999999%" };
+	int64_t ppm = 0;
+
+	ck_ok(percent_parse(&ppm, "0.5%"));
+	ck_assert_int_eq(ppm, 5000);
+	ck_ok(percent_parse(&ppm, "100%"));
+	ck_assert_int_eq(ppm, 1000000);
+	ck_ok(percent_parse(&ppm, "0.0001%"));
+	ck_assert_int_eq(ppm, 1);
+	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++)
+		ck_err(percent_parse(&ppm, wrong[i]), EINVAL);
+}
+END_TEST
+
 START_TEST(durations_are_milliseconds)
 {
 	int64_t ms = -1;
@@ -174,6 +192,44 @@ START_TEST(thresholds_change_only_what_they_name)
 		ck_assert(c.thresholds[i].critical == 20);
 	}
 	config_fini(&c);
+}
+END_TEST
+
+START_TEST(thresholds_of_services_stand_in_for_the_general_ones)
+{
+	const struct threshold *t;
+
+	ck_ok(read_text("thresholds_by_service:\n"
+			"  - service: pump-.*\n"
+			"    frag_ratio: {warning: 0.2, critical: 0.05}\n"));
+	ck_assert_uint_eq(c.threshold_rule_count, 1);
+	ck_assert(pattern_matches(c.threshold_rules[0].service, "pump-7"));
+	t = &c.threshold_rules[0].items[0];
+	ck_assert_int_eq(t->metric, METRIC_FRAG_RATIO);
+	ck_assert(t->warning == 0.2 && t->critical == 0.05);
+	ck_assert_int_eq(t->direction, -1);
+	config_fini(&c);
+	refused("thresholds_by_service:\n  - frag_ratio: {warning: 0.2, "
+		"critical: 0.1}\n", 2, 5, "wants a service");
+	refused("thresholds_by_service:\n  - service: a\n    frag_ratio: "
+		"{warning: 0.2}\n", 3, 17, "wants warning and critical");
+	refused("thresholds_by_service:\n  - service: a\n    color: red\n", 3, 5,
+		"no metric with limits");
+}
+END_TEST
+
+START_TEST(keys_that_a_reload_cannot_apply_are_named)
+{
+	own(buf_fini) struct buf names = BUF_INIT;
+	struct config old;
+
+	ck_ok(config_init(&old));
+	ck_ok(read_text("listen: 127.0.0.1:1\nretention: {age: 1d}\n"
+			"report: false\nlog: {level: debug}\n"));
+	ck_assert_uint_eq(config_restart_keys(&old, &c, &names), 2);
+	ck_assert_str_eq(buf_cstr(&names), "listen, report");
+	config_fini(&c);
+	config_fini(&old);
 }
 END_TEST
 
@@ -321,12 +377,14 @@ START_TEST(help_and_table_tell_every_key)
 }
 END_TEST
 
-TEST_MAIN("config", durations_are_milliseconds,
+TEST_MAIN("config", percentages_are_read, durations_are_milliseconds,
 	  malformed_durations_leave_the_result_alone, sizes_are_bytes,
 	  every_key_has_a_default_that_its_own_parser_takes,
 	  an_empty_file_keeps_the_defaults, a_file_sets_scalars_of_every_type,
 	  watch_rules_keep_their_order, plant_rules_carry_labels,
 	  thresholds_change_only_what_they_name,
+	  thresholds_of_services_stand_in_for_the_general_ones,
+	  keys_that_a_reload_cannot_apply_are_named,
 	  an_unknown_key_is_told_with_its_place,
 	  a_wrong_type_is_told_with_its_place,
 	  a_number_out_of_bounds_is_told_with_the_bounds,

@@ -63,8 +63,8 @@ static void check_case(const struct encoder *e, const char *dir)
 	read_file(&want, path);
 	e->encode(&out, frames, count);
 	ck_ok(buf_error(&out));
-	ck_assert_msg(strcmp(buf_cstr(&out), buf_cstr(&want)) == 0 &&
-		      out.len == want.len, "%s: got\n%s\nwanted\n%s", dir,
+	ck_assert_msg(out.len == want.len &&
+		      memcmp(buf_cstr(&out), buf_cstr(&want), out.len) == 0, "%s: got\n%s\nwanted\n%s", dir,
 		      buf_cstr(&out), buf_cstr(&want));
 	if (strncmp(e->name, "json", 4) == 0)
 		check_json(&out);
@@ -103,6 +103,7 @@ START_TEST(golden_frames_become_golden_bytes)
 	static const char *const names[] = {
 		"json-classic", "json-frames", "prometheus",
 		"openmetrics",	"ndjson",      "csv",
+		"frames-pb",	"frames-pb-json",
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
@@ -159,7 +160,8 @@ START_TEST(full_buffer_is_an_error_and_no_crash)
 {
 	static const char *const names[] = {
 		"json-classic", "json-frames", "prometheus",
-		"openmetrics",	"csv",
+		"openmetrics",	"csv",	       "frames-pb",
+		"frames-pb-json",
 	};
 	struct frame *f = broken_name();
 

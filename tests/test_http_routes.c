@@ -83,8 +83,14 @@ static void publish(void)
 	t->read_cpu_ns = 1500000;
 	t->probes = calloc(2, sizeof(*t->probes));
 	t->probe_count = 2;
-	t->probes[0] = (struct census_probe){ "gcStart", 1000, 2000 };
-	t->probes[1] = (struct census_probe){ "gcMarkTermination", 7, 0 };
+	t->probes[0] = (struct census_probe){
+		.name = "gcStart", .state = "attached", .hits = 1000,
+		.cost_ns = 2000, .hits_per_s = 50,
+	};
+	t->probes[1] = (struct census_probe){
+		.name = "gcMarkTermination", .state = "backing_off",
+		.until_boot_ns = c->now.boot_ns, .why = "too dear", .hits = 7,
+	};
 	t->gaps = calloc(1, sizeof(*t->gaps));
 	t->gap_count = 1;
 	t->gaps[0] = (struct census_gap){ COL_GC_COLLECTIONS_FORCED,
@@ -141,6 +147,26 @@ START_TEST(readiness_waits_for_the_first_census)
 }
 END_TEST
 
+static struct now when;
+
+static struct now tell_when(void)
+{
+	return when;
+}
+
+START_TEST(health_ends_when_rounds_stop)
+{
+	site.options.stale_ms = 5000;
+	publish(); /* of second 50 after boot */
+	clock_set_source(tell_when);
+	when.boot_ns = 54000000000;
+	ck_assert_int_eq(call("GET", "/-/healthy", ""), 200);
+	when.boot_ns = 57000000000;
+	ck_assert_int_eq(call("GET", "/-/healthy", ""), 503);
+	clock_set_source(NULL);
+}
+END_TEST
+
 START_TEST(targets_tell_costs_and_what_is_missing)
 {
 	const json_t *t, *item;
@@ -157,7 +183,15 @@ START_TEST(targets_tell_costs_and_what_is_missing)
 	item = json_array_get(json_object_get(t, "probes"), 0);
 	ck_assert(json_number_value(json_object_get(item, "cpu_seconds")) ==
 		  0.002);
+	ck_assert(json_number_value(json_object_get(item, "cpu_ratio")) ==
+		  0.0001);
+	ck_assert_str_eq(text_of(item, "state"), "attached");
+	ck_assert_ptr_null(json_object_get(item, "why"));
 	item = json_array_get(json_object_get(t, "probes"), 1);
+	ck_assert_str_eq(text_of(item, "state"), "backing_off");
+	ck_assert_str_eq(text_of(item, "why"), "too dear");
+	ck_assert_int_eq(json_integer_value(json_object_get(item, "retry_ms")),
+			 1795000000000);
 	ck_assert_ptr_null(json_object_get(item, "cpu_seconds"));
 	item = json_array_get(json_object_get(t, "missing"), 0);
 	ck_assert_str_eq(text_of(item, "metric"), "gc_collections_total");
@@ -237,6 +271,7 @@ int main(void)
 		a_problem_has_one_body_for_every_reader,
 		a_wrong_method_is_told_apart_from_a_wrong_path,
 		readiness_waits_for_the_first_census,
+	health_ends_when_rounds_stop,
 		targets_tell_costs_and_what_is_missing,
 		status_tells_which_rights_are_missing,
 		an_empty_store_answers_empty_lists,

@@ -60,6 +60,7 @@ static void fill(const struct vm_heap *m)
 {
 	struct jvm_input in = { .index = &h, .block = b.bytes, .len = sizeof(b),
 				.memory = m,
+				.events_gap = GAP_UNSUPPORTED,
 				.memory_gap = m ? GAP_NONE : GAP_NOT_PERMITTED };
 
 	ck_ok(hsperf_index(&h, b.bytes, sizeof(b.bytes)));

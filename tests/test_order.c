@@ -17,7 +17,7 @@ static void done(void *arg, int result)
 
 static struct order scan(pid_t pid)
 {
-	return (struct order){ ORDER_SCAN, pid, done, NULL };
+	return (struct order){ .kind = ORDER_SCAN, .pid = pid, .done = done };
 }
 
 static bool readable(const struct order_book *b)

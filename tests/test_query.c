@@ -481,6 +481,26 @@ START_TEST(pid_shows_only_where_nothing_else_tells_apart)
 }
 END_TEST
 
+START_TEST(a_machine_is_one_line_before_and_after_a_restart)
+{
+	struct view v = { 0 };
+	struct query q = question(METRIC_HEAP_MAX_BYTES);
+	struct fake_series *before = fake_add(&v, COL_HEAP_MAX_BYTES, "node=a");
+	struct fake_series *after = fake_add(&v, COL_HEAP_MAX_BYTES, "node=a");
+	struct frame *f;
+
+	before->series.open = false;
+	fake_point(before, T0 + 10000, 1, 1);
+	fake_point(after, T0 + 40000, 2, 1);
+	q.step_ms = 10000;
+	f = answer(&q, &v);
+	ck_assert_uint_eq(f->field_count, 2);
+	CELLS(f, 1, "1 - - 2 - -");
+	frame_free(f);
+	fake_view_fini(&v);
+}
+END_TEST
+
 START_TEST(dimension_of_a_column_is_always_shown)
 {
 	struct view v = { 0 };
@@ -840,6 +860,32 @@ START_TEST(limit_names_itself_the_figure_and_what_to_change)
 		     "3 series x 6 steps x 6 columns are 108 values, the "
 		     "limit is 107: ask for a larger step, a shorter range or "
 		     "fewer series");
+}
+END_TEST
+
+START_TEST(memory_for_repeated_steps_counts_against_the_limit)
+{
+	struct view v = { .steps_back = 1 };
+	struct query_limits limits = { 1000, 100, 1000000 };
+	struct query q = question(METRIC_HEAP_MAX_BYTES);
+	struct problem p = { 0 };
+	struct frame *f = NULL;
+	char labels[32];
+
+	for (int i = 0; i < 64; i++) {
+		snprintf(labels, sizeof(labels), "node=%d", i);
+		fake_point(fake_add(&v, COL_HEAP_MAX_BYTES, labels),
+			   T0 + 10000, 1, 1);
+	}
+	q.agg = AGG_SUM;
+	q.to_ms = q.from_ms + 60 * 10000; /* 60 steps of one row, but two */
+	q.step_ms = 10000;
+	ck_err(query_run(&f, &q, &v, &limits, &p), EINVAL);
+	ck_assert_int_eq(p.code, PROBLEM_TOO_MUCH);
+	v.steps_back = 0; /* values' worth of bits for each */
+	ck_ok(query_run(&f, &q, &v, &limits, &p));
+	frame_free(f);
+	fake_view_fini(&v);
 }
 END_TEST
 
@@ -1334,6 +1380,7 @@ TEST_MAIN("query", value_at_t_stands_for_the_window_open_on_the_left,
 	  series_shows_who_it_is_and_what_differs,
 	  name_says_no_more_than_it_must,
 	  pid_shows_only_where_nothing_else_tells_apart,
+	  a_machine_is_one_line_before_and_after_a_restart,
 	  dimension_of_a_column_is_always_shown,
 	  legend_is_a_template_over_labels_and_attributes,
 	  label_of_the_legend_is_shown,
@@ -1348,6 +1395,7 @@ TEST_MAIN("query", value_at_t_stands_for_the_window_open_on_the_left,
 	  clock_that_stepped_back_folds_into_the_same_steps,
 	  no_rate_spans_a_step_of_the_clock,
 	  limit_names_itself_the_figure_and_what_to_change,
+	  memory_for_repeated_steps_counts_against_the_limit,
 	  huge_range_is_refused_before_any_work,
 	  misspelt_label_is_told,
 	  long_lists_and_legends_are_refused,

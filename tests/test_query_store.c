@@ -104,6 +104,38 @@ START_TEST(answer_is_the_same_from_memory_and_from_disk)
 }
 END_TEST
 
+START_TEST(missing_ticks_are_a_gap_at_full_resolution)
+{
+	struct store_options o = fixture_options();
+	struct query q = question(METRIC_HEAP_USED_BYTES, 20, 1000);
+	const struct cells *c;
+	struct frame *f;
+	struct store *s;
+
+	o.tick_ms = 1000;
+	s = fixture_fresh(o);
+	for (int i = 1; i <= 20; i++) {
+		/* 14 and 15 come late: 13 stands, and 14 is seen at 14.2 */
+		if (i < 6 || i > 11)
+			put(s, T0 + i * 1000 + (i == 14 || i == 15) * 200,
+			    COL_HEAP_USED_BYTES, i);
+	}
+	f = answer(&q, s);
+	c = f->fields[1].cells;
+	ck_assert_uint_eq(c->count, 20);
+	for (size_t i = 0; i < 20; i++) {
+		int second = (int)i + 1;
+
+		ck_assert_msg(cells_valid(c, i) == (second < 6 || second > 11),
+			      "second %d", second);
+	}
+	/* 13 to 14.2: a late tick, not a missing one */
+	ck_assert_double_eq(c->f64[13], 14);
+	frame_free(f);
+	store_close(s);
+}
+END_TEST
+
 /* The stored point stands for its ten seconds. */
 static double ten_seconds_each(size_t i)
 {
@@ -348,6 +380,7 @@ START_TEST(kept_values_are_true_while_the_store_moves_on)
 END_TEST
 
 TEST_MAIN("query_store", memory_answers_each_second,
+	  missing_ticks_are_a_gap_at_full_resolution,
 	  answer_is_the_same_from_memory_and_from_disk,
 	  finer_steps_than_stored_have_no_holes,
 	  rate_is_the_same_from_memory_and_from_disk,

@@ -1,8 +1,10 @@
 /* The store: what goes in comes out, thinned, once, and after a restart. */
 #include <fcntl.h>
+#include <malloc.h>
 #include <sqlite3.h>
 #include <sys/stat.h>
 
+#include "server/store/catalog.h"
 #include "store_fixture.h"
 
 static struct points found;
@@ -219,6 +221,121 @@ START_TEST(a_process_is_the_same_entity_after_a_restart)
 	store_stats(s, &stats);
 	ck_assert_uint_eq(stats.entities, 1);
 	ck_assert_uint_eq(stats.series, 1);
+	store_close(s);
+}
+END_TEST
+
+/* What runs as pid 100 from now on, under another number. */
+static void exec_to(struct batch *b, uint32_t number, const char *service)
+{
+	struct entity e = {.number = number,
+			   .kind = ENTITY_PROCESS,
+			   .key = {"boot-one", 100, 77},
+			   .start_wall_ms = T0};
+
+	ck_ok(labels_set(&e.labels, "node", "plc7"));
+	ck_ok(labels_set(&e.labels, "service", service));
+	ck_ok(labels_set(&e.labels, "pid", "100"));
+	batch_add_entity(b, &e);
+	entity_fini(&e);
+}
+
+/* The only open series of the metric, and its service and last value. */
+static void check_open(struct store *s, const char *service, double value)
+{
+	own(view_closep) struct view *v = NULL;
+	struct series *series;
+	struct point last;
+	size_t count, open = 0;
+	bool has;
+
+	ck_ok(view_open(&v, s));
+	ck_ok(view_select(v, METRIC_HEAP_USED_BYTES, NULL, 0, INT64_MIN,
+			  INT64_MAX, &series, &count));
+	for (size_t i = 0; i < count; i++) {
+		if (!series[i].open)
+			continue;
+		open++;
+		ck_assert_str_eq(labels_get(&series[i].labels, "service"),
+				 service);
+		ck_ok(view_last(v, &series[i], 1, &last, &has));
+		ck_assert(has);
+		ck_assert_double_eq(last.value, value);
+	}
+	ck_assert_uint_eq(open, 1);
+	series_free(series, count);
+}
+
+/* order 0: the close in the same batch; 1: in the one before; 2: after. */
+static struct store *after_exec(const char *service, int order)
+{
+	struct store *s = fixture_fresh(fixture_options());
+	struct batch *b;
+
+	put(s, T0 + 1000, COL_HEAP_USED_BYTES, 1);
+	b = tick_of(at(T0 + 2000));
+	if (order != 2)
+		batch_add_close(b, 1, b->now.boot_ns, "replaced by exec");
+	if (order == 1) {
+		ck_ok(store_append(s, b));
+		b = tick_of(at(T0 + 3000));
+	}
+	exec_to(b, 2, service);
+	batch_add_sample(b, 2, COL_HEAP_USED_BYTES, 2);
+	ck_ok(store_append(s, b));
+	b = tick_of(at(T0 + 4000));
+	if (order == 2)
+		batch_add_close(b, 1, b->now.boot_ns, "replaced by exec");
+	batch_add_sample(b, 2, COL_HEAP_USED_BYTES, 3);
+	ck_ok(store_append(s, b));
+	return s;
+}
+
+START_TEST(an_exec_to_another_program_is_another_entity)
+{
+	for (int order = 0; order < 3; order++) {
+		struct store *s = after_exec("valve", order);
+		struct store_stats stats;
+
+		check_open(s, "valve", 3);
+		store_stats(s, &stats);
+		ck_assert_uint_eq(stats.entities, 2);
+		store_close(s);
+		s = fixture_open(fixture_options()); /* and stays so */
+		store_stats(s, &stats);
+		ck_assert_uint_eq(stats.entities, 2);
+		store_close(s);
+	}
+}
+END_TEST
+
+START_TEST(an_exec_to_the_same_program_goes_on)
+{
+	for (int order = 0; order < 3; order++) {
+		struct store *s = after_exec("pump", order);
+		struct store_stats stats;
+
+		check_open(s, "pump", 3);
+		store_stats(s, &stats);
+		ck_assert_uint_eq(stats.entities, 1);
+		store_close(s);
+	}
+}
+END_TEST
+
+START_TEST(a_process_renamed_between_two_runs_is_open_once)
+{
+	struct store *s = fixture_fresh(fixture_options());
+	struct batch *b;
+
+	put(s, T0 + 1000, COL_HEAP_USED_BYTES, 1);
+	store_close(s);
+	s = fixture_open(fixture_options());
+	b = tick_of(at(T0 + 2000));
+	exec_to(b, 1, "valve");
+	batch_add_sample(b, 1, COL_HEAP_USED_BYTES, 2);
+	ck_ok(store_append(s, b));
+	check_open(s, "valve", 2);
 	store_close(s);
 }
 END_TEST
@@ -490,6 +607,150 @@ START_TEST(plant_labels_join_at_the_answer)
 	series_free(series, count);
 	view_close(v);
 	matcher_fini(&m);
+	store_close(s);
+}
+END_TEST
+
+/* One rule: everything has this site. */
+static struct plant *plant_of(const char *site)
+{
+	struct plant *plant = calloc(1, sizeof(*plant));
+
+	plant->rules = calloc(1, sizeof(plant->rules[0]));
+	plant->count = 1;
+	ck_ok(labels_set(&plant->rules[0].labels, "site", site));
+	return plant;
+}
+
+/* The site of the only series in (to - 1 s, to], "" when it has none. */
+static const char *site_at(struct store *s, int64_t to_ms)
+{
+	static char site[32];
+	own(view_closep) struct view *v = NULL;
+	struct series *series = NULL;
+	const char *value;
+	size_t count = 0;
+
+	ck_ok(view_open(&v, s));
+	ck_ok(view_select(v, METRIC_COUNT, NULL, 0, to_ms - 1000, to_ms,
+			  &series, &count));
+	ck_assert_uint_eq(count, 1);
+	value = labels_get(&series[0].labels, "site");
+	snprintf(site, sizeof(site), "%s", value ? value : "");
+	series_free(series, count);
+	return site;
+}
+
+static int64_t clock_ms; /* the wall clock */
+
+static struct now test_clock(void)
+{
+	return at(clock_ms);
+}
+
+START_TEST(plant_labels_are_dated_and_survive)
+{
+	struct store *s = fixture_fresh(fixture_options());
+
+	clock_set_source(test_clock);
+	clock_ms = T0;
+	store_set_plant(s, plant_of("north"));
+	put(s, T0 + 1000, COL_HEAP_USED_BYTES, 1);
+	clock_ms = T0 + 50000;
+	store_set_plant(s, plant_of("south"));
+	store_set_plant(s, plant_of("south"));
+	put(s, T0 + 90000, COL_HEAP_USED_BYTES, 1);
+	for (int i = 0; i < 2; i++) {
+		ck_assert_str_eq(site_at(s, T0 + 1000), "north");
+		ck_assert_str_eq(site_at(s, T0 + 49999), "north");
+		ck_assert_str_eq(site_at(s, T0 + 50000), "south");
+		store_close(s);
+		s = fixture_open(fixture_options());
+	}
+	/* No rules are rules too. */
+	clock_ms = T0 + 95000;
+	store_set_plant(s, calloc(1, sizeof(struct plant)));
+	ck_assert_str_eq(site_at(s, T0 + 90000), "south");
+	ck_assert_str_eq(site_at(s, T0 + 96000), "");
+	store_close(s);
+	clock_set_source(NULL);
+}
+END_TEST
+
+START_TEST(plant_labels_follow_a_clock_that_steps_back)
+{
+	struct store *s = fixture_fresh(fixture_options());
+
+	clock_set_source(test_clock);
+	clock_ms = T0;
+	store_set_plant(s, plant_of("north"));
+	put(s, T0 + 1000, COL_HEAP_USED_BYTES, 1);
+	clock_ms = T0 + 50000;
+	store_set_plant(s, plant_of("south"));
+	put(s, T0 + 51000, COL_HEAP_USED_BYTES, 1);
+	put(s, T0 + 20000, COL_HEAP_USED_BYTES, 1);
+	ck_assert_str_eq(site_at(s, T0 + 20000), "south");
+	ck_assert_str_eq(site_at(s, T0 + 19000), "north");
+	store_close(s);
+	clock_set_source(NULL);
+}
+END_TEST
+
+START_TEST(plant_labels_wait_for_a_right_clock)
+{
+	struct store_options o = fixture_options();
+	struct store *s;
+
+	o.clock_floor_ms = T0;
+	s = fixture_fresh(o);
+	clock_set_source(test_clock);
+	clock_ms = T0 + 1000;
+	store_set_plant(s, plant_of("north"));
+	put(s, T0 + 1000, COL_HEAP_USED_BYTES, 1);
+	clock_ms = 1000; /* 1970 */
+	store_set_plant(s, plant_of("south"));
+	ck_assert_str_eq(site_at(s, T0 + 5000), "north");
+	put(s, T0 + 60000, COL_HEAP_USED_BYTES, 1);
+	ck_assert_str_eq(site_at(s, T0 + 5000), "north");
+	ck_assert_str_eq(site_at(s, T0 + 60000), "south");
+	store_close(s);
+	clock_set_source(NULL);
+}
+END_TEST
+
+START_TEST(facts_of_a_batch_are_written_at_once)
+{
+	struct store *s = fixture_fresh(fixture_options());
+	struct batch *b = tick_of(at(T0 + 1000));
+	own(freep) char *value = NULL;
+
+	batch_add_fact(b, "maintenance", "old");
+	batch_add_fact(b, "maintenance", "new");
+	ck_ok(store_append(s, b));
+	ck_ok(store_meta_get(s, "maintenance", &value));
+	ck_assert_str_eq(value, "new");
+	store_close(s);
+}
+END_TEST
+
+START_TEST(retention_changes_while_it_runs)
+{
+	struct store *s = fixture_fresh(fixture_options());
+	struct points p;
+
+	for (int i = 1; i <= 200; i++)
+		put(s, T0 + i * 10000, COL_HEAP_USED_BYTES, i);
+	ck_ok(store_flush(s));
+	scan(s, &p, METRIC_HEAP_USED_BYTES, 0, INT64_MAX, 10000);
+	ck_assert_uint_eq(p.count, 200);
+	store_set_retention(s, 600000, 0);
+	for (int i = 201; i <= 400; i++) /* an hour is over */
+		put(s, T0 + i * 10000, COL_HEAP_USED_BYTES, i);
+	ck_ok(store_flush(s));
+	scan(s, &p, METRIC_HEAP_USED_BYTES, 0, T0 + 1000000, 10000);
+	ck_assert_uint_eq(p.count, 0);
+	scan(s, &p, METRIC_HEAP_USED_BYTES, T0 + 3500000, INT64_MAX, 10000);
+	ck_assert_uint_eq(p.count, 50);
 	store_close(s);
 }
 END_TEST
@@ -825,11 +1086,209 @@ START_TEST(old_rows_go)
 	ck_assert_int_le(stats.oldest_ms, T0 + 20000000 - 3600000);
 	store_close(s);
 	s = fixture_open(o); /* a week later */
-	put(s, T0 + 7 * 86400000ll, COL_HEAP_USED_BYTES, 1);
-	put(s, T0 + 7 * 86400000ll + 10000, COL_HEAP_USED_BYTES, 2);
+	for (int i = 0; i < 70; i++)
+		put(s, T0 + 7 * 86400000ll + i * 60000, COL_HEAP_USED_BYTES, 1);
 	ck_ok(store_flush(s));
 	store_stats(s, &stats);
 	ck_assert_int_ge(stats.oldest_ms, T0 + 6 * 86400000ll);
+	store_close(s);
+}
+END_TEST
+
+/* Minutes from..to, the wall clock wrong by that much. */
+static void minutes(struct store *s, int from, int to, int64_t wrong_ms)
+{
+	for (int i = from; i < to; i++) {
+		struct now now = at(T0 + i * 60000);
+		struct batch *b;
+
+		now.wall_ms += wrong_ms;
+		b = tick_of(now);
+		add_process(b, 1, 100);
+		batch_add_sample(b, 1, COL_HEAP_USED_BYTES, i);
+		ck_ok(store_append(s, b));
+	}
+}
+
+START_TEST(a_clock_wrong_for_a_while_drops_nothing)
+{
+	struct store_options o = fixture_options();
+	int64_t years = 4 * 365 * 86400000ll;
+	struct store_stats stats;
+	struct store *s;
+
+	o.retention_ms = 3600000;
+	s = fixture_fresh(o);
+	minutes(s, 1, 60, 0);
+	minutes(s, 60, 75, years);
+	ck_ok(store_flush(s));
+	minutes(s, 75, 80, 0);
+	ck_ok(store_flush(s));
+	store_stats(s, &stats);
+	ck_assert_uint_eq(stats.dropped_rows, 0);
+	scan(s, &found, METRIC_HEAP_USED_BYTES, T0, T0 + 80 * 60000, 60000);
+	ck_assert_uint_eq(found.count, 64);
+	scan(s, &found, METRIC_HEAP_USED_BYTES, T0 + years,
+	     T0 + years + 80 * 60000, 60000);
+	ck_assert_uint_eq(found.count, 15);
+	/* Nor does a run that begins with it, */
+	store_close(s);
+	s = fixture_open(o);
+	minutes(s, 80, 85, years);
+	minutes(s, 85, 90, 0);
+	ck_ok(store_flush(s));
+	store_stats(s, &stats);
+	ck_assert_uint_eq(stats.dropped_rows, 0);
+	/* but what is too old goes, also what claims to be of the future. */
+	minutes(s, 90, 300, 0);
+	ck_ok(store_flush(s));
+	scan(s, &found, METRIC_HEAP_USED_BYTES, T0, T0 + 80 * 60000, 60000);
+	ck_assert_uint_eq(found.count, 0);
+	scan(s, &found, METRIC_HEAP_USED_BYTES, T0 + years,
+	     T0 + years + 90 * 60000, 60000);
+	ck_assert_uint_eq(found.count, 0);
+	store_close(s);
+}
+END_TEST
+
+/* A batch in 1970 with so many samples of process 1. */
+static struct batch *held_tick(int i, size_t samples)
+{
+	struct batch *b = tick_of((struct now){at(T0 + i * 1000).boot_ns, i});
+
+	if (i == 1)
+		add_process(b, 1, 100);
+	for (size_t k = 0; k < samples; k++)
+		batch_add_sample(b, 1, COL_HEAP_USED_BYTES, i);
+	return b;
+}
+
+START_TEST(what_waits_for_the_clock_is_bounded)
+{
+	enum { MANY = 100000, COUNT = 100 };
+	struct store_options o = fixture_options();
+	struct store_stats stats;
+	struct mallinfo2 before, after;
+	struct store *s;
+
+	o.clock_floor_ms = T0;
+	s = fixture_fresh(o);
+	before = mallinfo2();
+	for (int i = 1; i <= COUNT; i++) {
+		struct batch *b = held_tick(i, MANY);
+		uint32_t n = (uint32_t)i + 1;
+
+		add_process(b, n, (pid_t)n + 1000); /* for a tick */
+		if (i > 1)
+			batch_add_close(b, n - 1, b->now.boot_ns, "exited");
+		batch_add_event(b, EVENT_TARGET_STARTED, n, b->now.boot_ns,
+				"came");
+		ck_ok(store_append(s, b));
+	}
+	after = mallinfo2();
+	/* 32 MB, in arrays that may be twice as large */
+	ck_assert_uint_lt(after.uordblks + after.hblkhd, before.uordblks +
+							 before.hblkhd +
+							 (70 << 20));
+	store_stats(s, &stats);
+	ck_assert_uint_lt(stats.held_batches, 25);
+	ck_assert_uint_gt(stats.lost_samples, (COUNT - 25) * MANY);
+	put(s, T0 + (COUNT + 1) * 1000, COL_HEAP_USED_BYTES, 7);
+	store_stats(s, &stats);
+	/* the first, which is known all the time, and the newest */
+	ck_assert_uint_lt(stats.entities, 25);
+	ck_assert_uint_eq(stats.lost_events, 0);
+	ck_ok(store_flush(s));
+	scan(s, &found, METRIC_HEAP_USED_BYTES, T0, T0 + 1000000, 10000);
+	ck_assert_uint_gt(found.count, 1);
+	ck_assert_double_eq(found.items[found.count - 2].value, COUNT);
+	store_close(s);
+}
+END_TEST
+
+START_TEST(batches_without_samples_are_bounded_too)
+{
+	struct store_options o = fixture_options();
+	struct store_stats stats;
+	struct store *s;
+
+	o.clock_floor_ms = T0;
+	s = fixture_fresh(o);
+	for (int i = 1; i <= 50000; i++)
+		ck_ok(store_append(s, held_tick(i, 0)));
+	store_stats(s, &stats);
+	ck_assert_uint_lt(stats.held_batches, 40000);
+	store_close(s);
+}
+END_TEST
+
+START_TEST(a_clock_far_ahead_for_a_moment_repeats_no_time)
+{
+	struct store *s = fixture_fresh(fixture_options());
+	int64_t year = 365 * 86400000ll;
+	own(view_closep) struct view *v = NULL;
+
+	minutes(s, 1, 10, 0);
+	minutes(s, 10, 12, year);
+	minutes(s, 12, 30, 0);
+	ck_ok(view_open(&v, s));
+	ck_assert_uint_eq(view_epochs(v, T0, T0 + 40 * 60000), 0);
+	ck_assert_uint_eq(view_epochs(v, T0, T0 + 2 * year), 1);
+	view_close(take(v));
+	store_close(s);
+}
+END_TEST
+
+static struct now moment;
+
+static struct now tell_moment(void)
+{
+	return moment;
+}
+
+/* The last value of the only series of a metric, -1 when there is none. */
+static double last_of(struct store *s, enum metric metric)
+{
+	own(view_closep) struct view *v = NULL;
+	struct series *series;
+	struct point last;
+	size_t count;
+	bool has;
+
+	ck_ok(view_open(&v, s));
+	ck_ok(view_select(v, metric, NULL, 0, INT64_MIN, INT64_MAX, &series,
+			  &count));
+	ck_assert_uint_eq(count, 1);
+	ck_ok(view_last(v, series, 1, &last, &has));
+	series_free(series, count);
+	return has ? last.value : -1;
+}
+
+START_TEST(what_was_not_read_for_long_is_not_the_present)
+{
+	struct store_options o = fixture_options();
+	struct store *s;
+	struct batch *b;
+
+	o.stale_ms = 5000;
+	s = fixture_fresh(o);
+	clock_set_source(tell_moment);
+	b = tick_of(at(T0 + 1000));
+	add_process(b, 1, 100);
+	batch_add_sample(b, 1, COL_HEAP_USED_BYTES, 7);
+	batch_add_sample(b, 1, COL_HEAPWATCH_UP, 1);
+	batch_add_sample(b, 1, COL_TARGET_READ_AGE_SECONDS, 0.5);
+	ck_ok(store_append(s, b));
+	/* The boot clock counts: the wall clock may have stepped. */
+	moment = (struct now){at(T0 + 5000).boot_ns, T0 + 86400000};
+	ck_assert_double_eq(last_of(s, METRIC_HEAP_USED_BYTES), 7);
+	ck_assert_double_eq(last_of(s, METRIC_HEAPWATCH_UP), 1);
+	ck_assert_double_eq(last_of(s, METRIC_TARGET_READ_AGE_SECONDS), 4.5);
+	moment = (struct now){at(T0 + 61000).boot_ns, T0 + 1000};
+	ck_assert_double_eq(last_of(s, METRIC_HEAP_USED_BYTES), -1);
+	ck_assert_double_eq(last_of(s, METRIC_HEAPWATCH_UP), 0);
+	ck_assert_double_eq(last_of(s, METRIC_TARGET_READ_AGE_SECONDS), 60.5);
+	clock_set_source(NULL);
 	store_close(s);
 }
 END_TEST
@@ -932,15 +1391,136 @@ START_TEST(the_byte_cap_holds)
 }
 END_TEST
 
+/* One that lives for a second: sixty series, twenty with a value. */
+static void short_life(struct store *s, int i)
+{
+	uint32_t n = (uint32_t)i + 1;
+	struct batch *b = tick_of(at(T0 + i * 5000));
+
+	add_process(b, n, (pid_t)n + 1000);
+	for (int c = 0; c < 60; c++) {
+		if (c < 20)
+			batch_add_sample(b, n, (enum column)c, i);
+		else
+			batch_add_gap(b, n, (enum column)c, GAP_NOT_YET);
+	}
+	batch_add_sample(b, 1, COL_HEAP_USED_BYTES, i);
+	ck_ok(store_append(s, b));
+	b = tick_of(at(T0 + i * 5000 + 1000));
+	batch_add_close(b, n, b->now.boot_ns, "exited");
+	ck_ok(store_append(s, b));
+}
+
+START_TEST(short_lives_do_not_fill_memory)
+{
+	struct store_options o = fixture_options();
+	size_t early = 0, late = 0;
+	struct store_stats stats;
+	struct store *s;
+
+	o.memory_ms = 60000;
+	s = fixture_fresh(o);
+	put(s, T0, COL_HEAP_USED_BYTES, 0); /* runs all the time */
+	for (int i = 1; i <= 5000; i++) {
+		short_life(s, i);
+		if (i == 1500)
+			early = mallinfo2().uordblks + mallinfo2().hblkhd;
+	}
+	late = mallinfo2().uordblks + mallinfo2().hblkhd;
+	ck_assert_uint_lt(late, early + (1 << 20));
+	store_stats(s, &stats);
+	ck_assert_uint_le(stats.entities, 1010);
+	ck_assert_uint_gt(stats.entities, 800);
+	/* those without a value are not kept at all */
+	ck_assert_uint_lt(stats.series, stats.entities * 22);
+	/* the newest answer, and the one that lives */
+	scan(s, &found, METRIC_HEAP_USED_BYTES, T0 + 4990 * 5000, INT64_MAX,
+	     5000);
+	ck_assert_uint_gt(found.count, 10);
+	store_close(s);
+	s = fixture_open(o);
+	scan(s, &found, METRIC_HEAP_USED_BYTES, T0, T0 + 200000, 10000);
+	ck_assert_uint_eq(found.count, 20);
+	store_close(s);
+}
+END_TEST
+
+/* Rows still name what was forgotten: no other series may get its id. */
+START_TEST(an_id_is_never_used_again)
+{
+	struct store *s = fixture_fresh(fixture_options());
+	struct batch *b;
+
+	for (int i = 1; i <= 1300; i++)
+		short_life(s, i);
+	for (int i = 1; i <= 1300; i++) { /* longer lives crowd them out */
+		uint32_t n = 2000 + (uint32_t)i;
+
+		b = tick_of(at(T0 + 10000000 + i * 1000));
+		add_process(b, n, (pid_t)n + 1000);
+		batch_add_event(b, EVENT_TARGET_STARTED, n, b->now.boot_ns,
+				"came");
+		if (i > 100)
+			batch_add_close(b, n - 100, b->now.boot_ns, "exited");
+		ck_ok(store_append(s, b));
+	}
+	store_close(s);
+	s = fixture_open(fixture_options());
+	b = tick_of(at(T0 + 20000000));
+	add_process(b, 1, 100);
+	for (int c = 0; c < 60; c++)
+		batch_add_sample(b, 1, (enum column)c, 1);
+	ck_ok(store_append(s, b));
+	scan(s, &found, METRIC_COUNT, T0, T0 + 9000000, 10000);
+	ck_assert_uint_eq(found.count, 0);
+	store_close(s);
+}
+END_TEST
+
+START_TEST(many_entities_are_forgotten_at_once)
+{
+	enum { MANY = 40000 };
+	struct registry g;
+	struct entity from = {.kind = ENTITY_PROCESS, .key = {"boot", 0, 7}};
+	uint32_t moved[1];
+	struct entry *e;
+	int64_t cpu_ns;
+
+	ck_ok(registry_init(&g));
+	for (uint32_t i = 1; i <= MANY; i++) {
+		from.key.pid = (pid_t)i;
+		ck_ok(registry_entry(&g, &e, &from, 0, T0));
+		ck_ok(registry_number(&g, e, i));
+		e->member.open = e->dirty = false;
+		e->member.to_ms = T0;
+	}
+	cpu_ns = clock_thread_cpu_ns();
+	ck_ok(registry_forget(&g, T0 + 1, moved));
+	/* Views wait meanwhile: some 10 ms, and no scan for each of them. */
+	ck_assert_int_lt(clock_thread_cpu_ns() - cpu_ns, 500000000);
+	ck_assert_uint_eq(g.entry_count, 0);
+	ck_assert_ptr_null(map_get(&g.by_number, 1));
+	ck_assert_ptr_null(map_get(&g.by_number, MANY));
+	registry_fini(&g);
+}
+END_TEST
+
 TEST_MAIN("store", memory_has_every_sample,
 	  a_step_becomes_one_point_by_the_fold, the_range_is_open_on_the_left,
 	  a_restart_loses_nothing, memory_and_database_meet_without_seam,
 	  an_open_view_keeps_its_moment,
 	  a_clock_that_steps_back_begins_an_epoch,
 	  a_process_is_the_same_entity_after_a_restart,
+	  an_exec_to_another_program_is_another_entity,
+	  an_exec_to_the_same_program_goes_on,
+	  a_process_renamed_between_two_runs_is_open_once,
 	  a_closed_series_has_no_last, a_gap_has_a_reason_and_no_last,
 	  gaps_and_attributes_are_dated, events_come_back_oldest_first,
 	  select_matches_and_sorts, plant_labels_join_at_the_answer,
+	  plant_labels_are_dated_and_survive,
+	  plant_labels_follow_a_clock_that_steps_back,
+	  plant_labels_wait_for_a_right_clock,
+	  facts_of_a_batch_are_written_at_once, retention_changes_while_it_runs,
 	  metrics_that_have_a_series_are_told, too_many_views_are_busy,
 	  meta_outlives_a_run, a_scan_ends_when_the_caller_says_so,
 	  every_second_can_be_stored, rows_are_there_by_the_flush_interval,
@@ -948,4 +1528,11 @@ TEST_MAIN("store", memory_has_every_sample,
 	  what_is_no_database_of_ours_is_refused, a_database_in_use_is_refused,
 	  the_file_says_whose_it_is, a_damaged_row_is_skipped_and_counted,
 	  a_damaged_file_is_told, old_rows_go,
-	  what_lost_all_its_data_is_forgotten, the_byte_cap_holds)
+	  a_clock_wrong_for_a_while_drops_nothing,
+	  what_was_not_read_for_long_is_not_the_present,
+	  what_waits_for_the_clock_is_bounded,
+	  batches_without_samples_are_bounded_too,
+	  a_clock_far_ahead_for_a_moment_repeats_no_time,
+	  what_lost_all_its_data_is_forgotten, many_entities_are_forgotten_at_once,
+	  short_lives_do_not_fill_memory, an_id_is_never_used_again,
+	  the_byte_cap_holds)

@@ -142,6 +142,15 @@ static size_t probe_sites(const struct binary *b,
 	return k->site_count;
 }
 
+/* Begin and end of each cycle. */
+static bool expected_hits(const struct target *t, double *out)
+{
+	const struct state *s = t->state;
+
+	*out = 2. * s->reading.numgc;
+	return true;
+}
+
 /* ---- attach ---- */
 
 /* The file's begin. On overlay and btrfs the device is not stat's, so the
@@ -369,10 +378,9 @@ static void put_pressure(struct target *t, struct state *s, struct now now)
 
 static void put_cycles(struct target *t, const struct state *s)
 {
-	enum gap why = s->known->site_count ? GAP_NOT_PERMITTED :
-					      GAP_UNSUPPORTED;
+	enum gap why = s->known->site_count ? t->probe_gap : GAP_UNSUPPORTED;
 
-	if (!t->binary->links) {
+	if (why) {
 		target_miss(t, COL_GC_CYCLE_SECONDS_TOTAL, why);
 		target_miss(t, COL_GC_LAST_CYCLE_SECONDS, why);
 		return;
@@ -424,11 +432,13 @@ static int on_tick(struct target *t, struct now now)
 const struct source source_go = {
 	.name = "go",
 	.runtime = RUNTIME_GO,
+	.probes = 1u << PROBE_GO_GC_START | 1u << PROBE_GO_GC_END,
 	.per_binary = true,
 	.needs_memory = true,
 	.match = match,
 	.analyse = analyse,
 	.forget = forget,
+	.expected_hits = expected_hits,
 	.probe_sites = probe_sites,
 	.attach = attach,
 	.on_event = on_event,

@@ -33,6 +33,8 @@ const enum column jvm_columns[] = {
 	COL_GC_PAUSE_SECONDS_OLD,
 	COL_GC_PAUSE_SECONDS_CONCURRENT,
 	COL_GC_LAST_PAUSE_SECONDS,
+	COL_GC_CYCLE_SECONDS_TOTAL,
+	COL_GC_LAST_CYCLE_SECONDS,
 	COL_METASPACE_USED_BYTES,
 	COL_CLASSES_LOADED,
 };
@@ -239,6 +241,33 @@ static double seconds(const struct jvm_input *in, double ticks)
 	return frequency > 0 ? ticks / frequency : NAN;
 }
 
+/* What the counters do not tell, since the probes are there. */
+static void set_by_events(struct jvm_reading *r, const struct jvm_input *in)
+{
+	static const struct {
+		enum jvm_gc gc;
+		enum column column;
+		enum gc_kind kind;
+	} kinds[] = {
+		{ JVM_Z_GENERATIONAL, COL_GC_COLLECTIONS_YOUNG, GC_YOUNG },
+		{ JVM_Z_GENERATIONAL, COL_GC_COLLECTIONS_OLD, GC_OLD },
+		{ JVM_SHENANDOAH, COL_GC_COLLECTIONS_CYCLE, GC_CYCLE },
+	};
+	const struct gc_events *e = in->events;
+
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		if (kinds[i].gc == in->collector->gc)
+			set(r, kinds[i].column,
+			    e ? (double)e->counts[kinds[i].kind] : NAN,
+			    in->events_gap);
+	}
+	set(r, COL_GC_CYCLE_SECONDS_TOTAL, e ? (double)e->total_ns / 1e9 : NAN,
+	    in->events_gap);
+	set(r, COL_GC_LAST_CYCLE_SECONDS,
+	    e && e->total_ns ? (double)e->last_ns / 1e9 : NAN,
+	    e ? GAP_NOT_YET : in->events_gap);
+}
+
 static void put_collections(struct jvm_reading *r, const struct jvm_input *in)
 {
 	const struct jvm_collector *c = in->collector;
@@ -255,6 +284,7 @@ static void put_collections(struct jvm_reading *r, const struct jvm_input *in)
 		set(r, counts[i].column,
 		    collector_number(in, counts[i].n, HSPERF_COLLECTOR_0_COUNT),
 		    GAP_UNSUPPORTED);
+	set_by_events(r, in);
 	if (c->gc == JVM_Z)
 		set(r, COL_GC_COLLECTIONS_CYCLE,
 		    in->memory ? in->memory->cycles : NAN, in->memory_gap);
@@ -336,19 +366,31 @@ static void note_collections(struct jvm_memory *m, const struct jvm_input *in)
 	m->full_count = fulls;
 }
 
+/* The end of a collection itself rather than the first tick after it. */
+static void after_by_events(struct jvm_reading *r, const struct gc_events *e)
+{
+	if (!isnan(e->after_gc_bytes))
+		r->heap.after_gc_bytes = e->after_gc_bytes;
+	if (!isnan(e->live_bytes))
+		r->heap.live_bytes = e->live_bytes;
+}
+
 static void put_after(struct jvm_reading *r, struct jvm_memory *m,
 		      const struct jvm_input *in)
 {
 	if (!in->collector->has_eden) {
 		r->heap.after_gc_bytes = r->heap.live_bytes = NAN;
-		r->heap.after_gc_gap = r->heap.live_gap = GAP_UNSUPPORTED;
-		return;
+		r->heap.after_gc_gap = r->heap.live_gap =
+			in->events ? GAP_NOT_YET : in->events_gap;
+	} else {
+		note_collections(m, in);
+		r->heap.after_gc_bytes = m->after_gc_bytes;
+		r->heap.after_gc_gap = GAP_NOT_YET;
+		r->heap.live_bytes = m->live_bytes;
+		r->heap.live_gap = m->live_gap;
 	}
-	note_collections(m, in);
-	r->heap.after_gc_bytes = m->after_gc_bytes;
-	r->heap.after_gc_gap = GAP_NOT_YET;
-	r->heap.live_bytes = m->live_bytes;
-	r->heap.live_gap = m->live_gap;
+	if (in->events)
+		after_by_events(r, in->events);
 }
 
 /* ---- all ---- */

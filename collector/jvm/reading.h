@@ -13,11 +13,15 @@
  * - max: MemoryMXBean's. Serial: eden + one survivor + old. Parallel: reserved
  *   minus the largest survivor space, at least what is committed. G1, Z,
  *   Shenandoah: -Xmx.
- * - after a collection: survivors + old, as the first tick after it finds
- *   them (eden is empty then; in between only large objects go to old
- *   directly). Only Serial, Parallel and G1; live only if it was a full one.
+ * - after a collection: what its probes told at its very end. Without probes
+ *   survivors + old, as the first tick after it finds them (eden is empty
+ *   then; in between only large objects go to old directly), and only for
+ *   Serial, Parallel and G1. Live only if it looked at the whole heap.
+ * - collections: the counters; where those count pauses or phases (Z with
+ *   generations, Shenandoah) the probes, since they were attached.
  */
 #include "collectors.h"
+#include "gc_events.h"
 #include "collector/heap.h"
 #include "common/column.h"
 
@@ -37,6 +41,8 @@ struct jvm_input {
 	size_t len;
 	const struct vm_heap *memory; /* NULL: not read */
 	enum gap memory_gap;          /* why not */
+	const struct gc_events *events; /* NULL: no probes */
+	enum gap events_gap;            /* why not */
 };
 
 struct jvm_reading {

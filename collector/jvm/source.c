@@ -4,10 +4,12 @@
  */
 #include <errno.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "collector/pressure.h"
+#include "collector/usdt.h"
 #include "collector/source.h"
 #include "common/own.h"
 #include "perfdata.h"
@@ -27,6 +29,14 @@ struct jvm {
 	enum gap layout_gap; /* why the structures cannot be read, or none */
 	struct jvm_memory memory;
 	struct pressure pressure;
+	struct gc_events events;
+	bool probed; /* in the last tick */
+};
+
+/* What is known of one libjvm. */
+struct knowledge {
+	struct probe_site sites[8];
+	size_t site_count;
 };
 
 static void jvm_free(struct jvm *j)
@@ -38,6 +48,11 @@ static void jvm_free(struct jvm *j)
 }
 OWN_DEFINE(struct jvm *, jvm_free)
 
+static bool counts_by_events(const struct jvm *j)
+{
+	return j->collector->gc == JVM_Z_GENERATIONAL;
+}
+
 static bool match(const struct process *p, struct binary *b)
 {
 	uint64_t library;
@@ -45,6 +60,129 @@ static bool match(const struct process *p, struct binary *b)
 	(void)b; /* the version is the library's, not the launcher's */
 	return vmstructs_find_library(p->pid, &library) == 0;
 }
+
+/* ---- probes in the library ---- */
+
+static int prepare(struct probes *p)
+{
+	int r = 0;
+
+	for (size_t i = 0; !r && i < gc_manager_count; i++)
+		r = probes_name_manager(p, gc_managers[i].name,
+					(uint32_t)i + 1);
+	for (size_t i = 0; !r && i < gc_pool_count; i++)
+		r = probes_name_pool(p, gc_pools[i].name, (uint32_t)i + 1);
+	return r;
+}
+
+static int open_library(const struct target *t)
+{
+	return vmstructs_open_library(t->process->pid);
+}
+
+static int add_sites(struct knowledge *k, const struct elf *e, const char *name,
+		     enum probe probe)
+{
+	struct usdt_site found[ARRAY_SIZE(k->sites) / 2];
+	int count = usdt_find(e, "hotspot", name, found, ARRAY_SIZE(found));
+
+	for (int i = 0; i < count; i++) {
+		if (found[i].arg_count < USDT_ARGS_MAX)
+			return -EBADMSG;
+		k->sites[k->site_count++] = (struct probe_site){
+			.probe = probe,
+			.file_offset = found[i].file_offset,
+			.args = found[i].args,
+		};
+	}
+	return count < 0 ? count : 0;
+}
+
+static int analyse(struct binary *b, void **knowledge, char *why,
+		   size_t why_len)
+{
+	own(elf_freep) struct elf *e = NULL;
+	own(freep) struct knowledge *k = calloc(1, sizeof(*k));
+	int r;
+
+	if (!k)
+		return -ENOMEM;
+	r = elf_open(&e, b->exe_fd);
+	if (!r)
+		r = add_sites(k, e, "mem__pool__gc__begin", PROBE_JVM_GC_BEGIN);
+	if (!r)
+		r = add_sites(k, e, "mem__pool__gc__end", PROBE_JVM_GC_END);
+	if (r == -ENOENT)
+		snprintf(why, why_len, "this libjvm was built without probes "
+				       "(--enable-dtrace)");
+	else if (r)
+		snprintf(why, why_len, "the probes of this libjvm cannot be "
+				       "read: %s", strerror(-r));
+	if (r)
+		return r;
+	*knowledge = take(k);
+	return 0;
+}
+
+static void forget(void *knowledge)
+{
+	free(knowledge);
+}
+
+static size_t probe_sites(const struct binary *b,
+			  const struct probe_site **out)
+{
+	const struct knowledge *k = b->knowledge;
+
+	*out = k->sites;
+	return k->site_count;
+}
+
+/* Each pool at either end, those that are none of the heap's included. */
+#define HITS_PER_COLLECTION 18
+
+static bool expected_hits(const struct target *t, double *out)
+{
+	static const enum column counts[] = {
+		COL_GC_COLLECTIONS_YOUNG, COL_GC_COLLECTIONS_OLD,
+		COL_GC_COLLECTIONS_CONCURRENT, COL_GC_COLLECTIONS_CYCLE,
+	};
+	bool told = false;
+
+	*out = 0;
+	for (size_t i = 0; i < ARRAY_SIZE(counts); i++) {
+		if (t->gaps[counts[i]])
+			continue;
+		*out += HITS_PER_COLLECTION * t->last[counts[i]];
+		told = true;
+	}
+	return told;
+}
+
+static void on_event(struct target *t, const struct event_header *e)
+{
+	struct jvm *j = t->state;
+
+	if (e->type == EVENT_TYPE_JVM_GC_BEGIN ||
+	    e->type == EVENT_TYPE_JVM_GC_END)
+		gc_events_add(&j->events, j->collector->gc,
+			      (const struct event_jvm_pool *)e);
+}
+
+/* What was counted before the probes went is not what they count next. */
+static void follow_probes(struct target *t, struct jvm *j)
+{
+	bool probed = t->probe_gap == GAP_NONE;
+
+	if (j->probed && !probed) {
+		gc_events_init(&j->events);
+		if (counts_by_events(j))
+			j->pressure = (struct pressure){ 0 };
+	}
+	j->probed = probed;
+}
+
+/* ---- attach ---- */
 
 static bool is_starting(const struct target *t)
 {
@@ -162,6 +300,7 @@ static int attach(struct target *t)
 		return -ENOMEM;
 	j->perf.fd = j->perf.mem_fd = -1;
 	jvm_memory_init(&j->memory);
+	gc_events_init(&j->events);
 	r = open_counters(t, j);
 	if (r)
 		return r;
@@ -189,19 +328,24 @@ static int read_heap(struct vm_heap *out, const struct jvm *j, int mem_fd)
 	return r;
 }
 
-/* Young collections in 60 s; both from the counter, so none is missed. */
+/* Young collections in 60 s; both from the counter, so none is missed. Probes
+ * count since they are there, which is not since the start. */
 static void put_pressure(struct target *t, struct jvm *j, struct now now,
-			 double young)
+			 const struct jvm_reading *r)
 {
 	int64_t started_ns = (int64_t)(t->process->start_ticks *
 				       (1000000000ull /
 					(uint64_t)sysconf(_SC_CLK_TCK)));
+	double young = r->value[COL_GC_COLLECTIONS_YOUNG];
 	uint64_t count;
 
 	if (isnan(young)) {
-		target_miss(t, COL_GC_PRESSURE, GAP_UNSUPPORTED);
+		target_miss(t, COL_GC_PRESSURE,
+			    (enum gap)r->gap[COL_GC_COLLECTIONS_YOUNG]);
 		return;
 	}
+	if (counts_by_events(j))
+		started_ns = 0;
 	pressure_add(&j->pressure, now.boot_ns, (uint64_t)young);
 	if (pressure_count(&j->pressure, now.boot_ns, started_ns, &count))
 		target_put(t, COL_GC_PRESSURE, (double)count);
@@ -238,13 +382,16 @@ static int on_tick(struct target *t, struct now now)
 		in.memory_gap = gap_of(read_heap(&heap, j, t->mem_fd));
 		in.memory = in.memory_gap ? NULL : &heap;
 	}
+	follow_probes(t, j);
+	in.events = t->probe_gap ? NULL : &j->events;
+	in.events_gap = t->probe_gap;
 	in.collector = j->collector;
 	in.index = &j->index;
 	in.block = j->perf.block;
 	in.len = j->perf.len;
 	jvm_reading_fill(&reading, &j->memory, &in);
 	put_columns(t, &reading);
-	put_pressure(t, j, now, reading.value[COL_GC_COLLECTIONS_YOUNG]);
+	put_pressure(t, j, now, &reading);
 	heap_put(t, now, &reading.heap);
 	return 0;
 }
@@ -258,8 +405,16 @@ static void detach(struct target *t)
 const struct source source_jvm = {
 	.name = "jvm",
 	.runtime = RUNTIME_JVM,
+	.probes = 1u << PROBE_JVM_GC_BEGIN | 1u << PROBE_JVM_GC_END,
+	.prepare = prepare,
 	.match = match,
+	.analyse = analyse,
+	.forget = forget,
+	.open_library = open_library,
+	.expected_hits = expected_hits,
+	.probe_sites = probe_sites,
 	.attach = attach,
+	.on_event = on_event,
 	.on_tick = on_tick,
 	.detach = detach,
 };

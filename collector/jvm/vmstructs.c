@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "collector/priv.h"
 #include "collector/remote.h"
@@ -160,6 +161,8 @@ struct library {
 	uint64_t gnu_hash, sysv_hash; /* 0: none; JDK 11 only has the latter */
 };
 
+#define LINE_MAX_LEN (4096 + 128)
+
 /* A line of maps: "7f..-7f.. r--p 00000000 fe:01 1234   /lib/libjvm.so". */
 static bool parse_line(const char *line, uint64_t *begin)
 {
@@ -183,10 +186,10 @@ static void file_closep(FILE **f)
 		fclose(*f);
 }
 
-int vmstructs_find_library(pid_t pid, uint64_t *out)
+/* The line of maps that the library begins with. */
+static int find_line(pid_t pid, char line[LINE_MAX_LEN], uint64_t *out)
 {
 	own(file_closep) FILE *f = NULL;
-	char line[4096 + 128];
 	size_t seen = 0;
 	int fd = priv_open_proc(pid, "maps");
 
@@ -197,13 +200,44 @@ int vmstructs_find_library(pid_t pid, uint64_t *out)
 		close(fd);
 		return -ENOMEM;
 	}
-	while (seen < MAPS_BYTES_MAX && fgets(line, sizeof(line), f)) {
+	while (seen < MAPS_BYTES_MAX && fgets(line, LINE_MAX_LEN, f)) {
 		seen += strlen(line);
 		line[strcspn(line, "\n")] = '\0';
 		if (parse_line(line, out))
 			return 0;
 	}
 	return -ENOENT;
+}
+
+int vmstructs_find_library(pid_t pid, uint64_t *out)
+{
+	char line[LINE_MAX_LEN];
+
+	return find_line(pid, line, out);
+}
+
+int vmstructs_open_library(pid_t pid)
+{
+	own(fd_closep) int fd = -1;
+	char line[LINE_MAX_LEN];
+	uint64_t begin, inode;
+	struct stat st;
+	int r = find_line(pid, line, &begin);
+
+	if (r)
+		return r;
+	if (sscanf(line, "%*s %*s %*s %*s %" SCNu64, &inode) != 1 ||
+	    !strchr(line, '/'))
+		return -EBADMSG;
+	fd = priv_open_in_root(pid, strchr(line, '/'));
+	if (fd < 0)
+		return fd == -ENOENT ? -ESTALE : fd;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	/* The device is another one on overlay and btrfs. */
+	if (!S_ISREG(st.st_mode) || st.st_ino != inode)
+		return -ESTALE;
+	return take_fd(fd);
 }
 
 /* The dynamic section; pointers in it are relocated by glibc, not by musl. */

@@ -100,6 +100,12 @@ struct vm_layout {
 int vmstructs_find_library(pid_t pid, uint64_t *out);
 
 /*
+ * That file itself, read only, as the process sees it. -ESTALE: another file
+ * lies there now, as after an upgrade.
+ */
+int vmstructs_open_library(pid_t pid);
+
+/*
  * Read the tables. mem_fd is an open /proc/PID/mem. -ENOENT: not a JVM's
  * library, or without the tables; -EBADMSG: they contradict themselves.
  */

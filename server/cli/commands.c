@@ -10,6 +10,8 @@
 static const struct command commands[] = {
 	{ "serve", command_serve,
 	  "Watch the processes of this machine and serve what is seen" },
+	{ "maintenance", command_maintenance,
+	  "Silence the states of services during planned work" },
 	{ "check-config", command_check_config,
 	  "Read a configuration file and tell what is wrong with it" },
 	{ "version", command_version, "Print the version" },

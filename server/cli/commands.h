@@ -18,6 +18,7 @@ int commands_run(int argc, char **argv);
 
 int command_serve(int argc, char **argv);
 int command_check_config(int argc, char **argv);
+int command_maintenance(int argc, char **argv);
 int command_version(int argc, char **argv);
 
 /* "heapwatch: text" on stderr; returns the exit code of the problem. r is

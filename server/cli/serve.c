@@ -17,6 +17,7 @@
 
 #include "commands.h"
 #include "report.h"
+#include "serve.h"
 
 /* ---- command line ---- */
 
@@ -77,15 +78,27 @@ static int without_set(const char *list, struct problem *p)
 	return 0;
 }
 
+static int clock_set(const char *path, struct problem *p)
+{
+	int r = shifted_clock_use(path);
+
+	return r ? problem_set(p, PROBLEM_USAGE, "--clock-offset-file: %s",
+			       strerror(-r)) :
+		   0;
+}
+
 /* Set one option; --config was read before. */
-static int flag_apply(struct config *c, const struct flag *f, struct problem *p)
+static int flag_apply(struct config *c, const struct flag *f, bool again,
+		      struct problem *p)
 {
 	const struct config_key *key = config_flag_find(f->name, f->len);
 
 	if (flag_is(f, "config"))
 		return 0;
 	if (flag_is(f, "without")) /* simulates lacks, for tests */
-		return without_set(f->value, p);
+		return again ? 0 : without_set(f->value, p);
+	if (flag_is(f, "clock-offset-file")) /* as well */
+		return again ? 0 : clock_set(f->value, p);
 	if (!key)
 		return problem_set(
 			p, PROBLEM_USAGE,
@@ -123,29 +136,27 @@ static int file_read(struct config *c, int argc, char **argv, const char **path,
 	return r;
 }
 
-static int config_make(struct config *c, int argc, char **argv)
+int config_make(struct config *c, int argc, char **argv, bool again,
+		const char **path, struct problem *p)
 {
-	struct problem p = { 0 };
-	const char *path = NULL;
 	int r = config_init(c);
 
+	*path = NULL;
 	if (!r)
-		r = file_read(c, argc, argv, &path, &p);
+		r = file_read(c, argc, argv, path, p);
 	if (r)
-		return path ? command_failed_in(path, r, &p) :
-			      command_failed(r, &p);
+		return r;
+	*path = NULL; /* what follows is not the file's fault alone */
 	for (int i = 1; i < argc && !r; i++) {
 		struct flag f;
 
-		r = flag_next(&f, argc, argv, &i, &p);
+		r = flag_next(&f, argc, argv, &i, p);
 		if (!r)
-			r = flag_apply(c, &f, &p);
+			r = flag_apply(c, &f, again, p);
 	}
 	if (!r)
-		r = config_check(c, &p);
-	if (!r)
-		r = listen_check(c->listen, &p);
-	return r ? command_failed(r, &p) : 0;
+		r = config_check(c, p);
+	return r ? r : listen_check(c->listen, p);
 }
 
 /* ---- the server ---- */
@@ -196,6 +207,12 @@ static void folder_make(const char *path)
 	mkdir(folder, 0750); /* what is wrong, store_open tells */
 }
 
+/* Without a round for so long, what was read last is not the present. */
+static int64_t stale_ms(const struct config *cfg)
+{
+	return cfg->tick_ms * 3 > 5000 ? cfg->tick_ms * 3 : 5000;
+}
+
 static int database_open(struct store **out, const struct config *cfg,
 			 struct problem *p)
 {
@@ -204,8 +221,10 @@ static int database_open(struct store **out, const struct config *cfg,
 		.resolution_ms = cfg->resolution_ms,
 		.flush_ms = cfg->flush_ms,
 		.memory_ms = cfg->memory_ms,
+		.tick_ms = cfg->tick_ms,
 		.retention_ms = cfg->retention_ms,
 		.retention_bytes = cfg->retention_bytes,
+		.stale_ms = stale_ms(cfg),
 		.clock_floor_ms = clock_build_ms(),
 	};
 
@@ -214,7 +233,8 @@ static int database_open(struct store **out, const struct config *cfg,
 }
 
 static struct http_options http_options_of(const struct config *cfg,
-					   const char *node)
+					   const char *node,
+					   struct order_book *book)
 {
 	return (struct http_options){
 		.listen = cfg->listen,
@@ -229,27 +249,102 @@ static struct http_options http_options_of(const struct config *cfg,
 		.cors_origins = cfg->cors_origins,
 		.base_path = cfg->base_path,
 		.access_log = cfg->access_log,
+		.stale_ms = stale_ms(cfg),
 		.node = node,
-		.plant = cfg->plant,
-		.thresholds = cfg->thresholds,
-		.threshold_count = cfg->threshold_count,
+		.book = book,
 	};
 }
 
-static struct collector_options collector_options_of(const struct config *cfg,
+struct watch_settings *settings_take(struct config *c)
+{
+	struct watch_settings *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return NULL;
+	*s = (struct watch_settings){
+		.rules = take(c->rules),
+		.rule_count = c->rule_count,
+		.thresholds = { .items = take(c->thresholds),
+				.count = c->threshold_count,
+				.rules = take(c->threshold_rules),
+				.rule_count = c->threshold_rule_count },
+		.worsen_ms = c->worsen_ms,
+		.improve_ms = c->improve_ms,
+	};
+	c->rule_count = c->threshold_count = c->threshold_rule_count = 0;
+	return s;
+}
+
+/* What the collector is to know of earlier runs. */
+struct past {
+	struct last_build *builds; /* owned, its texts too */
+	size_t build_count, build_cap;
+	char *maintenance; /* owned */
+};
+
+static void past_fini(struct past *p)
+{
+	for (size_t i = 0; i < p->build_count; i++) {
+		free((char *)p->builds[i].service);
+		free((char *)p->builds[i].build_id);
+	}
+	free(p->builds);
+	free(p->maintenance);
+}
+
+static int add_build(void *arg, const struct labels *labels,
+		     const struct labels *attributes)
+{
+	const char *service = labels_get(labels, "service");
+	const char *build_id = labels_get(attributes, "build_id");
+	struct past *p = arg;
+	struct last_build *grown, *b;
+
+	if (!service || !build_id)
+		return 0;
+	if (p->build_count == p->build_cap) {
+		p->build_cap = p->build_cap ? p->build_cap * 2 : 16;
+		grown = realloc(p->builds, p->build_cap * sizeof(*grown));
+		if (!grown)
+			return -ENOMEM;
+		p->builds = grown;
+	}
+	b = &p->builds[p->build_count++];
+	*b = (struct last_build){ strdup(service), strdup(build_id) };
+	return b->service && b->build_id ? 0 : -ENOMEM;
+}
+
+static int past_read(struct past *p, struct store *store)
+{
+	int r = store_meta_get(store, "maintenance", &p->maintenance);
+
+	if (r && r != -ENOENT)
+		return r;
+	return store_entities(store, add_build, p);
+}
+
+static struct collector_options collector_options_of(struct config *cfg,
 						     const char *node,
-						     const struct known *known)
+						     const struct known *known,
+						     const struct past *past)
 {
 	return (struct collector_options){
 		.node = node,
-		.rules = cfg->rules,
-		.rule_count = cfg->rule_count,
+		.settings = settings_take(cfg),
 		.tick_ms = cfg->tick_ms,
 		.rescan_ms = cfg->rescan_ms,
 		.target_max = (int)cfg->target_max,
 		.cgroup_root = cfg->cgroup_root,
+		.budget = {
+			.target_share = (double)cfg->governor_target_ppm / 1e6,
+			.total_share = (double)cfg->governor_total_ppm / 1e6,
+			.backoff_ns = cfg->governor_backoff_ms * 1000000,
+		},
 		.known = known->items,
 		.known_count = known->count,
+		.builds = past->builds,
+		.build_count = past->build_count,
+		.maintenance = past->maintenance,
 	};
 }
 
@@ -272,10 +367,12 @@ static void report(struct census_board *board)
 	buf_fini(&b);
 }
 
-/* Until SIGTERM or SIGINT; tells what the first scan found on its way. */
+/* Until SIGTERM or SIGINT; SIGHUP reloads; tells what the first scan found on its way. */
 static void serve_until_signal(int signal_fd, int scan_fd,
-			       struct census_board *board, bool wants_report)
+			       struct census_board *board,
+			       struct running *running)
 {
+	bool wants_report = running->config->report;
 	struct pollfd fds[] = { { .fd = signal_fd, .events = POLLIN },
 				{ .fd = scan_fd, .events = POLLIN } };
 	struct signalfd_siginfo info;
@@ -285,6 +382,10 @@ static void serve_until_signal(int signal_fd, int scan_fd,
 			continue;
 		if (fds[0].revents &&
 		    read(signal_fd, &info, sizeof(info)) == sizeof(info)) {
+			if (info.ssi_signo == SIGHUP) {
+				reload(running);
+				continue;
+			}
 			log_info("stopping signal=%u", info.ssi_signo);
 			return;
 		}
@@ -296,11 +397,23 @@ static void serve_until_signal(int signal_fd, int scan_fd,
 	}
 }
 
-static int serve(struct config *cfg, int signal_fd, struct problem *p)
+/* No rules are rules too: those of the last run end. */
+static void plant_set(struct store *store, struct config *cfg)
+{
+	struct plant *plant = cfg->plant ? take(cfg->plant) :
+					   calloc(1, sizeof(*plant));
+
+	if (plant)
+		store_set_plant(store, plant);
+}
+
+static int serve(struct config *cfg, int argc, char **argv, int signal_fd,
+		 struct problem *p)
 {
 	own(fd_closep) int scan_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	own(store_closep) struct store *store = NULL;
 	own(known_fini) struct known known = { 0 };
+	own(past_fini) struct past past = { 0 };
 	own(freep) char *node = NULL;
 	own(freep) char *url = NULL;
 	own(queue_freep) struct queue *queue = NULL;
@@ -315,25 +428,31 @@ static int serve(struct config *cfg, int signal_fd, struct problem *p)
 
 	if ((r = database_open(&store, cfg, p)) ||
 	    (r = store_open_entities(store, &known.items, &known.count)) ||
+	    (r = past_read(&past, store)) ||
 	    (r = node_find(&node, cfg, store)) || (r = queue_new(&queue)) ||
 	    (r = census_board_new(&board)) || (r = order_book_new(&book)))
 		return r;
-	door = http_options_of(cfg, node);
-	collect = collector_options_of(cfg, node, &known);
-	if (cfg->plant)
-		store_set_plant(store, take(cfg->plant));
+	door = http_options_of(cfg, node, book);
+	plant_set(store, cfg);
 
 	/* The door opens first: it answers while the first scan runs. */
 	if ((r = http_start(&http, &door, store, board, queue, &url, p)))
 		return r;
 	log_info("listening url=%s", url);
-	if ((r = writer_start(&writer, store, queue)) ||
-	    (r = collector_start(&collector, &collect, queue, board, book)) ||
+	r = writer_start(&writer, store, queue);
+	if (r)
+		return r;
+	collect = collector_options_of(cfg, node, &known, &past);
+	if (!collect.settings)
+		return -ENOMEM;
+	if ((r = collector_start(&collector, &collect, queue, board, book)) ||
 	    (r = order_submit(book, &(struct order){ .kind = ORDER_SCAN,
 						     .done = scan_done,
 						     .arg = &scan_fd })))
 		return r;
-	serve_until_signal(signal_fd, scan_fd, board, cfg->report);
+	serve_until_signal(signal_fd, scan_fd, board,
+			   &(struct running){ cfg, argc, argv, store, http,
+					      book });
 	return 0;
 } /* stops in the reverse order */
 
@@ -346,6 +465,7 @@ static int signals_open(void)
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
 	return signalfd(-1, &set, SFD_CLOEXEC);
 }
@@ -355,21 +475,23 @@ int command_serve(int argc, char **argv)
 	own(config_fini) struct config cfg = { 0 };
 	own(fd_closep) int signal_fd = -1;
 	struct problem p = { 0 };
+	const char *path;
 	int r;
 
 	if (command_wants_help(argc, argv)) {
 		help();
 		return 0;
 	}
-	r = config_make(&cfg, argc, argv);
+	r = config_make(&cfg, argc, argv, false, &path, &p);
 	if (r)
-		return r;
+		return path ? command_failed_in(path, r, &p) :
+			      command_failed(r, &p);
 	log_set_level(cfg.log_level);
 	log_info("starting version=%s db=%s", heapwatch_version(), cfg.db);
 	signal_fd = signals_open();
 	if (signal_fd < 0)
 		return command_failed(-errno, &p);
-	r = serve(&cfg, signal_fd, &p);
+	r = serve(&cfg, argc, argv, signal_fd, &p);
 	if (r)
 		return command_failed(r, &p);
 	log_info("stopped");

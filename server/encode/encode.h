@@ -9,6 +9,8 @@
 #include "common/frame.h"
 
 struct json; /* common/json.h */
+/* What our Grafana plugin asks for; with ";format=json" not in Arrow. */
+#define FRAMES_PB_TYPE "application/vnd.heapwatch.frames"
 
 struct encoder {
 	const char *name;         /* "json-classic" */
@@ -41,3 +43,17 @@ void encode_rows(struct json *j, const struct frame *f);
 void encode_notices(struct json *j, const struct frame *f);
 /* A table as CSV with a header line (RFC 4180). */
 void encode_csv(struct buf *out, struct frame *const *frames, size_t count);
+
+/*
+ * Grafana's pluginv2.QueryDataResponse: an Arrow file per frame, or JSON. The
+ * frames of one refId stand together; a time series or number becomes a frame
+ * of its own. Such messages add up: an answer is written question by question.
+ */
+void encode_frames_pb(struct buf *out, struct frame *const *frames,
+		      size_t count);
+void encode_frames_pb_json(struct buf *out, struct frame *const *frames,
+			   size_t count);
+
+/* The answer to one question that failed, with its HTTP status. */
+void encode_frames_pb_error(struct buf *out, const char *ref_id, int status,
+			    const char *text);

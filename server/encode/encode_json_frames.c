@@ -18,42 +18,24 @@ static const char *type_of(const struct frame *f)
 	return f->type == FRAME_NUMERIC ? "numeric-wide" : NULL;
 }
 
-static void put_meta(struct json *j, const struct frame *f)
+/* What the SDK for Go must know before it reads the values. */
+static void put_go_type(struct json *j, const struct cells *c)
 {
-	const char *type = type_of(f);
+	static const char *const words[] = {
+		[FIELD_TIME_MS] = "time.Time", [FIELD_F64] = "float64",
+		[FIELD_I64] = "int64",	       [FIELD_BOOL] = "bool",
+		[FIELD_STRING] = "string",
+	};
 
-	if (!type && f->notice_count == 0)
-		return;
-	json_key(j, "meta");
+	json_key(j, "typeInfo");
 	json_object(j);
-	if (type) {
-		json_put_string(j, "type", type);
-		json_key(j, "typeVersion");
-		json_array(j);
-		json_int(j, 0);
-		json_int(j, 1);
-		json_end(j);
-	}
-	put_notices(j, f);
+	json_put_string(j, "frame", words[c->type]);
+	if (cells_nullable(c))
+		json_put_bool(j, "nullable", true);
 	json_end(j);
 }
 
-static void put_config(struct json *j, const struct field *field)
-{
-	if (!field->unit && !field->display_name && !field->interval_ms)
-		return;
-	json_key(j, "config");
-	json_object(j);
-	if (field->unit)
-		json_put_string(j, "unit", field->unit);
-	if (field->display_name)
-		json_put_string(j, "displayNameFromDS", field->display_name);
-	if (field->interval_ms)
-		json_put_int(j, "interval", field->interval_ms);
-	json_end(j);
-}
-
-static void put_field(struct json *j, const struct field *field)
+static void put_field(struct json *j, const struct field *field, bool typed)
 {
 	static const char *const words[] = {
 		[FIELD_TIME_MS] = "time",   [FIELD_F64] = "number",
@@ -64,26 +46,34 @@ static void put_field(struct json *j, const struct field *field)
 	json_object(j);
 	json_put_string(j, "name", field->name);
 	json_put_string(j, "type", words[field->cells->type]);
+	if (typed)
+		put_go_type(j, field->cells);
 	if (field->labels.count) {
 		json_key(j, "labels");
 		put_labels(j, &field->labels);
 	}
+	if (has_config(field))
+		json_key(j, "config");
 	put_config(j, field);
 	json_end(j);
 }
 
-static void put_schema(struct json *j, const struct frame *f)
+static void put_schema(struct json *j, const struct frame *f, const char *type,
+		       bool typed)
 {
 	json_key(j, "schema");
 	json_object(j);
 	if (*f->ref_id)
 		json_put_string(j, "refId", f->ref_id);
 	json_put_string(j, "name", f->name);
-	put_meta(j, f);
+	if (type || f->notice_count) {
+		json_key(j, "meta");
+		put_frame_meta(j, f, type);
+	}
 	json_key(j, "fields");
 	json_array(j);
 	for (size_t i = 0; i < f->field_count; i++)
-		put_field(j, &f->fields[i]);
+		put_field(j, &f->fields[i], typed);
 	json_end(j);
 	json_end(j);
 }
@@ -166,21 +156,26 @@ static void put_entities(struct json *j, const struct frame *f)
 	json_end(j);
 }
 
+void put_frame(struct json *j, const struct frame *f, const char *type,
+	       bool typed)
+{
+	json_object(j);
+	put_schema(j, f, type, typed);
+	json_key(j, "data");
+	json_object(j);
+	put_values(j, f);
+	put_entities(j, f);
+	json_end(j);
+	json_end(j);
+}
+
 void encode_json_frames(struct buf *out, struct frame *const *frames,
 			size_t count)
 {
 	struct json j = json_writer(out);
 
 	json_array(&j);
-	for (size_t i = 0; i < count; i++) {
-		json_object(&j);
-		put_schema(&j, frames[i]);
-		json_key(&j, "data");
-		json_object(&j);
-		put_values(&j, frames[i]);
-		put_entities(&j, frames[i]);
-		json_end(&j);
-		json_end(&j);
-	}
+	for (size_t i = 0; i < count; i++)
+		put_frame(&j, frames[i], type_of(frames[i]), false);
 	json_end(&j);
 }

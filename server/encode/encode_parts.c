@@ -54,6 +54,46 @@ void put_labels(struct json *j, const struct labels *l)
 	json_end(j);
 }
 
+void put_frame_meta(struct json *j, const struct frame *f, const char *type)
+{
+	json_object(j);
+	if (type) {
+		json_put_string(j, "type", type);
+		json_key(j, "typeVersion");
+		json_array(j);
+		json_int(j, 0);
+		json_int(j, 1);
+		json_end(j);
+	}
+	put_notices(j, f);
+	json_end(j);
+}
+
+bool cells_nullable(const struct cells *c)
+{
+	return c->type != FIELD_TIME_MS || c->null_count > 0;
+}
+
+bool has_config(const struct field *f)
+{
+	return f->unit || f->display_name || f->interval_ms;
+}
+
+bool put_config(struct json *j, const struct field *f)
+{
+	if (!has_config(f))
+		return false;
+	json_object(j);
+	if (f->unit)
+		json_put_string(j, "unit", f->unit);
+	if (f->display_name)
+		json_put_string(j, "displayNameFromDS", f->display_name);
+	if (f->interval_ms)
+		json_put_int(j, "interval", f->interval_ms);
+	json_end(j);
+	return true;
+}
+
 static int by_name(const void *a, const void *b)
 {
 	return strcmp(*(const char *const *)a, *(const char *const *)b);

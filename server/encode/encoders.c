@@ -14,6 +14,8 @@ static const struct encoder encoders[] = {
 	  "application/openmetrics-text; version=1.0.0; charset=utf-8",
 	  encode_openmetrics },
 	{ "ndjson", "application/x-ndjson", encode_ndjson },
+	{ "frames-pb", FRAMES_PB_TYPE, encode_frames_pb },
+	{ "frames-pb-json", FRAMES_PB_TYPE, encode_frames_pb_json },
 	{ "csv", "text/csv; charset=utf-8", encode_csv },
 };
 

@@ -88,25 +88,32 @@ static void note(struct cost *cost, const struct query *q)
 		 used ? " " : "", ref_id, *ref_id ? ":" : "", target_name(q));
 }
 
-static void prepare(struct asking *x, struct query *q)
+bool site_threshold(const struct site *s, enum metric m, struct threshold *out)
 {
-	const struct http_options *o = &x->site->options;
+	own(census_unrefp) struct census *c = census_get(s->board);
+	const struct threshold *t = threshold_default(m);
 
-	q->effort = &x->effort;
-	for (size_t i = 0; i < o->threshold_count; i++) {
-		if (o->thresholds[i].metric == q->metric)
-			q->threshold = &o->thresholds[i];
+	for (size_t i = 0; c && i < c->threshold_count; i++) {
+		if (c->thresholds[i].metric == m)
+			t = &c->thresholds[i];
 	}
+	if (t)
+		*out = *t;
+	return t != NULL;
 }
 
 static int ask_one(struct asking *x, struct query *q, struct problem *p)
 {
 	struct problem why = { 0 };
+	struct threshold limits;
 	struct frame *f;
 	int r;
 
-	prepare(x, q);
+	q->effort = &x->effort;
+	q->threshold = site_threshold(x->site, q->metric, &limits) ? &limits :
+								     NULL;
 	r = query_run(&f, q, x->view, &x->limits, &why);
+	q->threshold = NULL;
 	if (r && concerns_all(why.code)) {
 		*p = why;
 		return r;

@@ -21,3 +21,10 @@ void answers_fini(struct answers *a);
  */
 int ask(struct answers *out, struct query_request *request,
 	const struct request *q, struct reply *a, struct problem *p);
+
+/*
+ * The same for our own plugin (Accept: FRAMES_PB_TYPE): one message in which
+ * each target has its frames, or its error and status.
+ */
+int query_frames(const struct request *q, struct reply *a, const json_t *body,
+		 struct problem *p);

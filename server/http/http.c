@@ -618,6 +618,7 @@ int http_start(struct http **out, const struct http_options *o,
 	if (!h)
 		return -ENOMEM;
 	h->site = (struct site){ .options = *o,
+				 .lock = PTHREAD_MUTEX_INITIALIZER,
 				 .store = store,
 				 .board = board,
 				 .queue = queue,
@@ -645,6 +646,13 @@ int http_start(struct http **out, const struct http_options *o,
 		*url_out = take(url);
 	*out = take(h);
 	return 0;
+}
+
+void http_tell_reload(struct http *h, const struct reload_status *r)
+{
+	pthread_mutex_lock(&h->site.lock);
+	h->site.reload = *r;
+	pthread_mutex_unlock(&h->site.lock);
 }
 
 void http_stop(struct http *h)

@@ -24,10 +24,17 @@ struct http_options {
 	const char *cors_origins; /* pages that may read answers; "*": any */
 	const char *base_path;   /* "/heapwatch" behind a proxy, or "" */
 	bool access_log;         /* a line a request; else at level debug */
+	int64_t stale_ms;        /* without a round for so long: not healthy */
 	const char *node;
-	const struct plant *plant; /* borrowed; the store's; NULL: none */
-	const struct threshold *thresholds; /* borrowed */
-	size_t threshold_count;
+	struct order_book *book; /* borrowed; NULL: nothing can be asked of
+				    the collector */
+};
+
+/* How the last reload of the configuration went. */
+struct reload_status {
+	int64_t wall_ms; /* 0: there was none */
+	bool ok;
+	char text[400];  /* the problem; or keys that want a restart */
 };
 
 struct http;
@@ -42,5 +49,8 @@ int listen_check(const char *listen, struct problem *p);
 int http_start(struct http **out, const struct http_options *o,
 	       struct store *store, struct census_board *board,
 	       struct queue *queue, char **url_out, struct problem *p);
+/* Told by /api/v1/status from now on. Any thread. */
+void http_tell_reload(struct http *h, const struct reload_status *r);
+
 void http_stop(struct http *h);
 OWN_DEFINE(struct http *, http_stop)

@@ -42,18 +42,16 @@ static void put_choice(struct json *j, const char *value)
 /* What may be chosen for a metric; for METRIC_COUNT, anything. */
 struct choice {
 	enum metric metric;
-	const struct threshold *threshold;
+	struct threshold limits;
+	const struct threshold *threshold; /* the above, or NULL */
 };
 
-static struct choice choice_of(const struct site *s, enum metric m)
+static void choose(struct choice *c, const struct site *s, enum metric m)
 {
-	struct choice c = { .metric = m };
-
-	for (size_t i = 0; i < s->options.threshold_count; i++) {
-		if (s->options.thresholds[i].metric == m)
-			c.threshold = &s->options.thresholds[i];
-	}
-	return c;
+	c->metric = m;
+	c->threshold = m < METRIC_COUNT && site_threshold(s, m, &c->limits) ?
+			       &c->limits :
+			       NULL;
 }
 
 static bool has_states(const struct choice *c)
@@ -171,8 +169,9 @@ int handle_metric_list(const struct request *q, struct reply *a,
 		return r;
 	json_begin_array(&j);
 	for (int m = 0; m < METRIC_COUNT; m++) {
-		struct choice c = choice_of(q->site, (enum metric)m);
+		struct choice c;
 
+		choose(&c, q->site, (enum metric)m);
 		put_metric(&j, &c, names, count);
 	}
 	json_end(&j);
@@ -229,7 +228,7 @@ int handle_metric_options(const struct request *q, struct reply *a,
 			p, PROBLEM_BAD_REQUEST,
 			"name must be the name of an option or a label");
 	metric = json_string_value(json_object_get(body, "metric"));
-	c = choice_of(q->site, metric ? metric_find(metric) : METRIC_COUNT);
+	choose(&c, q->site, metric ? metric_find(metric) : METRIC_COUNT);
 	json_begin_array(&j);
 	if (strcmp(name, "by") == 0)
 		r = put_stored(&j, q, NULL, payload, p);

@@ -1,5 +1,6 @@
 /* POST /query: what panels, Explore and annotations of Grafana ask. */
 #include <errno.h>
+#include <string.h>
 
 #include "common/clock.h"
 #include "server/encode/encode.h"
@@ -13,8 +14,12 @@ int handle_query(const struct request *q, struct reply *a, struct problem *p)
 	own(answers_fini) struct answers answers = { 0 };
 	int r;
 
-	if ((r = body_parse(&body, q->body, q->body_len, p)) ||
-	    (r = query_request_parse(&request, body, clock_now().wall_ms, p)) ||
+	r = body_parse(&body, q->body, q->body_len, p);
+	if (r)
+		return r;
+	if (strstr(q->accept, FRAMES_PB_TYPE))
+		return query_frames(q, a, body, p);
+	if ((r = query_request_parse(&request, body, clock_now().wall_ms, p)) ||
 	    (r = ask(&answers, &request, q, a, p)))
 		return r;
 	if (request.frames)

@@ -490,7 +490,7 @@ static int query_fill(struct query *q, const struct target_parser *t,
 	int64_t interval_ms = 0;
 	int r;
 
-	q->ref_id = strndup(ref_id ? ref_id : "", 64);
+	q->ref_id = strndup(ref_id ? ref_id : "", REF_ID_MAX);
 	if (!q->ref_id)
 		return -ENOMEM;
 	if ((r = set_range(q, t->body, t->now_ms, p)) ||

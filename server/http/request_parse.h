@@ -16,6 +16,7 @@
 
 #define BODY_DEPTH_MAX 32
 #define TARGETS_MAX    200  /* questions of one request */
+#define REF_ID_MAX     64   /* bytes kept of a refId */
 #define WORDS_MAX      1000 /* values of one parameter */
 #define CONDITIONS_MAX (4 * 1024 * 1024) /* bytes of all of one request */
 

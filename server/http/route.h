@@ -6,6 +6,7 @@
  * its whole body and fills a reply, or a problem and returns -errno. A new
  * endpoint is one function and one line in the table of routes.c.
  */
+#include <pthread.h>
 #include <stdatomic.h>
 
 #include "common/buf.h"
@@ -22,9 +23,15 @@ struct site {
 	struct cache *cache; /* of the query; NULL: none */
 	int64_t started_ns; /* CLOCK_MONOTONIC */
 
+	pthread_mutex_t lock;
+	struct reload_status reload; /* under lock */
+
 	/* counted by any thread: */
 	atomic_ulong requests, refused; /* answered with 4xx or 5xx */
 };
+
+/* The limits of a metric as configured now; false: it has none. */
+bool site_threshold(const struct site *s, enum metric m, struct threshold *out);
 
 struct param {
 	const char *name, *value;
@@ -80,6 +87,9 @@ void routes_answer(const struct request *q, struct reply *a);
 /* {"message": ..., "error": {"code": ..., "message": ...}} */
 void reply_problem(struct reply *a, const struct problem *p);
 
+/* The first argument of that name, or NULL. */
+const char *request_arg(const struct request *q, const char *name);
+
 /* "//query/" -> "/query"; out has room for len bytes. -ENAMETOOLONG. */
 int path_clean(char *out, size_t len, const char *path);
 
@@ -101,6 +111,12 @@ int handle_tag_values(const struct request *q, struct reply *a,
 int handle_targets(const struct request *q, struct reply *a,
 		   struct problem *p);
 int handle_status(const struct request *q, struct reply *a, struct problem *p);
+int handle_maintenance(const struct request *q, struct reply *a,
+		       struct problem *p);
+int handle_maintenance_start(const struct request *q, struct reply *a,
+			     struct problem *p);
+int handle_maintenance_end(const struct request *q, struct reply *a,
+			   struct problem *p);
 int handle_search(const struct request *q, struct reply *a, struct problem *p);
 int handle_annotations(const struct request *q, struct reply *a,
 		       struct problem *p);

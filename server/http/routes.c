@@ -37,18 +37,51 @@ static const struct route routes[] = {
 	  "metrics" },
 	{ "GET", "/api/v1/status", handle_status, false,
 	  "Heapwatch itself: version, store, queue, probes, missing rights" },
-	{ "GET", "/-/healthy", handle_healthy, false, "200 while the server answers" },
+	{ "GET", "/api/v1/maintenance", handle_maintenance, false,
+	  "Planned maintenance under way" },
+	{ "POST", "/api/v1/maintenance", handle_maintenance_start, false,
+	  "Silence the states of services: {service, for, reason}" },
+	{ "DELETE", "/api/v1/maintenance", handle_maintenance_end, false,
+	  "End it early: ?service=" },
+	{ "GET", "/api/v1/maintenance", handle_maintenance, false,
+	  "Planned maintenance under way" },
+	{ "POST", "/api/v1/maintenance", handle_maintenance_start, false,
+	  "Silence the states of services: {service, for, reason}" },
+	{ "DELETE", "/api/v1/maintenance", handle_maintenance_end, false,
+	  "End it early: ?service=" },
+	{ "GET", "/-/healthy", handle_healthy, false,
+	  "200 while rounds go on" },
 	{ "GET", "/-/ready", handle_ready, false,
 	  "200 once the first round over all processes is done" },
 };
 
-/* Allow of each path, by its methods: GET, POST, both. */
+/* Allow of each path, by its methods: GET, POST, DELETE. */
 static const char *const allowed[] = {
 	NULL,
 	"GET, HEAD, OPTIONS",
 	"POST, OPTIONS",
 	"GET, HEAD, POST, OPTIONS",
+	"DELETE, OPTIONS",
+	"GET, HEAD, DELETE, OPTIONS",
+	"POST, DELETE, OPTIONS",
+	"GET, HEAD, POST, DELETE, OPTIONS",
 };
+
+static int method_bit(const char *method)
+{
+	return strcmp(method, "GET") == 0  ? 1 :
+	       strcmp(method, "POST") == 0 ? 2 :
+					     4;
+}
+
+const char *request_arg(const struct request *q, const char *name)
+{
+	for (size_t i = 0; i < q->param_count; i++) {
+		if (strcmp(q->params[i].name, name) == 0)
+			return q->params[i].value;
+	}
+	return NULL;
+}
 
 const struct route *routes_all(size_t *count)
 {
@@ -84,7 +117,7 @@ static const struct route *route_find(const char *method, const char *path,
 	for (size_t i = 0; i < ARRAY_SIZE(routes); i++) {
 		if (strcmp(routes[i].path, path))
 			continue;
-		methods |= strcmp(routes[i].method, "GET") == 0 ? 1 : 2;
+		methods |= method_bit(routes[i].method);
 		if (strcmp(routes[i].method, head ? "GET" : method) == 0)
 			found = &routes[i];
 	}

@@ -27,6 +27,7 @@ static void put_store(struct json *j, struct store *store)
 	json_put_int(j, "damaged_rows", (int64_t)s.damaged_rows);
 	json_put_int(j, "lost_samples", (int64_t)s.lost_samples);
 	json_put_int(j, "dropped_rows", (int64_t)s.dropped_rows);
+	json_put_int(j, "held_batches", (int64_t)s.held_batches);
 	json_put_double(j, "flush_seconds", (double)s.flush_ns / 1e9);
 	if (s.last_flush_wall_ms)
 		json_put_int(j, "last_flush_ms", s.last_flush_wall_ms);
@@ -99,6 +100,23 @@ static void put_collector(struct json *j, const struct census *c)
 	put_lacks(j, c);
 }
 
+static void put_governor(struct json *j, const struct census_governor *g)
+{
+	begin(j, "governor");
+	json_put_double(j, "target_budget_ratio", g->target_budget);
+	json_put_double(j, "total_budget_ratio", g->total_budget);
+	json_put_double(j, "cpu_ratio", g->share);
+	if (g->emulated_ns > 0)
+		json_put_double(j, "hit_emulated_seconds",
+				g->emulated_ns / 1e9);
+	if (g->stepped_ns > 0)
+		json_put_double(j, "hit_stepped_seconds", g->stepped_ns / 1e9);
+	json_put_int(j, "attached", g->attached);
+	json_put_int(j, "backing_off", g->backing_off);
+	json_put_int(j, "refused", g->refused);
+	json_end(j);
+}
+
 static void put_queue(struct json *j, struct queue *queue)
 {
 	begin(j, "queue");
@@ -115,11 +133,11 @@ static void put_http(struct json *j, struct site *s)
 	json_end(j);
 }
 
-static void put_thresholds(struct json *j, const struct http_options *o)
+static void put_thresholds(struct json *j, const struct census *c)
 {
 	begin(j, "thresholds");
-	for (size_t i = 0; i < o->threshold_count; i++) {
-		const struct threshold *t = &o->thresholds[i];
+	for (size_t i = 0; i < c->threshold_count; i++) {
+		const struct threshold *t = &c->thresholds[i];
 
 		begin(j, metric_info(t->metric)->name);
 		json_put_double(j, "warning", t->warning);
@@ -127,6 +145,22 @@ static void put_thresholds(struct json *j, const struct http_options *o)
 		json_put_string(j, "bad", t->direction > 0 ? "above" : "below");
 		json_end(j);
 	}
+	json_end(j);
+}
+
+static void put_reload(struct json *j, struct site *s)
+{
+	struct reload_status r;
+
+	pthread_mutex_lock(&s->lock);
+	r = s->reload;
+	pthread_mutex_unlock(&s->lock);
+	if (r.wall_ms == 0)
+		return;
+	begin(j, "reload");
+	json_put_int(j, "time_ms", r.wall_ms);
+	json_put_bool(j, "ok", r.ok);
+	json_put_string(j, r.ok ? "wants_restart" : "problem", r.text);
 	json_end(j);
 }
 
@@ -144,12 +178,16 @@ int handle_status(const struct request *q, struct reply *a, struct problem *p)
 				1e9);
 	json_put_bool(&j, "ready", c != NULL);
 	put_self(&j);
-	if (c)
+	if (c) {
 		put_collector(&j, c);
+		put_governor(&j, &c->governor);
+	}
 	put_queue(&j, q->site->queue);
 	put_store(&j, q->site->store);
 	put_http(&j, q->site);
-	put_thresholds(&j, &q->site->options);
+	if (c)
+		put_thresholds(&j, c);
+	put_reload(&j, q->site);
 	json_end(&j);
 	return 0;
 }

@@ -12,7 +12,21 @@ static void put_labels(struct json *j, const char *key, const struct labels *l)
 	json_end(j);
 }
 
-static void put_probes(struct json *j, const struct census_target *t)
+static void put_probe_state(struct json *j, const struct census_probe *p,
+			    struct now now)
+{
+	json_put_string(j, "name", p->name);
+	json_put_string(j, "state", p->state);
+	json_put_int(j, "since_ms", clock_wall_of(now, p->since_boot_ns));
+	if (p->until_boot_ns)
+		json_put_int(j, "retry_ms",
+			     clock_wall_of(now, p->until_boot_ns));
+	if (p->why[0])
+		json_put_string(j, "why", p->why);
+}
+
+static void put_probes(struct json *j, const struct census_target *t,
+		       struct now now)
 {
 	json_key(j, "probes");
 	json_array(j);
@@ -20,12 +34,17 @@ static void put_probes(struct json *j, const struct census_target *t)
 		const struct census_probe *probe = &t->probes[i];
 
 		json_object(j);
-		json_put_string(j, "name", probe->name);
+		put_probe_state(j, probe, now);
 		json_put_int(j, "hits", (int64_t)probe->hits);
-		if (probe->cost_ns > 0)
+		json_put_double(j, "hits_per_s", probe->hits_per_s);
+		if (probe->cost_ns > 0) {
 			json_put_double(j, "cpu_seconds",
 					(double)probe->hits * probe->cost_ns /
 						1e9);
+			json_put_double(j, "cpu_ratio",
+					probe->hits_per_s * probe->cost_ns /
+						1e9);
+		}
 		json_end(j);
 	}
 	json_end(j);
@@ -62,14 +81,32 @@ static void put_costs(struct json *j, const struct census_target *t,
 	json_put_double(j, "read_cpu_seconds", (double)t->read_cpu_ns / 1e9);
 }
 
+/* Maintenance does not change the state; it asks to look away. */
+static void put_state(struct json *j, const struct census_target *t,
+		      struct now now)
+{
+	json_put_string(j, "state", state_word(t->state));
+	json_put_int(j, "state_since_ms",
+		     clock_wall_of(now, t->state_since_boot_ns));
+	json_put_string(j, "state_reason", t->state_reason);
+	json_put_bool(j, "silenced", t->silenced);
+	if (!t->silenced)
+		return;
+	json_key(j, "maintenance");
+	json_object(j);
+	json_put_string(j, "reason", t->silence_reason);
+	json_put_int(j, "until_ms", t->silenced_until_ms);
+	json_end(j);
+}
+
 static int put_target(struct json *j, const struct census_target *t,
-		      const struct plant *plant, struct now now)
+		      struct store *store, struct now now)
 {
 	struct labels labels = { 0 };
 	int r = labels_copy(&labels, &t->entity.labels);
 
-	if (!r && plant)
-		r = plant_join(plant, &labels);
+	if (!r)
+		r = store_join_plant(store, &labels);
 	if (!r) {
 		json_object(j);
 		json_put_int(j, "pid", t->entity.key.pid);
@@ -77,11 +114,12 @@ static int put_target(struct json *j, const struct census_target *t,
 		if (!t->watched)
 			json_put_string(j, "reason",
 					t->reason ? t->reason : "");
+		put_state(j, t, now);
 		json_put_int(j, "started_ms", t->entity.start_wall_ms);
 		put_labels(j, "labels", &labels);
 		put_labels(j, "attributes", &t->entity.attributes);
 		put_costs(j, t, now);
-		put_probes(j, t);
+		put_probes(j, t, now);
 		put_missing(j, t);
 		json_end(j);
 	}
@@ -104,8 +142,7 @@ int handle_targets(const struct request *q, struct reply *a, struct problem *p)
 	json_key(&j, "targets");
 	json_array(&j);
 	for (size_t i = 0; c && i < c->target_count && !r; i++)
-		r = put_target(&j, &c->targets[i], q->site->options.plant,
-			       c->now);
+		r = put_target(&j, &c->targets[i], q->site->store, c->now);
 	json_end(&j);
 	json_end(&j);
 	return r;

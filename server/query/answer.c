@@ -183,7 +183,7 @@ static int states(struct frame *f, struct run *r)
 			field->unit = NULL;
 		}
 		for (size_t i = 0; i < r->rows.shown && err == 0; i++) {
-			const char *word = state_word(r->q, values[i]);
+			const char *word = query_state_word(r->q, values[i]);
 
 			err = word ? cells_add_string(field->cells, word) :
 				     cells_add_null(field->cells);

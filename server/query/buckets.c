@@ -10,16 +10,21 @@
 #include <string.h>
 
 #include "common/number.h"
+#include "common/state.h"
 
 static const char *const grades[] = { "ok", "warning", "critical" };
 
-/* Codes of target_state, by their number. */
-static const char *const codes[] = { "ok", "warning", "critical", "stale",
-				     "unknown" };
+/* Codes of target_state, by their number: common/state.h has them. */
+static const char *const codes[] = {
+	[STATE_OK] = "ok",	     [STATE_UNKNOWN] = "unknown",
+	[STATE_STALE] = "stale",     [STATE_WARNING] = "warning",
+	[STATE_CRITICAL] = "critical",
+};
+_Static_assert(ARRAY_SIZE(codes) == STATE_COUNT, "every state has a word");
 
 static bool has_codes(enum metric m)
 {
-	return strcmp(metric_info(m)->name, "target_state") == 0;
+	return m == METRIC_TARGET_STATE;
 }
 
 size_t query_states(enum metric m, const struct threshold *t,
@@ -32,7 +37,7 @@ size_t query_states(enum metric m, const struct threshold *t,
 }
 
 /* The index of a state; SIZE_MAX for a value that is none. */
-static size_t state_of(const struct query *q, double value)
+static size_t query_state_of(const struct query *q, double value)
 {
 	const char *const *words;
 	size_t count = query_states(q->metric, q->threshold, &words);
@@ -46,10 +51,10 @@ static size_t state_of(const struct query *q, double value)
 		       SIZE_MAX;
 }
 
-const char *state_word(const struct query *q, double value)
+const char *query_state_word(const struct query *q, double value)
 {
 	const char *const *words;
-	size_t i = state_of(q, value);
+	size_t i = query_state_of(q, value);
 
 	query_states(q->metric, q->threshold, &words);
 	return i == SIZE_MAX ? NULL : words[i];
@@ -124,7 +129,7 @@ static size_t bucket_of(const struct run *r, double value)
 	size_t i = 0;
 
 	if (r->q->agg == AGG_STATES)
-		return state_of(r->q, value);
+		return query_state_of(r->q, value);
 	while (i + 1 < r->bucket_count && value > r->bucket_bounds[i])
 		i++;
 	return i;

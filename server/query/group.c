@@ -206,21 +206,8 @@ static int choose(struct run *r, const struct names *all)
 	return err < 0 ? err : 0;
 }
 
-/* Rows in the order of what they show, so that a new pid moves nothing. */
-static int one_row_each(struct run *r)
-{
-	own(freep) uint32_t *order = sorted(r, &r->names);
-
-	if (!order)
-		return -ENOMEM;
-	for (size_t i = 0; i < r->series_count; i++) {
-		r->member[i] = order[i];
-		r->group_of[order[i]] = (uint32_t)i;
-	}
-	r->group_count = r->series_count;
-	return 0;
-}
-
+/* Series that show the same are one line: those of a machine before and after
+ * a restart of it. */
 static int each_alone(struct run *r)
 {
 	struct names all = { 0 };
@@ -229,7 +216,7 @@ static int each_alone(struct run *r)
 	if (err == 0)
 		err = choose(r, &all);
 	names_fini(&all);
-	return err ? err : one_row_each(r);
+	return err ? err : group_by_names(r);
 }
 
 static bool is_identity(const char *name)

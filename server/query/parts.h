@@ -54,6 +54,9 @@ int rows_finish(struct rows *r, const uint32_t *group_of, size_t groups);
  * a value were left out. -ENOMEM. */
 int rows_top(const struct rows *r, int top, bool *keep);
 
+/* Series count twice when they bring a step twice, after a step back. */
+bool agg_adds_up(enum agg a);
+
 static inline bool agg_is_quantile(enum agg a)
 {
 	return a == AGG_P50 || a == AGG_P95 || a == AGG_P99;
@@ -157,7 +160,7 @@ int buckets_lay(struct run *r);
 /* Rows of the series become counts, a row per group and bucket. -ENOMEM. */
 int buckets_count(struct run *r);
 /* The word of a value, or NULL. */
-const char *state_word(const struct query *q, double value);
+const char *query_state_word(const struct query *q, double value);
 
 /* The value of a label that a row shows, or NULL. */
 const char *row_label(const struct run *r, size_t row, const char *name);

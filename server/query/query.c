@@ -169,7 +169,8 @@ static int select_series(struct run *r)
 	const struct query *q = r->q;
 	bool last = wants_last(q);
 	int64_t from_ms = last ? q->to_ms - RECENT_MS : r->axis.begin_ms;
-	int64_t to_ms = last ? INT64_MAX : axis_end(&r->axis);
+	/* Labels as of the end that was asked for, not of its last window. */
+	int64_t to_ms = last ? INT64_MAX : q->to_ms - q->shift_ms;
 
 	int err = select_attributed(r, from_ms, to_ms);
 
@@ -217,6 +218,24 @@ static int check_points(const struct run *r, size_t rows)
 			   rows * steps * columns, most);
 }
 
+/* What rows.c remembers of each series and step counts as well: a bit each,
+ * 64 of them a value. */
+static int check_seen(const struct run *r)
+{
+	size_t most = (size_t)r->limits->points_max;
+	size_t width = r->series_count / 64 + 1;
+
+	if (r->steps_back == 0 || !agg_adds_up(r->q->agg) ||
+	    r->axis.steps <= most / width)
+		return 0;
+	return problem_set(r->problem, PROBLEM_TOO_MUCH,
+			   "%zu series x %zu steps, in a range where the wall "
+			   "clock stepped back, take as much memory as %zu "
+			   "values, the limit is %zu: ask for a larger step, a "
+			   "shorter range or fewer series", r->series_count,
+			   r->axis.steps, r->axis.steps * width, most);
+}
+
 /*
  * Steps finer than the resolution take the value of the next stored point,
  * which may lie behind the range: so many more steps are worked out.
@@ -238,6 +257,8 @@ static int prepare(struct run *r)
 			  (r->bucket_count ? r->bucket_count : 1);
 	int err = check_points(r, rows > answered ? rows : answered);
 
+	if (err == 0)
+		err = check_seen(r);
 	if (err)
 		return err;
 	r->axis.steps += extra_steps(r);

@@ -12,7 +12,7 @@
 /* Derived figures beyond this are noise, and cost bytes on the wire. */
 #define DERIVED_DIGITS 10
 
-static bool adds_up(enum agg a)
+bool agg_adds_up(enum agg a)
 {
 	return a == AGG_AVG || a == AGG_SUM || a == AGG_COUNT;
 }
@@ -31,7 +31,7 @@ int rows_init(struct rows *r, size_t series_count, bool repeats)
 		if (!r->counts)
 			return -ENOMEM;
 	}
-	if (repeats && adds_up(r->agg)) {
+	if (repeats && agg_adds_up(r->agg)) {
 		r->seen = calloc(series_count * r->steps / 8 + 1, 1);
 		if (!r->seen)
 			return -ENOMEM;
@@ -80,7 +80,7 @@ void rows_put(struct rows *r, size_t series, size_t row, size_t step,
 		r->counts[row * r->steps + step]++;
 	if (isnan(*cell))
 		*cell = value;
-	else if (adds_up(r->agg))
+	else if (agg_adds_up(r->agg))
 		*cell += value;
 	else if (r->agg == AGG_MAX)
 		*cell = fmax(*cell, value);

@@ -25,13 +25,13 @@ static size_t step_of(const struct axis *a, int64_t time_ms)
 	return (size_t)((time_ms - a->begin_ms - 1) / a->step_ms);
 }
 
-/* Steps between two points of one resolution belong to the later one. */
+/* Steps since the point before belong to this one, if it stands for them. */
 static size_t first_step(const struct windows *all, const struct window *w,
-			 int64_t resolution_ms, int64_t time_ms)
+			 int64_t span_ms, int64_t time_ms)
 {
 	size_t last;
 
-	if (!w->any || time_ms - w->last_ms > resolution_ms ||
+	if (!w->any || time_ms - w->last_ms > span_ms ||
 	    all->fn == FN_INCREASE || all->fn == FN_DELTA)
 		return w->index;
 	last = step_of(all->axis, w->last_ms);
@@ -41,9 +41,11 @@ static size_t first_step(const struct windows *all, const struct window *w,
 }
 
 static void window_open(const struct windows *all, struct window *w,
-			int64_t resolution_ms, int64_t time_ms)
+			int64_t resolution_ms, const struct point *p)
 {
 	const struct axis *a = all->axis;
+	int64_t span_ms = p->span_ms ? p->span_ms : resolution_ms;
+	int64_t time_ms = p->time_ms;
 
 	w->points = 0;
 	w->value = 0;
@@ -58,7 +60,7 @@ static void window_open(const struct windows *all, struct window *w,
 	}
 	w->begin_ms = a->begin_ms + (int64_t)w->index * a->step_ms;
 	w->end_ms = w->begin_ms + a->step_ms;
-	w->first = first_step(all, w, resolution_ms, time_ms);
+	w->first = first_step(all, w, span_ms, time_ms);
 	w->based = w->any && w->begin_ms - w->last_ms <=
 			     window_look_back(a->step_ms, resolution_ms);
 	w->base = w->last;
@@ -172,7 +174,7 @@ void window_add(const struct windows *all, struct window *w, size_t series,
 	}
 	if (!w->any || p.time_ms > w->end_ms || p.time_ms <= w->begin_ms) {
 		window_close(all, w, series, row);
-		window_open(all, w, resolution_ms, p.time_ms);
+		window_open(all, w, resolution_ms, &p);
 	}
 	fold(all, w, resolution_ms, p);
 	w->points++;

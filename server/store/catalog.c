@@ -260,6 +260,25 @@ static int entry_new(struct entry **out, const struct entity *from, uint32_t id,
 	return 0;
 }
 
+static bool same_label(const struct labels *a, const struct labels *b,
+		       const char *name)
+{
+	const char *x = labels_get(a, name), *y = labels_get(b, name);
+
+	return strcmp(x ? x : "", y ? y : "") == 0;
+}
+
+/* An exec keeps pid and start time; what runs may be another program. */
+static bool same_program(const struct entry *e, const struct entity *from)
+{
+	const struct labels *l = &e->member.labels->labels;
+
+	if (from->number && from->number == e->number)
+		return true; /* new attributes */
+	return same_label(l, &from->labels, "service") &&
+	       same_label(l, &from->labels, "runtime");
+}
+
 int registry_entry(struct registry *g, struct entry **out,
 		   const struct entity *from, uint32_t id, int64_t wall_ms)
 {
@@ -268,7 +287,7 @@ int registry_entry(struct registry *g, struct entry **out,
 
 	key_text(key, &from->key, from->kind);
 	e = map_get_str(&g->by_key, key);
-	if (e) {
+	if (e && same_program(e, from)) {
 		*out = e;
 		return 0;
 	}
@@ -285,6 +304,31 @@ int registry_entry(struct registry *g, struct entry **out,
 		g->next_entity = e->member.id + 1;
 	changed(g);
 	*out = e;
+	return 0;
+}
+
+struct entry *registry_namesake(const struct registry *g,
+				const struct entity *from)
+{
+	char key[128];
+
+	key_text(key, &from->key, from->kind);
+	return map_get_str(&g->by_key, key);
+}
+
+int registry_number(struct registry *g, struct entry *e, uint32_t number)
+{
+	int r;
+
+	if (number == 0 || number == e->number)
+		return 0;
+	r = map_set(&g->by_number, number, e);
+	if (r)
+		return r;
+	if (e->number_before)
+		map_remove(&g->by_number, e->number_before);
+	e->number_before = e->number;
+	e->number = number;
 	return 0;
 }
 
@@ -337,7 +381,64 @@ int registry_series(struct registry *g, uint32_t *out, struct entry *e,
 
 bool registry_forgettable(const struct entry *e, int64_t cutoff_ms)
 {
-	return !e->member.open && !e->dirty && e->member.to_ms < cutoff_ms;
+	return !e->member.open && !e->dirty &&
+	       (e->crowded_out || e->member.to_ms < cutoff_ms);
+}
+
+/* Lives of like length, each twice that of the class before. */
+static int class_of(const struct entry *e)
+{
+	int64_t life_s = (e->member.to_ms - e->member.from_ms) / 1000;
+
+	return life_s > 0 ? 64 - __builtin_clzll((uint64_t)life_s) : 0;
+}
+
+static int by_worth(const void *a, const void *b)
+{
+	const struct entry *x = *(struct entry *const *)a;
+	const struct entry *y = *(struct entry *const *)b;
+
+	if (class_of(x) != class_of(y))
+		return class_of(x) < class_of(y) ? -1 : 1;
+	return (x->member.to_ms > y->member.to_ms) -
+	       (x->member.to_ms < y->member.to_ms);
+}
+
+size_t registry_crowd(struct registry *g, size_t most)
+{
+	struct entry **ended = malloc((g->entry_count + 1) * sizeof(ended[0]));
+	size_t count = 0, surplus = 0;
+
+	for (size_t i = 0; ended && i < g->entry_count; i++) {
+		struct entry *e = g->entries[i];
+
+		if (!e->member.open && !e->dirty)
+			ended[count++] = e;
+	}
+	if (count > most) {
+		/* An eighth more, so that it is not done each time. */
+		surplus = count - most + most / 8;
+		surplus = surplus < count ? surplus : count;
+		qsort(ended, count, sizeof(ended[0]), by_worth);
+	}
+	for (size_t i = 0; i < surplus; i++)
+		ended[i]->crowded_out = true;
+	free(ended);
+	return surplus;
+}
+
+static bool is_empty(const struct series_state *s)
+{
+	return !s->valued && s->dirty && !s->entry->member.open;
+}
+
+bool registry_has_empty(const struct registry *g)
+{
+	for (size_t i = 0; i < g->series_count; i++) {
+		if (is_empty(&g->series[i]))
+			return true;
+	}
+	return false;
 }
 
 /* Drop it from the maps; its numbers of this run with it. */
@@ -346,13 +447,12 @@ static void unmap(struct registry *g, const struct entry *e)
 	char key[128];
 
 	key_text(key, &e->key, e->kind);
-	map_remove_str(&g->by_key, key);
-	for (size_t i = 0; i < g->by_number.cap; i++) {
-		const struct map_slot *slot = &g->by_number.slots[i];
-
-		if (slot->value == e)
-			map_remove(&g->by_number, slot->number);
-	}
+	if (map_get_str(&g->by_key, key) == e)
+		map_remove_str(&g->by_key, key);
+	if (e->number)
+		map_remove(&g->by_number, e->number);
+	if (e->number_before)
+		map_remove(&g->by_number, e->number_before);
 }
 
 static void forget_series(struct registry *g, int64_t cutoff_ms,
@@ -364,7 +464,9 @@ static void forget_series(struct registry *g, int64_t cutoff_ms,
 		struct series_state *s = &g->series[i];
 
 		moved[i] = NO_LINE;
-		if (registry_forgettable(s->entry, cutoff_ms))
+		if (is_empty(s))
+			s->entry->line_of[s->column] = NO_LINE;
+		if (is_empty(s) || registry_forgettable(s->entry, cutoff_ms))
 			continue;
 		moved[i] = s->entry->line_of[s->column] = (uint32_t)kept;
 		lasts->values[kept] = g->lasts->values[i];

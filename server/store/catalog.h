@@ -54,7 +54,7 @@ const struct member *catalog_member(const struct catalog *c, uint32_t id);
 
 /* What a series shows now. */
 struct now_value {
-	int64_t time_ms;
+	int64_t time_ms, boot_ns;
 	double value;
 	uint32_t epoch;
 	bool found;
@@ -78,12 +78,14 @@ struct entry {
 	struct member member; /* to_ms: INT64_MAX while open */
 	enum entity_kind kind;
 	struct entity_key key;
+	uint32_t number, number_before; /* of this run; 0: none */
 	int64_t start_wall_ms;
 	int64_t seen_ms; /* latest wall time it was seen open at */
 	char *reason;    /* owned; why it was closed, or NULL */
 	uint32_t line_of[COL_COUNT]; /* index, or NO_LINE */
 	bool dirty;            /* to be written */
 	bool attributes_dirty;
+	bool crowded_out;      /* to be forgotten: too many have ended */
 	int64_t attributes_ms; /* since when they are so */
 };
 
@@ -93,6 +95,7 @@ struct series_state {
 	struct entry *entry;
 	uint16_t column;
 	bool dirty;
+	bool valued;         /* it may have points */
 	int64_t gap_from_ms; /* when the gap of now began */
 	uint32_t stamp;      /* of the step that folded belongs to */
 	double folded;       /* its values so far by the metric's fold */
@@ -103,7 +106,7 @@ struct registry {
 	size_t entry_count, entry_cap;
 	struct series_state *series; /* owned; by id */
 	size_t series_count, series_cap;
-	struct map by_key;    /* entry */
+	struct map by_key;    /* entry; of several programs the newest */
 	struct map by_number; /* entry; of this run */
 	struct lasts *lasts;  /* one reference; as many values as series */
 	struct catalog *catalog; /* one reference; NULL: to be made again */
@@ -114,11 +117,20 @@ int registry_init(struct registry *g);
 void registry_fini(struct registry *g);
 
 /*
- * The entity of the key, new or known. fresh ones have the id given (0: the
+ * The entity of the key, new or known: another service or runtime under the
+ * key, after an exec, is another entity. Fresh ones have the id given (0: the
  * next) and begin at wall_ms. Labels stay those of the first time.
  */
 int registry_entry(struct registry *g, struct entry **out,
 		   const struct entity *e, uint32_t id, int64_t wall_ms);
+
+/* The newest entry of the same process, whatever program; or NULL. */
+struct entry *registry_namesake(const struct registry *g,
+				const struct entity *from);
+
+/* The number that batches have for it from now on; the one before is still
+ * known, for what is told late. */
+int registry_number(struct registry *g, struct entry *e, uint32_t number);
 
 /* New attributes from wall_ms on; nothing when they are the same. */
 int registry_attributes(struct registry *g, struct entry *e,
@@ -135,7 +147,15 @@ int registry_lasts(struct registry *g);
 /* The catalog of now with a reference for the caller. -ENOMEM. */
 int registry_catalog(struct registry *g, struct catalog **out);
 
-/* Forget entities that ended before cutoff_ms. moved[i] (series_count
+/* Mark of those that ended so many that, but for the share below, most are
+ * left: the shortest lives first, of like ones the oldest. How many. */
+size_t registry_crowd(struct registry *g, size_t most);
+
+/* Whether there are series of ended entities without any point, unwritten. */
+bool registry_has_empty(const struct registry *g);
+
+/* Forget entities that ended before cutoff_ms or are crowded out, and
+ * unwritten series of ended ones that never had a point. moved[i] (series_count
  * entries, the caller's) becomes the new index of series i, or NO_LINE. */
 int registry_forget(struct registry *g, int64_t cutoff_ms, uint32_t *moved);
 

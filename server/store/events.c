@@ -56,7 +56,8 @@ static int pass(struct merge *m, struct stored_event *e, uint32_t entity)
 	if (member)
 		e->labels = view_labels(
 			m->view,
-			(uint32_t)(member - m->view->catalog->members));
+			(uint32_t)(member - m->view->catalog->members),
+			e->time_ms);
 	if (!e->labels)
 		return -ENOMEM;
 	if (!matchers_match(m->matchers, m->matcher_count, e->labels))

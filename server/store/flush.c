@@ -9,12 +9,17 @@
 #define ROW_TICKS_MAX	256
 #define ROW_SAMPLES_MAX 4000000
 
+/* Times further apart do not share a chain: it ages by its newest row, and
+ * one row of a wrong clock would keep all others, or hide behind them. */
+#define CHAIN_JUMP_MS 3600000
+
 /* One try to write: what will hold once it is committed. */
 struct attempt {
 	struct history *next; /* owned */
 	struct column_ids columns;
 	int64_t next_row;
 	uint64_t rows, bytes;
+	uint64_t facts; /* those of this sequence and before are written */
 };
 
 /* Ticks of one epoch from i on that make one row. */
@@ -23,7 +28,9 @@ static size_t row_ticks(const struct store *s, size_t i)
 	size_t n = 0, samples = 0;
 
 	while (i + n < s->pending_count && n < ROW_TICKS_MAX &&
-	       s->pending[i + n]->epoch == s->pending[i]->epoch) {
+	       s->pending[i + n]->epoch == s->pending[i]->epoch &&
+	       s->pending[i + n]->time_ms - s->pending[i]->time_ms <=
+		       CHAIN_JUMP_MS) {
 		samples += s->pending[i + n]->count;
 		if (n > 0 && samples > ROW_SAMPLES_MAX)
 			break;
@@ -39,9 +46,11 @@ static struct chain *newest(struct history *h)
 
 /* Whether the row may go on with the newest chain. */
 static bool may_continue(const struct store *s, const struct chain *c,
-			 uint32_t epoch)
+			 const struct tick *t)
 {
-	return s->chain.count > 0 && c && !c->recorded && c->epoch == epoch &&
+	return s->chain.count > 0 && c && !c->recorded &&
+	       c->epoch == t->epoch &&
+	       t->time_ms - c->last_ms <= CHAIN_JUMP_MS &&
 	       c->last - c->first + 1 < CHAIN_ROWS;
 }
 
@@ -67,7 +76,7 @@ static void note_row(struct history *h, const struct row *row)
 static bool begins_chain(const struct store *s, struct attempt *a, size_t i,
 			 size_t n)
 {
-	if (!may_continue(s, newest(a->next), s->pending[i]->epoch))
+	if (!may_continue(s, newest(a->next), s->pending[i]))
 		return true;
 	for (size_t t = 0; t < n; t++) {
 		if (!block_continues(&s->chain, s->pending[i + t]))
@@ -144,15 +153,59 @@ static int record_epochs(sqlite3 *db, struct history *h)
 	return r;
 }
 
+/* Both only rise. */
+static uint64_t next_ids(const struct store *s)
+{
+	return (uint64_t)s->registry.next_entity + s->registry.next_series;
+}
+
+static int save_next(struct store *s)
+{
+	return s->saved_ids == next_ids(s)
+		       ? 0
+		       : persist_next(s->db, &s->registry);
+}
+
+/* They may come from any thread meanwhile, so the lock is held. */
+static int write_facts(struct store *s, struct attempt *a)
+{
+	int r = 0;
+
+	pthread_mutex_lock(&s->lock);
+	for (size_t i = 0; i < s->fact_count && r == 0; i++)
+		r = store_meta_set(s, s->facts[i].key, s->facts[i].value);
+	a->facts = s->fact_sequence;
+	pthread_mutex_unlock(&s->lock);
+	return r;
+}
+
+/* Under lock. */
+static void forget_facts(struct store *s, uint64_t written)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < s->fact_count; i++) {
+		if (s->facts[i].sequence > written) {
+			s->facts[kept++] = s->facts[i];
+			continue;
+		}
+		free(s->facts[i].key);
+		free(s->facts[i].value);
+	}
+	s->fact_count = kept;
+}
+
 static int write_all(struct store *s, struct attempt *a)
 {
 	int r;
 
 	if ((r = persist_entities(s->db, &s->registry)) ||
 	    (r = persist_series(s->db, &s->registry, &a->columns)) ||
+	    (r = save_next(s)) ||
 	    (r = persist_gaps(s->db, s->gaps, s->gap_count, &a->columns)) ||
 	    (r = persist_events(s->db, s->events, s->event_count)) ||
-	    (r = write_rows(s, a)) || (r = record_chains(s->db, a->next)) ||
+	    (r = write_facts(s, a)) || (r = write_rows(s, a)) ||
+	    (r = record_chains(s->db, a->next)) ||
 	    (r = record_epochs(s->db, a->next)))
 		return r;
 	return db_exec(s->db, "COMMIT");
@@ -182,11 +235,13 @@ static void publish(struct store *s, struct attempt *a)
 	s->pending_count = s->pending_samples = 0;
 	s->event_count = s->gap_count = 0;
 	persist_clean(&s->registry);
+	forget_facts(s, a->facts);
 	s->stats.rows += a->rows;
 	s->stats.row_bytes += a->bytes;
 	pthread_mutex_unlock(&s->lock);
 	s->columns = a->columns;
 	s->next_row = a->next_row;
+	s->saved_ids = next_ids(s);
 	s->other_since_ns = 0;
 }
 
@@ -211,9 +266,14 @@ static int attempt(struct store *s)
 	return r;
 }
 
-static bool anything(const struct store *s)
+static bool anything(struct store *s)
 {
-	return s->pending_count > 0 || s->other_since_ns != 0;
+	bool facts;
+
+	pthread_mutex_lock(&s->lock);
+	facts = s->fact_count > 0;
+	pthread_mutex_unlock(&s->lock);
+	return facts || s->pending_count > 0 || s->other_since_ns != 0;
 }
 
 static void note_error(struct store *s, int r)

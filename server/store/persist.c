@@ -258,6 +258,42 @@ int persist_gaps(sqlite3 *db, const struct gap_change *gaps, size_t count,
 	return r;
 }
 
+/* Rows of head may name series that no table has any more. */
+int persist_next(sqlite3 *db, const struct registry *g)
+{
+	own(stmt_finalp) sqlite3_stmt *s = NULL;
+	char next[32];
+	int r = db_prepare(db, &s,
+			   "INSERT OR REPLACE INTO meta (name, value)"
+			   " VALUES ('next_ids', ?1)");
+
+	snprintf(next, sizeof(next), "%u %u", g->next_entity, g->next_series);
+	if (r == 0)
+		r = db_bind(s, "s", next);
+	return r ? r : db_run(s);
+}
+
+static int load_next(sqlite3 *db, struct registry *g)
+{
+	own(stmt_finalp) sqlite3_stmt *s = NULL;
+	unsigned entity = 0, series = 0;
+	int r = db_prepare(db, &s,
+			   "SELECT value FROM meta WHERE name = 'next_ids'");
+
+	if (r == 0)
+		r = db_step(s);
+	if (r <= 0)
+		return r;
+	if (sscanf((const char *)sqlite3_column_text(s, 0), "%u %u", &entity,
+		   &series) != 2)
+		return 0;
+	if (entity > g->next_entity)
+		g->next_entity = entity;
+	if (series > g->next_series)
+		g->next_series = series;
+	return 0;
+}
+
 void persist_clean(struct registry *g)
 {
 	for (size_t i = 0; i < g->entry_count; i++)
@@ -460,8 +496,10 @@ static int load_series(sqlite3 *db, struct registry *g,
 			r = registry_series(g, &line, e,
 					    (enum column)(column - 1),
 					    (uint32_t)id);
-			if (r == 0)
+			if (r == 0) {
 				g->series[line].dirty = false;
+				g->series[line].valued = true;
+			}
 		}
 		g->next_series = (uint32_t)id + 1;
 	}
@@ -513,7 +551,8 @@ int persist_load(sqlite3 *db, struct registry *g, struct column_ids *c)
 	if ((r = load_columns(db, c, &columns)) ||
 	    (r = load_entities(db, g, &entities)) ||
 	    (r = load_series(db, g, &entities, &columns)) ||
-	    (r = load_gaps(db, g, &entities, &columns)))
+	    (r = load_gaps(db, g, &entities, &columns)) ||
+	    (r = load_next(db, g)))
 		return r;
 	return 0;
 }

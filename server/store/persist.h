@@ -43,6 +43,7 @@ int persist_gaps(sqlite3 *db, const struct gap_change *gaps, size_t count,
 		 struct column_ids *c);
 int persist_events(sqlite3 *db, struct event_item *const *events,
 		   size_t count);
+int persist_next(sqlite3 *db, const struct registry *g);
 void persist_clean(struct registry *g);
 
 /* Delete what registry_forget() would forget, and older events and gaps. */

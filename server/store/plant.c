@@ -1,6 +1,7 @@
 #include "plant.h"
 
 #include <errno.h>
+#include <string.h>
 
 void plant_free(struct plant *p)
 {
@@ -45,4 +46,121 @@ int plant_join(const struct plant *p, struct labels *l)
 	labels_fini(&added);
 	/* More labels than a set can hold: the rest stays out. */
 	return r == -ENOSPC ? 0 : r;
+}
+
+/* ---- text: "rule", then a line each "n" node, "s" service, "l" label ---- */
+
+static void put_line(struct buf *out, char kind, const char *name,
+		     const char *text)
+{
+	buf_printf(out, "%c%s", kind, name);
+	for (; *text; text++) {
+		if (*text == '\n' || *text == '\\')
+			buf_putc(out, '\\');
+		buf_putc(out, *text == '\n' ? 'n' : *text);
+	}
+	buf_putc(out, '\n');
+}
+
+void plant_format(struct buf *out, const struct plant *p)
+{
+	for (size_t i = 0; i < p->count; i++) {
+		const struct plant_rule *r = &p->rules[i];
+
+		buf_puts(out, "rule\n");
+		if (r->node)
+			put_line(out, 'n', "", pattern_text(r->node));
+		if (r->service)
+			put_line(out, 's', "", pattern_text(r->service));
+		for (size_t j = 0; j < r->labels.count; j++) {
+			char name[LABEL_NAME_MAX + 2];
+
+			strcpy(name, r->labels.items[j].name);
+			strcat(name, "=");
+			put_line(out, 'l', name, r->labels.items[j].value);
+		}
+	}
+}
+
+/* In place; it never gets longer. */
+static void unescape(char *text)
+{
+	char *out = text;
+
+	for (; *text; text++) {
+		if (*text == '\\' && text[1])
+			*out++ = *++text == 'n' ? '\n' : *text;
+		else
+			*out++ = *text;
+	}
+	*out = '\0';
+}
+
+static int read_pattern(struct pattern **out, const char *text)
+{
+	struct problem p = { 0 };
+	int r;
+
+	pattern_free(*out);
+	*out = NULL;
+	r = pattern_compile(out, text, &p);
+	return r == -EINVAL ? 0 : r;
+}
+
+static int read_line(struct plant_rule *rule, char *line)
+{
+	char *equals;
+	int r = 0;
+
+	unescape(line + 1);
+	switch (*line) {
+	case 'n':
+		return read_pattern(&rule->node, line + 1);
+	case 's':
+		return read_pattern(&rule->service, line + 1);
+	case 'l':
+		equals = strchr(line, '=');
+		if (!equals)
+			return 0;
+		*equals = '\0';
+		r = labels_set(&rule->labels, line + 1, equals + 1);
+		break;
+	}
+	return r == -ENOMEM ? r : 0;
+}
+
+static size_t count_lines(const char *text)
+{
+	size_t count = 0;
+
+	for (; *text; text++)
+		count += *text == '\n';
+	return count;
+}
+
+int plant_parse(struct plant **out, const char *text)
+{
+	own(freep) char *copy = strdup(text);
+	struct plant *p = calloc(1, sizeof(*p));
+	char *line, *rest = copy;
+	int r = 0;
+
+	if (p)
+		p->rules = calloc(count_lines(text) + 1, sizeof(p->rules[0]));
+	if (!copy || !p || !p->rules) {
+		plant_free(p);
+		return -ENOMEM;
+	}
+	while (r == 0 && (line = strsep(&rest, "\n"))) {
+		if (strcmp(line, "rule") == 0)
+			p->count++;
+		else if (*line && p->count > 0)
+			r = read_line(&p->rules[p->count - 1], line);
+	}
+	if (r) {
+		plant_free(p);
+		return r;
+	}
+	*out = p;
+	return 0;
 }

@@ -12,6 +12,7 @@
 
 #define PAGE_BYTES 4096
 #define SHM_BYTES  (64 << 10)
+#define ENDED_MAX  1000 /* entities that ended; some 7 MB with 60 series each */
 #define PAGES_MIN  256 /* the database may always have so many: 1 MB */
 
 /* ---- how much there is ---- */
@@ -262,7 +263,21 @@ static int drop_oldest(struct store *s, size_t count)
 
 /* ---- by age ---- */
 
-#define SLICE 64 /* chains of one transaction */
+#define SLICE	  64 /* chains of one transaction */
+#define STEADY_NS (3600 * 1000000000ll)
+
+/*
+ * When the chain was recorded at the latest. One stamped in the future, by a
+ * clock that was wrong then, is as old as what was recorded after it.
+ */
+static int64_t recorded_ms(const struct history *h, size_t i, int64_t wall_ms)
+{
+	int64_t newest_ms = h->chains[i].last_ms;
+
+	for (size_t k = i + 1; k < h->chain_count && newest_ms > wall_ms; k++)
+		newest_ms = h->chains[k].last_ms;
+	return newest_ms;
+}
 
 static int drop_aged(struct store *s, size_t *dropped)
 {
@@ -274,7 +289,7 @@ static int drop_aged(struct store *s, size_t *dropped)
 		return -ENOMEM;
 	*dropped = 0;
 	for (size_t i = 0; i < h->chain_count && *dropped < SLICE; i++) {
-		if (h->chains[i].last_ms <= oldest_ms) {
+		if (recorded_ms(h, i, s->wall_ms) <= oldest_ms) {
 			marked[i] = true;
 			++*dropped;
 		}
@@ -282,12 +297,15 @@ static int drop_aged(struct store *s, size_t *dropped)
 	return *dropped ? drop_marked(s, marked) : 0;
 }
 
+/* A clock that just stepped forward may be wrong, and what it would drop is
+ * gone for good: only one that went on for an hour is believed. */
 static int by_age(struct store *s)
 {
 	size_t dropped = SLICE;
 	int r = 0;
 
-	if (s->options.retention_ms <= 0)
+	if (s->options.retention_ms <= 0 ||
+	    s->boot_ns - s->steady_since_ns < STEADY_NS)
 		return 0;
 	while (r == 0 && dropped == SLICE)
 		r = drop_aged(s, &dropped);
@@ -334,10 +352,71 @@ static int by_bytes(struct store *s)
 	return r ? r : shorten(s, cap_pages(s));
 }
 
+/* ---- by number ---- */
+
+static bool still_there(const struct registry *g, const struct gap_change *gap)
+{
+	size_t low = 0, high = g->entry_count;
+
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+		const struct entry *e = g->entries[middle];
+
+		if (e->member.id == gap->entity)
+			return e->line_of[gap->column] != NO_LINE;
+		if (e->member.id < gap->entity)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return false;
+}
+
+/* Gaps of what was forgotten before it was written. */
+static void drop_gaps(struct store *s)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < s->gap_count; i++) {
+		if (still_there(&s->registry, &s->gaps[i]))
+			s->gaps[kept++] = s->gaps[i];
+	}
+	s->gap_count = kept;
+}
+
+/*
+ * Each start of a process is an entity, and a health check that runs every
+ * few seconds would fill memory with them.
+ */
+static int by_number(struct store *s)
+{
+	bool empty = registry_has_empty(&s->registry);
+	int r = 0;
+
+	if (registry_crowd(&s->registry, ENDED_MAX) > 0) {
+		r = db_begin(s->db);
+		if (r == 0)
+			r = persist_forget(s->db, &s->registry, INT64_MIN);
+		if (r == 0)
+			r = db_exec(s->db, "COMMIT");
+		if (r)
+			db_rollback(s->db);
+	} else if (!empty) {
+		return 0;
+	}
+	if (r == 0)
+		r = forget(s, INT64_MIN);
+	if (r == 0)
+		drop_gaps(s);
+	return r;
+}
+
 int retention_run(struct store *s)
 {
 	int r = by_age(s);
 
+	if (r == 0)
+		r = by_number(s);
 	return r ? r : by_bytes(s);
 }
 
@@ -357,6 +436,8 @@ static void make_ballast(struct store *s)
 	struct statvfs fs;
 
 	ballast_path(s, path);
+	if (size_of(s, "-ballast") > s->ballast)
+		unlink(path); /* the bound of the files is lower now */
 	if (size_of(s, "-ballast") >= s->ballast || statvfs(path, &fs) == 0)
 		return;
 	if (statvfs(s->path, &fs) < 0 ||

@@ -61,7 +61,7 @@ static int walk_series(const struct walk *w)
 		if ((w->metric != METRIC_COUNT && info->metric != w->metric) ||
 		    !lived(&c->members[line->member], w))
 			continue;
-		labels = view_labels(w->view, line->member);
+		labels = view_labels(w->view, line->member, w->to_ms);
 		if (!labels)
 			return -ENOMEM;
 		overlay_set(&o, labels, info);

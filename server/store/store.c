@@ -15,9 +15,11 @@
 #define RESOLUTION_MIN_MS   100
 #define BYTES_MIN	    (2 << 20) /* a lower cap counts as this one */
 #define HELD_SAMPLES_MAX    2000000   /* 32 MB */
+#define HELD_BATCH_SAMPLES  64        /* a batch itself counts for so many */
 #define PENDING_SAMPLES_MAX 2000000   /* 24 MB */
 #define EVENTS_MAX	    10000     /* not yet written */
 #define GAPS_MAX	    200000
+#define CLOCK_SLACK_MS	    1000 /* between two batches no step yet */
 
 int store_room(void *array, size_t count, size_t *cap, size_t size)
 {
@@ -51,15 +53,9 @@ static int lock_file(struct store *s, struct problem *p)
 	return -EINVAL;
 }
 
-static void set_options(struct store *s, const struct store_options *o)
+/* What follows from the bound of all files. */
+static void bound_files(struct store *s)
 {
-	s->options = *o;
-	s->options.path = NULL;
-	if (s->options.resolution_ms < RESOLUTION_MIN_MS)
-		s->options.resolution_ms = RESOLUTION_MIN_MS;
-	/* The step at hand is told from memory. */
-	if (s->options.memory_ms < 2 * s->options.resolution_ms)
-		s->options.memory_ms = 2 * s->options.resolution_ms;
 	if (s->options.retention_bytes > 0 &&
 	    s->options.retention_bytes < BYTES_MIN)
 		s->options.retention_bytes = BYTES_MIN;
@@ -76,6 +72,28 @@ static void set_options(struct store *s, const struct store_options *o)
 	}
 }
 
+static void set_options(struct store *s, const struct store_options *o)
+{
+	s->options = *o;
+	s->options.path = NULL;
+	if (s->options.resolution_ms < RESOLUTION_MIN_MS)
+		s->options.resolution_ms = RESOLUTION_MIN_MS;
+	/* The step at hand is told from memory. */
+	if (s->options.memory_ms < 2 * s->options.resolution_ms)
+		s->options.memory_ms = 2 * s->options.resolution_ms;
+	bound_files(s);
+}
+
+static int load_plants(struct store *s)
+{
+	own(freep) char *text = NULL;
+	int r = store_meta_get(s, "plant", &text);
+
+	if (r)
+		return r == -ENOENT ? 0 : r;
+	return plants_read(&s->plants, text);
+}
+
 static int load(struct store *s)
 {
 	const struct history *h;
@@ -85,6 +103,9 @@ static int load(struct store *s)
 	if ((r = persist_load(s->db, &s->registry, &s->columns)) ||
 	    (r = head_load(s->db, &s->history, &s->next_row)) ||
 	    (r = db_int(s->db, "SELECT max(id) FROM events", &last)))
+		return r;
+	r = load_plants(s);
+	if (r)
 		return r;
 	s->next_event = last + 1;
 	s->stats.series = s->registry.series_count;
@@ -125,7 +146,13 @@ static void store_free(struct store *s)
 	registry_fini(&s->registry);
 	memory_fini(&s->memory);
 	history_unref(s->history);
-	shared_plant_unref(s->plant);
+	for (size_t i = 0; i < s->fact_count; i++) {
+		free(s->facts[i].key);
+		free(s->facts[i].value);
+	}
+	free(s->facts);
+	plants_unref(s->plants);
+	plant_free(s->plant_waiting);
 	pthread_mutex_destroy(&s->lock);
 	pthread_cond_destroy(&s->reader_free);
 	fd_closep(&s->lock_fd);
@@ -316,6 +343,7 @@ static int fold_sample(struct store *s, uint32_t line, double value)
 	step->touched[step->touched_count++] = line;
 	series->stamp = step->stamp;
 	series->folded = value;
+	series->valued = true;
 	return 0;
 }
 
@@ -362,16 +390,65 @@ static int set_gap(struct store *s, uint32_t line, uint8_t reason)
 	return r;
 }
 
+static int close_series(struct store *s, const struct entry *e)
+{
+	int r = registry_lasts(&s->registry);
+
+	for (int c = 0; c < COL_COUNT && r == 0; c++) {
+		uint32_t line = e->line_of[c];
+
+		if (line == NO_LINE)
+			continue;
+		r = set_gap(s, line, GAP_NONE);
+		s->registry.lasts->values[line].found = false;
+	}
+	return r;
+}
+
+/* reason: copied; may be NULL. */
+static int close_entry(struct store *s, struct entry *e, int64_t end_ms,
+		       const char *reason)
+{
+	e->member.open = false;
+	e->dirty = true;
+	if (s->wall_ms > e->seen_ms)
+		e->seen_ms = s->wall_ms;
+	/* Its last step ends after its last sample. */
+	e->member.to_ms = (end_ms > e->seen_ms ? end_ms : e->seen_ms) +
+			  s->options.resolution_ms;
+	free(e->reason);
+	e->reason = reason ? strdup(reason) : NULL;
+	catalog_unref(take(s->registry.catalog));
+	note_other(s);
+	return close_series(s, e);
+}
+
+/* A number that the entry does not have any more is of a program that the
+ * same program replaced: the entry goes on. */
+static int take_close(struct store *s, const struct batch *b,
+		      const struct batch_close *c)
+{
+	struct entry *e = map_get(&s->registry.by_number, c->entity);
+
+	if (!e || !e->member.open || e->number != c->entity)
+		return 0;
+	return close_entry(s, e, clock_wall_of(b->now, c->boot_ns), c->reason);
+}
+
 static int take_entity(struct store *s, const struct entity *from)
 {
 	struct registry *g = &s->registry;
-	struct entry *e;
+	struct entry *e, *before = registry_namesake(g, from);
 	int r = registry_entry(g, &e, from, 0, s->wall_ms);
 
+	/* One of the last run, which nobody will close. */
+	if (r == 0 && before && before != e && before->member.open &&
+	    before->number == 0)
+		r = close_entry(s, before, s->wall_ms, "replaced");
 	if (r == 0)
 		r = registry_attributes(g, e, &from->attributes, s->wall_ms);
-	if (r == 0 && from->number)
-		r = map_set(&g->by_number, from->number, e);
+	if (r == 0)
+		r = registry_number(g, e, from->number);
 	if (r)
 		return r;
 	if (!e->member.open) {
@@ -380,7 +457,8 @@ static int take_entity(struct store *s, const struct entity *from)
 		free(take(e->reason));
 		catalog_unref(take(g->catalog));
 	}
-	if (e->kind == ENTITY_MACHINE)
+	/* Those of earlier boots are told only to be closed. */
+	if (e->kind == ENTITY_MACHINE && e->member.id > s->machine)
 		s->machine = e->member.id;
 	if (e->dirty || e->attributes_dirty)
 		note_other(s);
@@ -468,8 +546,8 @@ static int take_sample(struct store *s, struct entry *e,
 	now = &s->registry.lasts->values[line];
 	if (now->gap != GAP_NONE)
 		r = set_gap(s, line, GAP_NONE);
-	*now = (struct now_value){s->wall_ms, sample->value, s->epoch, true,
-				  GAP_NONE};
+	*now = (struct now_value){s->wall_ms, s->boot_ns, sample->value,
+				  s->epoch,   true,	  GAP_NONE};
 	pair->id = s->registry.series[line].id;
 	pair->value = sample->value;
 	return r ? r : fold_sample(s, line, sample->value);
@@ -508,43 +586,6 @@ static int take_samples(struct store *s, const struct batch *b)
 	return r;
 }
 
-static int close_series(struct store *s, const struct entry *e)
-{
-	int r = registry_lasts(&s->registry);
-
-	for (int c = 0; c < COL_COUNT && r == 0; c++) {
-		uint32_t line = e->line_of[c];
-
-		if (line == NO_LINE)
-			continue;
-		r = set_gap(s, line, GAP_NONE);
-		s->registry.lasts->values[line].found = false;
-	}
-	return r;
-}
-
-static int take_close(struct store *s, const struct batch *b,
-		      const struct batch_close *c)
-{
-	struct entry *e = map_get(&s->registry.by_number, c->entity);
-	int64_t end_ms = clock_wall_of(b->now, c->boot_ns);
-
-	if (!e || !e->member.open)
-		return 0;
-	e->member.open = false;
-	e->dirty = true;
-	if (s->wall_ms > e->seen_ms)
-		e->seen_ms = s->wall_ms;
-	/* Its last step ends after its last sample. */
-	e->member.to_ms = (end_ms > e->seen_ms ? end_ms : e->seen_ms) +
-			  s->options.resolution_ms;
-	free(e->reason);
-	e->reason = c->reason ? strdup(c->reason) : NULL;
-	catalog_unref(take(s->registry.catalog));
-	note_other(s);
-	return close_series(s, e);
-}
-
 static int take_event(struct store *s, const struct batch *b,
 		      const struct event *from)
 {
@@ -575,6 +616,82 @@ static int take_event(struct store *s, const struct batch *b,
 	s->next_event++;
 	note_other(s);
 	return 0;
+}
+
+/* ---- facts and plants: all under lock ---- */
+
+/* */
+static int set_fact(struct store *s, const char *key, const char *value)
+{
+	char *copy = strdup(value), *name = NULL;
+	struct fact *f = NULL;
+
+	for (size_t i = 0; i < s->fact_count; i++) {
+		if (strcmp(s->facts[i].key, key) == 0)
+			f = &s->facts[i];
+	}
+	if (!f && copy && (name = strdup(key)) &&
+	    store_room(&s->facts, s->fact_count, &s->fact_cap,
+		       sizeof(s->facts[0])) == 0) {
+		f = &s->facts[s->fact_count++];
+		*f = (struct fact){ .key = take(name) };
+	}
+	free(name);
+	if (!f || !copy) {
+		free(copy);
+		return -ENOMEM;
+	}
+	free(f->value);
+	f->value = copy;
+	f->sequence = ++s->fact_sequence;
+	return 0;
+}
+
+/* Takes the list; keeps it for the next run. */
+static int put_plants(struct store *s, struct plants *p)
+{
+	own(buf_fini) struct buf text = BUF_INIT;
+
+	plants_unref(s->plants);
+	s->plants = p;
+	plants_write(&text, p);
+	return buf_error(&text) ? -ENOMEM :
+				  set_fact(s, "plant", buf_cstr(&text));
+}
+
+/* Takes the plant, whatever happens. */
+static int date_plant(struct store *s, struct plant *plant, int64_t wall_ms)
+{
+	bool first = !s->plants && s->registry.entry_count == 0;
+	struct shared_plant *shared = NULL;
+	struct plants *next = NULL;
+	int r;
+
+	if (!s->plants && plant->count == 0) { /* never were any rules */
+		plant_free(plant);
+		return 0;
+	}
+	r = shared_plant_new(&shared, plant);
+	if (r) {
+		plant_free(plant);
+		return r;
+	}
+	r = plants_add(&next, s->plants, shared, first ? INT64_MIN : wall_ms);
+	shared_plant_unref(shared);
+	return r ? r : put_plants(s, next);
+}
+
+/* What holds now has held since before the wall clock stepped back. */
+static int redate_plants(struct store *s, int64_t wall_ms)
+{
+	const struct plants *p = s->plants;
+	struct plants *next = NULL;
+	int r;
+
+	if (!p || p->count == 0 || p->items[p->count - 1].from_ms <= wall_ms)
+		return 0;
+	r = plants_add(&next, p, p->items[p->count - 1].plant, wall_ms);
+	return r ? r : put_plants(s, next);
 }
 
 /* The wall clock went back: what was under way ends, an epoch begins. */
@@ -608,10 +725,21 @@ static int step_back(struct store *s, int64_t wall_ms)
 	return 0;
 }
 
+/* Whether the clock is right shows by its going on; see retention.c. */
+static void watch_clock(struct store *s, struct now now)
+{
+	int64_t went_ms = (now.boot_ns - s->boot_ns) / 1000000;
+
+	if (s->stats.batches == 0 ||
+	    now.wall_ms - s->wall_ms > went_ms + CLOCK_SLACK_MS)
+		s->steady_since_ns = now.boot_ns;
+}
+
 static int move_clock(struct store *s, const struct batch *b)
 {
 	int r = 0;
 
+	watch_clock(s, b->now);
 	if (b->now.wall_ms < s->wall_ms)
 		r = step_back(s, b->now.wall_ms);
 	else if (s->step.open && b->now.wall_ms > s->step.end_ms)
@@ -632,6 +760,11 @@ static int take_batch(struct store *s, const struct batch *b)
 {
 	int r = move_clock(s, b);
 
+	if (s->plant_waiting)
+		keep_first(&r, date_plant(s, take(s->plant_waiting),
+					  s->wall_ms));
+	keep_first(&r, redate_plants(s, s->wall_ms));
+
 	s->stats.batches++;
 	for (size_t i = 0; i < b->entity_count; i++)
 		keep_first(&r, take_entity(s, &b->entities[i]));
@@ -642,6 +775,8 @@ static int take_batch(struct store *s, const struct batch *b)
 		keep_first(&r, take_close(s, b, &b->closed[i]));
 	for (size_t i = 0; i < b->event_count; i++)
 		keep_first(&r, take_event(s, b, &b->events[i]));
+	for (size_t i = 0; i < b->fact_count; i++)
+		keep_first(&r, set_fact(s, b->facts[i].key, b->facts[i].value));
 	s->stats.memory_bytes = memory_bytes(&s->memory);
 	s->stats.series = s->registry.series_count;
 	s->stats.entities = s->registry.entry_count;
@@ -650,15 +785,107 @@ static int take_batch(struct store *s, const struct batch *b)
 
 /* ---- waiting for a right clock ---- */
 
-static void drop_samples(struct store *s, struct batch *b)
+/* What a batch counts for; no batch is free. */
+static size_t weight(const struct batch *b)
 {
-	s->held_samples -= b->sample_count;
-	s->stats.lost_samples += b->sample_count;
-	b->sample_count = 0;
+	return b->sample_count + HELD_BATCH_SAMPLES;
 }
 
-/* Takes the batch. Beyond the bound the oldest samples go; entities and
- * events stay. Under lock. */
+static void drop_samples(struct store *s, struct batch *b)
+{
+	s->stats.lost_samples += b->sample_count;
+	free(b->samples);
+	b->samples = NULL;
+	b->sample_count = b->sample_cap = 0;
+}
+
+static struct entity *entity_in(const struct batch *b, uint32_t number)
+{
+	for (size_t i = 0; i < b->entity_count; i++) {
+		if (b->entities[i].number == number)
+			return &b->entities[i];
+	}
+	return NULL;
+}
+
+static void remove_entity(struct batch *b, struct entity *e)
+{
+	struct entity *end = b->entities + --b->entity_count;
+
+	entity_fini(e);
+	memmove(e, e + 1, (size_t)(end - e) * sizeof(*e));
+}
+
+/* Newer attributes take the place of older ones. */
+static void merge_entities(struct batch *into, struct batch *b)
+{
+	for (size_t i = 0; i < b->entity_count; i++) {
+		struct entity *known = entity_in(into, b->entities[i].number);
+		struct entity swap;
+
+		if (!known) {
+			batch_add_entity(into, &b->entities[i]);
+			continue;
+		}
+		swap = *known;
+		*known = b->entities[i];
+		b->entities[i] = swap;
+	}
+}
+
+/* One that came and went has nothing left to tell. */
+static void merge_closes(struct batch *into, const struct batch *b)
+{
+	for (size_t i = 0; i < b->closed_count; i++) {
+		const struct batch_close *c = &b->closed[i];
+		struct entity *known = entity_in(into, c->entity);
+
+		if (known)
+			remove_entity(into, known);
+		else
+			batch_add_close(into, c->entity, c->boot_ns, c->reason);
+	}
+}
+
+/* Takes b, which is newer and has no samples. */
+static void merge(struct store *s, struct batch *into, struct batch *b)
+{
+	into->now = b->now;
+	merge_entities(into, b);
+	merge_closes(into, b);
+	for (size_t i = 0; i < b->gap_count && into->gap_count < GAPS_MAX; i++)
+		batch_add_gap(into, b->gaps[i].entity, b->gaps[i].column,
+			      b->gaps[i].reason);
+	for (size_t i = 0; i < b->event_count; i++) {
+		if (into->event_count == EVENTS_MAX)
+			s->stats.lost_events++;
+		else
+			batch_add_event(into, b->events[i].kind,
+					b->events[i].entity,
+					b->events[i].boot_ns, "%s",
+					b->events[i].text);
+	}
+	batch_free(b);
+}
+
+/* The oldest samples go; who came and went and what happened stays, all in
+ * the first batch. */
+static void bound_held(struct store *s)
+{
+	while (s->held_samples > HELD_SAMPLES_MAX && s->held_count > 1) {
+		struct batch *first = s->held[0], *second = s->held[1];
+
+		s->held_samples -= first->sample_count + weight(second);
+		drop_samples(s, first);
+		drop_samples(s, second);
+		merge(s, first, second);
+		s->held_count--;
+		memmove(s->held + 1, s->held + 2,
+			(s->held_count - 1) * sizeof(s->held[0]));
+	}
+}
+
+/* Takes the batch. Under lock. */
 static int hold(struct store *s, struct batch *b)
 {
 	int r = store_room(&s->held, s->held_count, &s->held_cap,
@@ -669,10 +896,8 @@ static int hold(struct store *s, struct batch *b)
 		return r;
 	}
 	s->held[s->held_count++] = b;
-	s->held_samples += b->sample_count;
-	for (size_t i = 0;
-	     s->held_samples > HELD_SAMPLES_MAX && i < s->held_count; i++)
-		drop_samples(s, s->held[i]);
+	s->held_samples += weight(b);
+	bound_held(s);
 	s->stats.held_batches = s->held_count;
 	return 0;
 }
@@ -696,13 +921,32 @@ static int release_held(struct store *s, struct now now)
 
 /* ---- the writer's calls ---- */
 
+/* Under lock. */
+static void apply_retention(struct store *s)
+{
+	char sql[64];
+
+	if (!s->wanted)
+		return;
+	s->wanted = false;
+	s->options.retention_ms = s->wanted_ms;
+	s->options.retention_bytes = s->wanted_bytes;
+	bound_files(s);
+	snprintf(sql, sizeof(sql), "PRAGMA wal_autocheckpoint=%d",
+		 s->wal_pages);
+	db_exec(s->db, sql);
+	if (s->options.retention_bytes <= 0) /* 2^32 - 2: SQLite's own most */
+		db_exec(s->db, "PRAGMA max_page_count=4294967294");
+}
+
 static bool due(const struct store *s)
 {
 	int64_t flush_ns = s->options.flush_ms * 1000000;
 
 	if (s->boot_ns < s->retry_ns)
 		return false;
-	return (s->pending_count > 0 &&
+	return s->fact_count > 0 ||
+	       (s->pending_count > 0 &&
 		s->boot_ns - s->pending_since_ns >= flush_ns) ||
 	       (s->other_since_ns != 0 &&
 		s->boot_ns - s->other_since_ns >= flush_ns);
@@ -711,17 +955,20 @@ static bool due(const struct store *s)
 int store_append(struct store *s, struct batch *b)
 {
 	own(batch_freep) struct batch *batch = b;
+	bool flush;
 	int r;
 
 	pthread_mutex_lock(&s->lock);
+	apply_retention(s);
 	if (batch->now.wall_ms < s->options.clock_floor_ms) {
 		r = hold(s, take(batch));
 	} else {
 		r = release_held(s, batch->now);
 		keep_first(&r, take_batch(s, batch));
 	}
+	flush = due(s);
 	pthread_mutex_unlock(&s->lock);
-	if (due(s))
+	if (flush)
 		keep_first(&r, flush_run(s));
 	return r;
 }
@@ -807,32 +1054,64 @@ int store_open_entities(struct store *s, struct entity **out, size_t *count)
 	return 0;
 }
 
-/* ---- any thread ---- */
-
-void shared_plant_unref(struct shared_plant *p)
+int store_entities(struct store *s,
+		   int (*fn)(void *arg, const struct labels *labels,
+			     const struct labels *attributes),
+		   void *arg)
 {
-	if (!p || atomic_fetch_sub(&p->references, 1) != 1)
-		return;
-	plant_free(p->plant);
-	free(p);
+	const struct registry *g = &s->registry;
+	int r = 0;
+
+	for (size_t i = 0; i < g->entry_count && r == 0; i++) {
+		const struct member *m = &g->entries[i]->member;
+
+		r = fn(arg, &m->labels->labels, &m->attributes->labels);
+	}
+	return r;
 }
+
+/* ---- any thread ---- */
 
 void store_set_plant(struct store *s, struct plant *plant)
 {
-	struct shared_plant *p = calloc(1, sizeof(*p)), *old;
+	int64_t wall_ms = clock_now().wall_ms;
+	int r = 0;
 
-	if (!p) {
-		log_err(-ENOMEM, "plant labels stay as they were");
-		plant_free(plant);
-		return;
-	}
-	atomic_init(&p->references, 1);
-	p->plant = plant;
 	pthread_mutex_lock(&s->lock);
-	old = s->plant;
-	s->plant = p;
+	plant_free(take(s->plant_waiting));
+	if (wall_ms < s->options.clock_floor_ms)
+		s->plant_waiting = plant;
+	else
+		r = date_plant(s, plant, wall_ms);
 	pthread_mutex_unlock(&s->lock);
-	shared_plant_unref(old);
+	if (r)
+		log_err(r, "plant labels stay as they were");
+}
+
+int store_join_plant(struct store *s, struct labels *l)
+{
+	const struct shared_plant *now;
+	struct plants *p;
+	int r = 0;
+
+	pthread_mutex_lock(&s->lock);
+	p = plants_ref(s->plants);
+	pthread_mutex_unlock(&s->lock);
+	now = plants_at(p, INT64_MAX);
+	if (now)
+		r = plant_join(now->plant, l);
+	plants_unref(p);
+	return r;
+}
+
+void store_set_retention(struct store *s, int64_t retention_ms,
+			 int64_t retention_bytes)
+{
+	pthread_mutex_lock(&s->lock);
+	s->wanted_ms = retention_ms;
+	s->wanted_bytes = retention_bytes;
+	s->wanted = true;
+	pthread_mutex_unlock(&s->lock);
 }
 
 void store_stats(struct store *s, struct store_stats *out)

@@ -26,22 +26,34 @@
 struct store;
 
 /*
+ * Of entities that ended the store knows the 1000 that lived longest, of
+ * like length the newest; points of others are not found any more. A series
+ * that never had a point is forgotten with the end of its entity.
+ *
  * Resolution: steps end at multiples of resolution_ms, and a stored point at
  * t is the metric's fold of the samples in (t - resolution, t]. A step that
  * is cut short - the store is flushed by hand or closed, or the wall clock
  * steps back - is stored at the time of its last sample instead, so that the
  * rest of it may follow under a later time.
  *
- * Written as soon as the oldest finished step began flush_ms ago: kill -9
- * loses the step at hand and at most flush_ms (or one step, if longer).
+ * Written as soon as the oldest finished step began flush_ms ago. kill -9
+ * loses the step at hand, which is never written, and what waits: less than
+ * flush_ms (or one step, if longer) and one resolution step together.
  */
 struct store_options {
 	const char *path;         /* of the database file */
 	int64_t resolution_ms;    /* of stored points; 1000 or more */
-	int64_t flush_ms;         /* most time that kill -9 may lose */
+	int64_t flush_ms;         /* between writes */
 	int64_t memory_ms;        /* full resolution kept in memory */
-	int64_t retention_ms;     /* older rows are dropped; 0: never */
+	int64_t tick_ms;          /* between batches; 0: the resolution */
+	int64_t retention_ms;     /* older rows are dropped, while the wall
+				   * clock made no step forward for an hour;
+				   * 0: never */
 	int64_t retention_bytes;  /* most bytes of all database files; 0: any */
+
+	/* A last value older than this, by the boot clock, is none: reading
+	 * stalled. 0: it never is. */
+	int64_t stale_ms;
 
 	/* A wall clock that stands before this is wrong, and data waits in
 	 * memory until it is right; clock_build_ms(). 0: any time is right. */
@@ -79,9 +91,31 @@ int store_meta_set(struct store *s, const char *key, const char *value);
  * its items own are the caller's. Before threads start. */
 int store_open_entities(struct store *s, struct entity **out, size_t *count);
 
-/* The plant's labels, joined into every answer from the next view on. Takes
- * the plant. Any thread. */
+/*
+ * The plant's labels, joined into every answer from the next view on. Takes
+ * the plant. Any thread.
+ *
+ * Rules are dated: these hold from now on, and the database keeps which held
+ * before. A question gets the labels as they were at the end of its range, an
+ * event those of its own time; so a series is never split, and an answer of
+ * last month looks as it did then. The first rules of an empty database have
+ * held always. While the clock is wrong they wait for their date.
+ */
 void store_set_plant(struct store *s, struct plant *plant);
+
+/* Add the labels that the plant gives now. Any thread. -ENOMEM. */
+int store_join_plant(struct store *s, struct labels *l);
+
+/* Other bounds from the next batch on. Any thread. */
+void store_set_retention(struct store *s, int64_t retention_ms,
+			 int64_t retention_bytes);
+
+/* Every entity there is a trace of, oldest first. Before threads start. fn
+ * returning non-zero ends it with that value. */
+int store_entities(struct store *s,
+		   int (*fn)(void *arg, const struct labels *labels,
+			     const struct labels *attributes),
+		   void *arg);
 
 struct store_stats {
 	uint64_t samples, batches;      /* appended since start */
@@ -138,6 +172,7 @@ struct point {
 	int64_t time_ms;
 	double value;
 	uint32_t epoch;
+	int64_t span_ms; /* it stands for (time - span, time]; 0: resolution */
 };
 
 /*
@@ -152,7 +187,9 @@ int view_scan(struct view *v, const struct series *series, size_t count,
 	      void *arg);
 
 /* The newest point of each open series, taken in this run; found[i] tells
- * whether there is one: a closed series or one with a gap now has no last. */
+ * whether there is one: a closed series, one with a gap now, or one that was
+ * not read for stale_ms has no last. heapwatch_up and target_read_age_seconds
+ * speak of the reading itself and are told as of now. */
 int view_last(struct view *v, const struct series *series, size_t count,
 	      struct point *out, bool *found);
 

@@ -38,9 +38,27 @@ struct step {
 struct shared_plant {
 	atomic_uint references;
 	struct plant *plant; /* owned */
+	char *text;          /* owned; plant_format() */
 };
 
-void shared_plant_unref(struct shared_plant *p);
+/* What held since when. */
+struct dated_plant {
+	int64_t from_ms;
+	struct shared_plant *plant; /* one reference */
+};
+
+/* All versions, oldest first; immutable, with a reference count. */
+struct plants {
+	atomic_uint references;
+	size_t count;
+	struct dated_plant items[];
+};
+
+/* A small text for the table meta; a newer one of its key takes its place. */
+struct fact {
+	char *key, *value; /* owned */
+	uint64_t sequence;
+};
 
 struct reader {
 	sqlite3 *db; /* NULL until first used */
@@ -57,6 +75,7 @@ struct store {
 	struct column_ids columns;
 	struct block_state chain; /* of the newest chain */
 	int64_t next_row;
+	uint64_t saved_ids;      /* next ids, as the database has them */
 	int64_t retry_ns;        /* boot time; no flush before, after an error */
 	int64_t flush_ns_min;    /* unwritten data waits so long at most */
 	int64_t other_since_ns;  /* entities, events, gaps wait since; 0 none */
@@ -64,6 +83,7 @@ struct store {
 	int64_t machine;         /* id of the machine's entity, or 0 */
 	int64_t wall_ms;         /* of the newest batch; INT64_MIN before */
 	int64_t boot_ns;
+	int64_t steady_since_ns; /* the wall clock made no step forward since */
 	struct batch **held;     /* owned; wait for a right clock */
 	size_t held_count, held_cap;
 	size_t held_samples;
@@ -84,7 +104,13 @@ struct store {
 	size_t gap_count, gap_cap;
 	struct history *history; /* one reference */
 	uint32_t epoch;
-	struct shared_plant *plant; /* one reference, or NULL */
+	struct plants *plants; /* one reference, or NULL */
+	struct plant *plant_waiting; /* owned; not dated: the clock is wrong */
+	struct fact *facts; /* owned; not yet written */
+	size_t fact_count, fact_cap;
+	uint64_t fact_sequence;
+	int64_t wanted_ms, wanted_bytes; /* retention, from the next batch on */
+	bool wanted;
 	struct store_stats stats;
 	struct reader readers[READERS_MAX];
 
@@ -98,7 +124,7 @@ struct view {
 	struct catalog *catalog;
 	struct lasts *lasts;
 	struct history *history;
-	struct shared_plant *plant; /* or NULL */
+	struct plants *plants; /* or NULL */
 	struct memory memory;
 	struct step step; /* without its array */
 	struct tick **pending;
@@ -107,7 +133,7 @@ struct view {
 	size_t event_count;
 	int64_t event_end; /* ids in the database are below */
 	struct labels *joined; /* by member: with the plant's; owned */
-	bool *is_joined;
+	const struct shared_plant **joined_by; /* which plant; NULL: none yet */
 };
 
 /* Two values of one step as one. */
@@ -162,5 +188,24 @@ int64_t retention_file_bytes(const struct store *s);
 /* The view's connection. */
 int view_db(struct view *v, sqlite3 **out);
 
-/* Labels of the member with the plant's, the view's; NULL: no memory. */
-const struct labels *view_labels(struct view *v, uint32_t member);
+/* Labels of the member with those of the plant that held at as_of_ms. The
+ * view's, until it is asked for another time; NULL: no memory. */
+const struct labels *view_labels(struct view *v, uint32_t member,
+				 int64_t as_of_ms);
+
+/* ---- plants.c ---- */
+
+/* Takes the plant on success. */
+int shared_plant_new(struct shared_plant **out, struct plant *plant);
+void shared_plant_unref(struct shared_plant *p);
+struct plants *plants_ref(struct plants *p);
+void plants_unref(struct plants *p);
+
+/* old and what holds from from_ms on; versions of later times never held. */
+int plants_add(struct plants **out, const struct plants *old,
+	       struct shared_plant *plant, int64_t from_ms);
+
+/* The one that held; NULL: none. */
+struct shared_plant *plants_at(const struct plants *p, int64_t as_of_ms);
+void plants_write(struct buf *out, const struct plants *p);
+int plants_read(struct plants **out, const char *text);

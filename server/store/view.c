@@ -57,10 +57,7 @@ static int copy_moment(struct view *v, struct store *s)
 	v->history = history_ref(s->history);
 	v->step = s->step;
 	v->step.touched = NULL;
-	if (s->plant) {
-		atomic_fetch_add(&s->plant->references, 1);
-		v->plant = s->plant;
-	}
+	v->plants = plants_ref(s->plants);
 	return 0;
 }
 
@@ -79,8 +76,9 @@ int view_open(struct view **out, struct store *s)
 	if (r)
 		return r;
 	v->joined = calloc(v->catalog->member_count + 1, sizeof(v->joined[0]));
-	v->is_joined = calloc(v->catalog->member_count + 1, sizeof(bool));
-	if (!v->joined || !v->is_joined)
+	v->joined_by = calloc(v->catalog->member_count + 1,
+			      sizeof(v->joined_by[0]));
+	if (!v->joined || !v->joined_by)
 		return -ENOMEM;
 	*out = take(v);
 	return 0;
@@ -110,12 +108,12 @@ void view_close(struct view *v)
 	catalog_unref(v->catalog);
 	lasts_unref(v->lasts);
 	history_unref(v->history);
-	shared_plant_unref(v->plant);
+	plants_unref(v->plants);
 	memory_fini(&v->memory);
 	free(v->pending);
 	free(v->events);
 	free(v->joined);
-	free(v->is_joined);
+	free(v->joined_by);
 	free(v);
 }
 
@@ -130,25 +128,27 @@ int view_db(struct view *v, sqlite3 **out)
 	return r;
 }
 
-const struct labels *view_labels(struct view *v, uint32_t member)
+const struct labels *view_labels(struct view *v, uint32_t member,
+				 int64_t as_of_ms)
 {
 	const struct labels *own_labels =
 		&v->catalog->members[member].labels->labels;
+	const struct shared_plant *plant = plants_at(v->plants, as_of_ms);
+	struct labels joined;
 
-	if (!v->plant)
+	if (!plant)
 		return own_labels;
-	if (!v->is_joined[member]) {
-		struct labels joined;
-
-		if (labels_copy(&joined, own_labels))
-			return NULL;
-		if (plant_join(v->plant->plant, &joined)) {
-			labels_fini(&joined);
-			return NULL;
-		}
-		v->joined[member] = joined;
-		v->is_joined[member] = true;
+	if (v->joined_by[member] == plant)
+		return &v->joined[member];
+	if (labels_copy(&joined, own_labels))
+		return NULL;
+	if (plant_join(plant->plant, &joined)) {
+		labels_fini(&joined);
+		return NULL;
 	}
+	labels_fini(&v->joined[member]);
+	v->joined[member] = joined;
+	v->joined_by[member] = plant;
 	return &v->joined[member];
 }
 
@@ -187,16 +187,33 @@ static void scan_fini(struct scan *s)
 	free(s->has);
 }
 
+static bool emit_span(struct scan *s, size_t which, int64_t time_ms,
+		      double value, uint32_t epoch, int64_t span_ms)
+{
+	if (time_ms <= s->from_ms || time_ms > s->to_ms)
+		return true;
+	s->result = s->fn(s->arg, s->indices[which],
+			  (struct point){time_ms, value, epoch, span_ms});
+	return s->result == 0;
+}
+
 static bool emit(void *arg, size_t which, int64_t time_ms, double value,
 		 uint32_t epoch)
 {
 	struct scan *s = arg;
 
-	if (time_ms <= s->from_ms || time_ms > s->to_ms)
-		return true;
-	s->result = s->fn(s->arg, s->indices[which],
-			  (struct point){time_ms, value, epoch});
-	return s->result == 0;
+	return emit_span(s, which, time_ms, value, epoch, 0);
+}
+
+/* A point at full resolution. A tick comes a little late now and then, which
+ * is no gap yet; one that is missing is. */
+static bool emit_tick(void *arg, size_t which, int64_t time_ms, double value,
+		      uint32_t epoch)
+{
+	struct scan *s = arg;
+
+	return emit_span(s, which, time_ms, value, epoch,
+			 s->view->store->options.tick_ms * 3 / 2);
 }
 
 /* A stored point; not one that memory tells in full. */
@@ -317,7 +334,7 @@ static int scan_memory(struct scan *s)
 		.epoch = s->limit_epoch,
 		.begin_ms = s->limit_ms,
 		.later_epochs = true,
-		.point = emit,
+		.point = emit_tick,
 		.arg = s,
 	};
 
@@ -429,17 +446,41 @@ static const struct now_value *now_of(const struct view *v, uint32_t id,
 	return &v->lasts->values[l - c->lines];
 }
 
+/* The value as of now; false when it is too old to be one. */
+static bool still_true(const struct view *v, enum column column,
+		       const struct now_value *now, int64_t boot_ns,
+		       double *value)
+{
+	int64_t age_ms = (boot_ns - now->boot_ns) / 1000000;
+	int64_t stale_ms = v->store->options.stale_ms;
+	bool stale = stale_ms > 0 && age_ms > stale_ms;
+
+	*value = now->value;
+	if (column == COL_HEAPWATCH_UP && stale)
+		*value = 0;
+	else if (column == COL_TARGET_READ_AGE_SECONDS && stale_ms > 0)
+		*value += (double)(age_ms > 0 ? age_ms : 0) / 1e3;
+	else
+		return !stale;
+	return true;
+}
+
 int view_last(struct view *v, const struct series *series, size_t count,
 	      struct point *out, bool *found)
 {
+	int64_t boot_ns = clock_now().boot_ns;
+
 	for (size_t i = 0; i < count; i++) {
 		bool open = false;
 		const struct now_value *now = now_of(v, series[i].id, &open);
+		double value;
 
-		found[i] = now && open && now->found;
+		found[i] = now && open && now->found &&
+			   still_true(v, series[i].column, now, boot_ns,
+				      &value);
 		if (found[i])
-			out[i] = (struct point){now->time_ms, now->value,
-						now->epoch};
+			out[i] = (struct point){now->time_ms, value, now->epoch,
+						0};
 	}
 	return 0;
 }
@@ -454,15 +495,44 @@ enum gap view_gap(struct view *v, const struct series *s)
 	return (enum gap)now->gap;
 }
 
+/* Whether a point of an earlier epoch lies in (from, to]. */
+static bool any_before(const struct view *v, uint32_t epoch, int64_t from_ms,
+		       int64_t to_ms)
+{
+	const struct history *h = v->history;
+
+	if (from_ms >= to_ms)
+		return false;
+	for (size_t i = 0; i < h->chain_count; i++) {
+		const struct chain *c = &h->chains[i];
+
+		if (c->epoch < epoch && c->last_ms > from_ms &&
+		    c->first_ms <= to_ms)
+			return true;
+	}
+	for (size_t i = 0; i < v->pending_count; i++) {
+		const struct tick *t = v->pending[i];
+
+		if (t->epoch < epoch && t->time_ms > from_ms &&
+		    t->time_ms <= to_ms)
+			return true;
+	}
+	return false;
+}
+
+/* A clock far ahead for a moment left nothing between then and now. */
 uint32_t view_epochs(struct view *v, int64_t from_ms, int64_t to_ms)
 {
 	const struct history *h = v->history;
 	uint32_t count = 0;
 
 	for (size_t i = 0; i < h->epoch_count; i++) {
-		if (h->epochs[i].begin_ms <= to_ms &&
-		    h->epochs[i].left_ms > from_ms)
-			count++;
+		const struct epoch *e = &h->epochs[i];
+		int64_t begin_ms = e->begin_ms - 1;
+
+		count += any_before(v, e->id,
+				    begin_ms > from_ms ? begin_ms : from_ms,
+				    e->left_ms < to_ms ? e->left_ms : to_ms);
 	}
 	return count;
 }

@@ -170,6 +170,35 @@ class Http(unittest.TestCase):
         self.assertEqual(status, 200)
         self.assertEqual([r for a in answer for r in a["rows"]], [])
 
+    # ---- finished frames, for heapwatch's own plugin ----
+
+    def frames(self, targets):
+        status, headers, data = self.server.request(
+            "POST", "/query", json.dumps({"targets": targets}).encode(),
+            {"Accept": "application/vnd.heapwatch.frames"})
+        self.assertEqual((status, headers["content-type"]),
+                         (200, "application/vnd.heapwatch.frames"))
+        return data
+
+    def test_frames_answer_each_question_by_itself(self):
+        # tests/grafana-host reads them with Grafana's own decoder
+        data = self.frames([{"refId": "good", "target": "heapwatch_up", "hide": True},
+                            {"refId": "bad", "target": "no_such"}, {"refId": "empty"}, 7])
+        self.assertEqual(data.count(b"ARROW1\0\0"), 1)
+        self.assertIn(b'"timeseries-multi"', data)
+        for ref in (b"\x04good", b"\x03bad", b"\x05empty"):
+            self.assertIn(b"\x0a" + ref, data)
+        self.assertIn(b'no metric is named "no_such"', data)
+        self.assertIn(b"target is empty", data)
+        self.assertEqual(data.count(b"downstream"), 3)
+
+    def test_a_question_may_have_a_range_of_its_own(self):
+        ask = {"target": "heapwatch_up", "payload": {"step": "1s"}}
+        now = int(time.time())
+        small = self.frames([{"refId": "A", **ask, "range": {"from": now - 10, "to": now}}])
+        large = self.frames([{"refId": "A", **ask, "range": {"from": now - 1000, "to": now}}])
+        self.assertGreater(len(large), len(small) + 900 * 16)
+
     # ---- the other faces ----
 
     def test_prometheus_text(self):

@@ -4,6 +4,7 @@ Every JDK with every collector it has is watched by the real server; what the
 server answers equals the formulas applied to what the JVM's own management
 beans say while it stands still.
 """
+import re
 import subprocess
 import time
 import unittest
@@ -19,8 +20,46 @@ COLLECTORS = {
     "parallel": ((11, 17, 21, 25), ["-XX:+UseParallelGC"], "PS Scavenge", ()),
     "g1": ((11, 17, 21, 25), ["-XX:+UseG1GC"], "G1 Young Generation", (11, 17, 21, 25)),
     "z": ((11, 17, 21, 25), [UNLOCK, "-XX:+UseZGC"], None, ()),
+    "z, generational": ((21,), ["-XX:+UseZGC", "-XX:+ZGenerational"], None, ()),
     "shenandoah": ((11, 17, 21, 25), [UNLOCK, "-XX:+UseShenandoahGC"], None, (17, 21, 25)),
+    "shenandoah, generational": (
+        (25,), [UNLOCK, "-XX:+UseShenandoahGC", "-XX:ShenandoahGCMode=generational"],
+        None, (25,)),
 }
+
+# manager: (kind, what is in use at its end is what it left, it looked at all)
+MANAGERS = {
+    "Copy": ("young", True, False),
+    "MarkSweepCompact": ("old", True, True),
+    "PS Scavenge": ("young", True, False),
+    "PS MarkSweep": ("old", True, True),
+    "G1 Young Generation": ("young", True, False),
+    "G1 Old Generation": ("old", True, True),
+    # a Remark or Cleanup: eden is not empty then, so it is only counted
+    "G1 Concurrent GC": ("concurrent", False, False),
+    "ZGC": ("cycle", True, True),
+    "ZGC Cycles": ("cycle", True, True),
+    "ZGC Minor Cycles": ("young", True, False),
+    "ZGC Major Cycles": ("old", True, True),
+    "Shenandoah Cycles": ("cycle", True, True),
+}
+
+# These counters come from probes and count since they are attached; the
+# others from hsperfdata (Z's cycles from memory), since the JVM started.
+BY_PROBES = ("ZGC Minor Cycles", "ZGC Major Cycles", "Shenandoah Cycles")
+
+# Where the beans disagree with themselves: getCollectionUsage() of a pool is
+# as of the last collection by a manager that owns the pool, so PS Old Gen and
+# G1 Old Gen (11) lack what a later young one promoted. What probes tell is
+# compared with getLastGcInfo(), which has all pools of one collection.
+
+# Nobody else's processes: the whole machine's have probes, too.
+CONFIG = f"""
+watch:
+  - {{action: include, exe: '{re.escape(str(ROOT))}/.*'}}
+  - {{action: include, exe: '/usr/lib/jvm/.*'}}
+  - {{action: exclude}}
+"""
 
 
 def jdks():
@@ -81,6 +120,7 @@ class TestJvm(unittest.TestCase):
         young, regions = COLLECTORS[name][2:]
         target = server.wait_target(victim.pid)
         self.assertEqual(target["labels"]["runtime"], "jvm")
+        base = self.attached(server, victim)
         for command in ("churn 150", "grow 30", "gc", "churn 100"):
             victim.do(command)
         report = self.told_and_answered(server, victim)
@@ -90,6 +130,51 @@ class TestJvm(unittest.TestCase):
                                heap["used"] / heap["max"], places=5)
         self.prove_pressure(server, victim, report, young)
         self.prove_frag(server, victim, heap, jdk in regions)
+        self.prove_counts(server, victim, base, report)
+        self.prove_after(server, victim, "generational" in name and name.startswith("s"))
+
+    def attached(self, server, victim):
+        """What the beans say once the probes are there."""
+        def there():
+            states = [p["state"] for p in server.target(victim.pid)["probes"]]
+            return states == ["attached", "attached"]
+        until(there, 20, lambda: f"probes: {server.target(victim.pid)['probes']}")
+        return victim.ask("report")
+
+    def prove_counts(self, server, victim, base, report):
+        """By manager, in the counters and in the hits: each pool, each end."""
+        fresh = 0
+        for collector in report["collectors"]:
+            name, total = collector["name"], collector["count"]
+            if name not in MANAGERS:  # pauses
+                continue
+            delta = total - count(base, name)
+            fresh += delta
+            self.assertEqual(
+                server.value("gc_collections_total", victim.pid, kind=MANAGERS[name][0]),
+                delta if name in BY_PROBES else total, name)
+        self.assertGreater(fresh, 0)
+        for probe in server.target(victim.pid)["probes"]:
+            self.assertEqual(probe["hits"], fresh * len(report["pools"]), probe)
+        self.assertGreater(server.value("gc_cycle_seconds_total", victim.pid),
+                           server.value("gc_last_cycle_seconds", victim.pid))
+
+    def prove_after(self, server, victim, partial):
+        """What was left is what the newest collection's own record says."""
+        def newest(last, whole):
+            told = [c for c in last if MANAGERS.get(c["name"], (0, 0, 0))[2 if whole else 1]]
+            end = max(c["end"] for c in told)
+            return [c["after"] for c in told if c["end"] == end]
+
+        def agree():
+            last = victim.ask("last")["last"]
+            got = [server.value("heap_after_gc_bytes", victim.pid),
+                   server.value("heap_live_bytes", victim.pid)]
+            box["told"] = got, last
+            return got[0] in newest(last, False) and (
+                got[1] is None if partial else got[1] in newest(last, True))
+        box = {}
+        until(agree, 10, lambda: box["told"], every=0.5)
 
     def prove_pressure(self, server, victim, report, young):
         pressure = server.value("gc_pressure", victim.pid)
@@ -112,7 +197,7 @@ class TestJvm(unittest.TestCase):
         self.assertLess(taken - heap["used"], 24 * 256 * MIB / total)
 
     def prove_jdk(self, jdk):
-        with Server() as server:
+        with Server(config=CONFIG) as server:
             for name, (versions, flags, _, _) in COLLECTORS.items():
                 if jdk not in versions:
                     continue

@@ -4,9 +4,11 @@
 //	report        what the runtime says of itself now
 //	hold          settle, report, and stay still until the next line
 //	grow N        keep N more MB alive
+//	touch         write to every page of what grow kept
 //	shrink        let go of all that grow kept
 //	churn N       from now on allocate and drop N MB a second; 0: stop
 //	gc            runtime.GC()
+//	collect N     from now on runtime.GC() N times a second; 0: stop
 //	goroutines N  start N goroutines that sleep
 //	exec FILE     run this program in the place of this one
 //	exit
@@ -34,13 +36,15 @@ var (
 	kept    [][]byte
 	sink    []byte
 	churn   int64 // MB a second
+	collect int64 // collections a second
 	stats   runtime.MemStats
 	before  runtime.MemStats
 	answer  = make([]byte, 0, 64<<10)
 	input   = make([]byte, 4096)
 	samples []metrics.Sample
 
-	churning bool
+	churning   bool
+	collecting bool
 )
 
 func prepareMetrics() {
@@ -159,6 +163,22 @@ func churner() {
 	}
 }
 
+// As often as it is told, or as it can.
+func collector() {
+	for {
+		rate := atomic.LoadInt64(&collect)
+		if rate == 0 {
+			time.Sleep(10 * time.Millisecond)
+			continue
+		}
+		next := time.Now().Add(time.Second / time.Duration(rate))
+		runtime.GC()
+		if left := time.Until(next); left > time.Millisecond {
+			time.Sleep(left)
+		}
+	}
+}
+
 // A live heap with some structure: blocks of several sizes.
 func grow(mb int) {
 	for left := mb << 20; left > 0; {
@@ -194,6 +214,12 @@ func command(line string) {
 		return
 	case "grow":
 		grow(number)
+	case "touch":
+		for _, block := range kept {
+			for i := 0; i < len(block); i += 4096 {
+				block[i] = 1
+			}
+		}
 	case "shrink":
 		kept = nil
 	case "churn":
@@ -201,6 +227,12 @@ func command(line string) {
 		if number > 0 && !churning {
 			churning = true
 			go churner()
+		}
+	case "collect":
+		atomic.StoreInt64(&collect, int64(number))
+		if number > 0 && !collecting {
+			collecting = true
+			go collector()
 		}
 	case "gc":
 		runtime.GC()

@@ -1,3 +1,4 @@
+import com.sun.management.GcInfo;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
@@ -8,6 +9,7 @@ import java.lang.management.MemoryType;
 import java.lang.management.MemoryUsage;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 
 /**
  * A JVM whose heap does what it is told, one command a line on stdin.
@@ -18,6 +20,7 @@ import java.util.List;
  *   drop      let go of what grow kept
  *   gc        System.gc()
  *   report    what the management beans say, as one line of JSON
+ *   last      heap in use after the last collection of each collector
  *   hold      report, once nothing changes any more, then allocate nothing
  *   exit
  * </pre>
@@ -62,6 +65,8 @@ public final class Victim {
             return "ok";
         case "report":
             return report();
+        case "last":
+            return last();
         case "hold":
             return settled();
         default:
@@ -122,6 +127,34 @@ public final class Victim {
         out.append(",\"threads\":");
         out.append(ManagementFactory.getThreadMXBean().getThreadCount());
         return out.append('}').toString();
+    }
+
+    /** All pools of the heap, as the end of that collection found them. */
+    private static String last() {
+        StringBuilder out = new StringBuilder("{\"last\":[");
+
+        for (GarbageCollectorMXBean gc : ManagementFactory.getGarbageCollectorMXBeans()) {
+            GcInfo info = ((com.sun.management.GarbageCollectorMXBean) gc).getLastGcInfo();
+            if (info == null)
+                continue;
+            out.append("{\"name\":\"").append(gc.getName());
+            out.append("\",\"end\":").append(info.getEndTime());
+            out.append(",\"before\":").append(heap(info.getMemoryUsageBeforeGc()));
+            out.append(",\"after\":").append(heap(info.getMemoryUsageAfterGc()));
+            out.append("},");
+        }
+        close(out);
+        return out.append('}').toString();
+    }
+
+    private static long heap(Map<String, MemoryUsage> pools) {
+        long sum = 0;
+
+        for (MemoryPoolMXBean pool : ManagementFactory.getMemoryPoolMXBeans()) {
+            if (pool.getType() == MemoryType.HEAP)
+                sum += pools.get(pool.getName()).getUsed();
+        }
+        return sum;
     }
 
     private static void pool(StringBuilder out, MemoryPoolMXBean pool) {

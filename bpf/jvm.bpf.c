@@ -1,0 +1,136 @@
+/*
+ * jvm.bpf.c - the heap's pools at begin and end of HotSpot's collections.
+ *
+ * mem__pool__gc__begin and __end come once a pool, some nine times at either
+ * end of a collection, and most pools are none of the heap's. Their names and
+ * those of their managers come as pointer and length, without a NUL, so they
+ * are read by length; the maps of names let ours pass and make them numbers.
+ *
+ * Where the arguments lie is written in the library's notes; user space puts
+ * it into the map of sites. Nobody is woken, as in go.bpf.c.
+ */
+#include "uprobe.h"
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4096);
+	__type(key, __u64); /* cookie */
+	__type(value, struct usdt_args);
+} usdt_sites SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 64);
+	__type(key, struct jvm_name);
+	__type(value, __u32);
+} jvm_pools SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 64);
+	__type(key, struct jvm_name);
+	__type(value, __u32);
+} jvm_managers SEC(".maps");
+
+/* Arguments of mem__pool__gc__*, by place. */
+enum { MANAGER, MANAGER_LEN, POOL, POOL_LEN, INIT, USED };
+
+static __always_inline __u64 read_register(void *ctx, __u8 offset)
+{
+	__u64 value = 0;
+
+	if (offset != USDT_NO_REGISTER)
+		bpf_probe_read_kernel(&value, sizeof(value), ctx + offset);
+	return value;
+}
+
+static __always_inline __u64 extend(const struct usdt_arg *a, __u64 value)
+{
+	__u32 spare = (64 - 8 * a->size) & 63;
+
+	value <<= spare;
+	return a->is_signed ? (__u64)((__s64)value >> spare) : value >> spare;
+}
+
+static __always_inline __u64 read_arg(void *ctx, const struct usdt_args *args,
+				      int i)
+{
+	const struct usdt_arg *a = &args->at[i];
+	__u64 value = a->value;
+
+	if (a->kind == USDT_CONSTANT)
+		return value;
+	value += read_register(ctx, a->base);
+	if (a->kind == USDT_MEMORY) {
+		value += read_register(ctx, a->index) << (a->shift & 3);
+		if (bpf_probe_read_user(&value, sizeof(value), (void *)value))
+			value = 0;
+	}
+	return extend(a, value);
+}
+
+/* The number of a name, 0: none that we look for. */
+static __always_inline __u32 number_of(void *ctx, const struct usdt_args *args,
+				       int i, void *names)
+{
+	struct jvm_name name = { 0 };
+	__u64 at = read_arg(ctx, args, i);
+	__u64 len = read_arg(ctx, args, i + 1);
+	__u32 *number;
+
+	if (len == 0 || len > sizeof(name))
+		return 0;
+	if (bpf_probe_read_user(&name, len, (void *)at))
+		return 0;
+	number = bpf_map_lookup_elem(names, &name);
+	return number ? *number : 0;
+}
+
+static __always_inline void emit_pool(__u64 probe, __u32 tgid, __u32 manager,
+				      __u32 pool, __u64 used)
+{
+	struct event_jvm_pool *e = bpf_ringbuf_reserve(&ring, sizeof(*e), 0);
+
+	if (!e) {
+		count_lost();
+		return;
+	}
+	e->header.time_ns = bpf_ktime_get_boot_ns();
+	e->header.type = EVENT_TYPE_JVM_GC_BEGIN + (probe - PROBE_JVM_GC_BEGIN);
+	e->header.tgid = tgid;
+	e->used_bytes = used;
+	e->manager = manager;
+	e->pool = pool;
+	bpf_ringbuf_submit(e, BPF_RB_NO_WAKEUP);
+}
+
+SEC("kprobe")
+int jvm_gc(void *ctx)
+{
+	__u64 cookie = bpf_get_attach_cookie(ctx);
+	__u32 tgid = current_tgid();
+	struct usdt_args *args;
+	__u32 manager, pool;
+
+	if (!count_hit(cookie, tgid))
+		return 0;
+	args = bpf_map_lookup_elem(&usdt_sites, &cookie);
+	if (!args)
+		return 0;
+	pool = number_of(ctx, args, POOL, &jvm_pools);
+	if (!pool)
+		return 0;
+	manager = number_of(ctx, args, MANAGER, &jvm_managers);
+	if (!manager)
+		return 0;
+	emit_pool(COOKIE_PROBE(cookie), tgid, manager, pool,
+		  read_arg(ctx, args, USED));
+	return 0;
+}
+
+_Static_assert(EVENT_TYPE_JVM_GC_END ==
+		       EVENT_TYPE_JVM_GC_BEGIN + PROBE_JVM_GC_END -
+			       PROBE_JVM_GC_BEGIN,
+	       "types of records stand in the order of the probes");
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";

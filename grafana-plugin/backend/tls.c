@@ -1,0 +1,173 @@
+#include "tls.h"
+
+#include <arpa/inet.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/own.h"
+
+/* Reading certificates costs more than a question: the last ones are kept. */
+#define KEPT 4
+
+static struct kept {
+	char *identity; /* owned */
+	SSL_CTX *context;
+} kept[KEPT];
+static unsigned kept_next;
+
+static const char *or_none(const char *text)
+{
+	return text ? text : "";
+}
+
+static char *identity_of(const struct settings *s)
+{
+	char *text;
+
+	return asprintf(&text, "%d\n%s\n%s\n%s", s->skip_verify, or_none(s->ca),
+			or_none(s->certificate), or_none(s->key)) < 0 ?
+		       NULL :
+		       text;
+}
+
+static bool add_ca(SSL_CTX *context, const char *pem)
+{
+	BIO *bio = BIO_new_mem_buf(pem, -1);
+	size_t count = 0;
+	X509 *cert;
+
+	while (bio && (cert = PEM_read_bio_X509(bio, NULL, NULL, NULL))) {
+		count += X509_STORE_add_cert(SSL_CTX_get_cert_store(context),
+					     cert) == 1;
+		X509_free(cert);
+	}
+	BIO_free(bio);
+	ERR_clear_error();
+	return count > 0;
+}
+
+/* Wherever the distribution around us keeps them. */
+static void add_system_ca(SSL_CTX *context)
+{
+	static const char *const files[] = {
+		"/etc/ssl/certs/ca-certificates.crt",
+		"/etc/ssl/cert.pem",
+		"/etc/pki/tls/certs/ca-bundle.crt",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+		if (SSL_CTX_load_verify_locations(context, files[i], NULL))
+			break;
+	}
+	ERR_clear_error();
+}
+
+static bool add_own(SSL_CTX *context, const struct settings *s)
+{
+	BIO *cert_bio = BIO_new_mem_buf(s->certificate, -1);
+	BIO *key_bio = BIO_new_mem_buf(s->key, -1);
+	X509 *cert = PEM_read_bio_X509(cert_bio, NULL, NULL, NULL);
+	EVP_PKEY *key = PEM_read_bio_PrivateKey(key_bio, NULL, NULL,
+						(void *)"");
+	bool good = cert && key &&
+		    SSL_CTX_use_certificate(context, cert) == 1 &&
+		    SSL_CTX_use_PrivateKey(context, key) == 1;
+
+	X509_free(cert);
+	EVP_PKEY_free(key);
+	BIO_free(cert_bio);
+	BIO_free(key_bio);
+	ERR_clear_error();
+	return good;
+}
+
+static SSL_CTX *context_new(const struct settings *s, char *problem,
+			    size_t len)
+{
+	SSL_CTX *context = SSL_CTX_new(TLS_client_method());
+	const char *wrong = NULL;
+
+	if (!context)
+		return NULL;
+	SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
+	SSL_CTX_set_verify(context,
+			   s->skip_verify ? SSL_VERIFY_NONE : SSL_VERIFY_PEER,
+			   NULL);
+	if (!s->ca)
+		add_system_ca(context);
+	else if (!add_ca(context, s->ca))
+		wrong = "the CA certificate cannot be read";
+	if (!wrong && s->certificate && !add_own(context, s))
+		wrong = "the client certificate or its key cannot be read";
+	if (!wrong)
+		return context;
+	snprintf(problem, len, "%s", wrong);
+	SSL_CTX_free(context);
+	return NULL;
+}
+
+/* Kept here; not the caller's. */
+static SSL_CTX *context_of(const struct settings *s, char *problem, size_t len)
+{
+	own(freep) char *identity = identity_of(s);
+	struct kept *k = &kept[kept_next];
+	SSL_CTX *context;
+
+	for (size_t i = 0; i < KEPT && identity; i++) {
+		if (kept[i].identity && strcmp(kept[i].identity, identity) == 0)
+			return kept[i].context;
+	}
+	context = identity ? context_new(s, problem, len) : NULL;
+	if (!context)
+		return NULL;
+	kept_next = (kept_next + 1) % KEPT;
+	free(k->identity);
+	SSL_CTX_free(k->context);
+	*k = (struct kept){ take(identity), context };
+	return context;
+}
+
+static bool is_number(const char *host)
+{
+	unsigned char address[16];
+
+	return inet_pton(AF_INET, host, address) == 1 ||
+	       inet_pton(AF_INET6, host, address) == 1;
+}
+
+static bool expect_name(SSL *ssl, const char *name)
+{
+	if (is_number(name))
+		return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl),
+						     name) == 1;
+	return SSL_set_tlsext_host_name(ssl, name) == 1 &&
+	       SSL_set1_host(ssl, name) == 1;
+}
+
+SSL *tls_new(const struct settings *s, char *problem, size_t len)
+{
+	SSL_CTX *context;
+	SSL *ssl;
+
+	snprintf(problem, len, "TLS cannot be set up");
+	context = context_of(s, problem, len);
+	ssl = context ? SSL_new(context) : NULL;
+	if (ssl && !expect_name(ssl, s->name)) {
+		SSL_free(ssl);
+		ssl = NULL;
+	}
+	return ssl;
+}
+
+void tls_forget(void)
+{
+	for (size_t i = 0; i < KEPT; i++) {
+		free(kept[i].identity);
+		SSL_CTX_free(kept[i].context);
+		kept[i] = (struct kept){ 0 };
+	}
+}

@@ -1,0 +1,14 @@
+#pragma once
+/*
+ * tls.h - one TLS client connection as the settings want it: the name is
+ * checked against the certificate, TLS 1.2 at least.
+ */
+#include <openssl/ssl.h>
+
+#include "settings.h"
+
+/* NULL, and words, when a certificate or key cannot be read. */
+SSL *tls_new(const struct settings *s, char *problem, size_t len);
+
+/* Forget what was kept for the next connection. */
+void tls_forget(void);

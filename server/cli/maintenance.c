@@ -1,0 +1,145 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "common/json.h"
+#include "common/own.h"
+
+#include "client.h"
+#include "commands.h"
+
+#define PATH "/api/v1/maintenance"
+
+struct options {
+	const char *url, *service, *length, *reason;
+};
+
+static void help(void)
+{
+	puts("usage: heapwatch maintenance start --service PATTERN --for 2h "
+	     "--reason TEXT\n"
+	     "       heapwatch maintenance end --service PATTERN\n"
+	     "       heapwatch maintenance list\n"
+	     "Silence the states of services during planned work. Numbers and "
+	     "states go on\n"
+	     "being taken; target_silenced is 1 meanwhile.\n\n"
+	     "  --service PATTERN  regular expression; end wants the same text\n"
+	     "  --for DURATION     30m, 2h, 1d; at most 30d\n"
+	     "  --reason TEXT      for those who wonder\n"
+	     "  --url URL          the heapwatch to ask ($HEAPWATCH_URL, else\n"
+	     "                     " CLIENT_URL ")");
+}
+
+static const char **option_find(struct options *o, const char *word, size_t len)
+{
+	const struct {
+		const char *name;
+		const char **value;
+	} all[] = {
+		{ "--url", &o->url },
+		{ "--service", &o->service },
+		{ "--for", &o->length },
+		{ "--reason", &o->reason },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
+		if (strlen(all[i].name) == len &&
+		    memcmp(all[i].name, word, len) == 0)
+			return all[i].value;
+	}
+	return NULL;
+}
+
+static int options_parse(struct options *o, int argc, char **argv,
+			 struct problem *p)
+{
+	for (int i = 2; i < argc; i++) {
+		size_t len = strcspn(argv[i], "=");
+		const char **value = option_find(o, argv[i], len);
+
+		if (!value)
+			return problem_set(p, PROBLEM_USAGE,
+					   "\"%.64s\" is no option; see "
+					   "heapwatch maintenance --help",
+					   argv[i]);
+		if (argv[i][len])
+			*value = argv[i] + len + 1;
+		else if (i + 1 < argc)
+			*value = argv[++i];
+		else
+			return problem_set(p, PROBLEM_USAGE,
+					   "%.64s wants a value", argv[i]);
+	}
+	return 0;
+}
+
+/* Print the answer; 1 when the server refused. */
+static int ask(const struct options *o, const char *method, const char *path,
+	       const char *body)
+{
+	own(buf_fini) struct buf answer = BUF_INIT;
+	struct problem p = { 0 };
+	int status = 0;
+	int r = client_ask(client_url(o->url), method, path, body, &status,
+			   &answer, &p);
+
+	if (r)
+		return command_failed(r, &p);
+	fprintf(status < 300 ? stdout : stderr, "%s\n", buf_cstr(&answer));
+	return status < 300 ? 0 : 1;
+}
+
+static int start(const struct options *o)
+{
+	own(buf_fini) struct buf body = BUF_INIT;
+	struct json j = json_writer(&body);
+	struct problem p = { 0 };
+
+	if (!o->service || !o->length || !o->reason)
+		return command_failed(
+			problem_set(&p, PROBLEM_USAGE,
+				    "start wants --service, --for, --reason"),
+			&p);
+	json_begin_object(&j);
+	json_put_string(&j, "service", o->service);
+	json_put_string(&j, "for", o->length);
+	json_put_string(&j, "reason", o->reason);
+	json_end(&j);
+	return ask(o, "POST", PATH, buf_cstr(&body));
+}
+
+static int end(const struct options *o)
+{
+	own(buf_fini) struct buf path = BUF_INIT;
+	struct problem p = { 0 };
+
+	if (!o->service)
+		return command_failed(problem_set(&p, PROBLEM_USAGE,
+						  "end wants --service"),
+				      &p);
+	buf_puts(&path, PATH "?service=");
+	client_escape(&path, o->service);
+	return ask(o, "DELETE", buf_cstr(&path), NULL);
+}
+
+int command_maintenance(int argc, char **argv)
+{
+	const char *what = argc > 1 ? argv[1] : "";
+	struct options o = { 0 };
+	struct problem p = { 0 };
+
+	if (command_wants_help(argc, argv)) {
+		help();
+		return 0;
+	}
+	if (options_parse(&o, argc, argv, &p))
+		return command_failed(-1, &p);
+	if (strcmp(what, "start") == 0)
+		return start(&o);
+	if (strcmp(what, "end") == 0)
+		return end(&o);
+	if (strcmp(what, "list") == 0)
+		return ask(&o, "GET", PATH, NULL);
+	problem_set(&p, PROBLEM_USAGE,
+		    "say start, end or list; see heapwatch maintenance --help");
+	return command_failed(-1, &p);
+}

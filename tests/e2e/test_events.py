@@ -1,0 +1,138 @@
+"""What happened: starts, exits, deploys, limits. Needs root and Go victims."""
+import pathlib
+import shutil
+import signal
+import tempfile
+import unittest
+import urllib.parse
+
+from heapwatch import ROOT, Server, Victim, until
+from test_discovery import go_victim
+
+
+def events(server, **args):
+    """The rows of the last hour and the coming one that match."""
+    args.setdefault("from", "now-1h")
+    args.setdefault("to", "now+1h")
+    return server.get_json("/api/v1/events?" + urllib.parse.urlencode(args))
+
+
+def wait_event(server, text, timeout=15, **args):
+    """The newest event whose words contain this."""
+    def there():
+        return [e for e in events(server, **args) if text in e["text"]]
+    return until(there, timeout, lambda: f"\"{text}\" among {events(server)}")[-1]
+
+
+class Events(unittest.TestCase):
+    def exit_text(self, number, args=()):
+        with Server(args=args) as server, Victim([go_victim()]) as victim:
+            server.wait_target(victim.pid)
+            if number:
+                victim.process.send_signal(number)
+            else:
+                victim.tell("exit")
+            # Nobody waits for it yet: it is a zombie.
+            told = wait_event(server, f"(pid {victim.pid})", kind="target_exited")
+            self.assertEqual(told["pid"], str(victim.pid))
+            self.assertEqual(told["time"], told["timeEnd"])
+            self.assertEqual(told["tags"], ["target_exited", told["service"]])
+            self.assertEqual(len(events(server, kind="target_exited", pid=victim.pid)), 1)
+            return told["text"]
+
+    def test_exit_tells_its_code_once(self):
+        self.assertIn("exited with code 0", self.exit_text(0))
+        self.assertIn("exited with code 2", self.exit_text(signal.SIGSEGV))
+
+    def test_death_by_signal_tells_the_signal(self):
+        self.assertIn("was killed by signal 9 (SIGKILL)", self.exit_text(signal.SIGKILL))
+
+    def test_code_is_known_without_ebpf_and_without_btf(self):
+        for lack in ("bpf", "btf"):
+            with self.subTest(lack):
+                text = self.exit_text(signal.SIGKILL, [f"--without={lack}"])
+                self.assertIn("was killed by signal 9", text)
+
+    def test_start_and_restart_are_told(self):
+        # A name that no other process of the machine has.
+        with tempfile.TemporaryDirectory() as folder, Server() as server:
+            program = shutil.copy(go_victim(), pathlib.Path(folder) / "restarter")
+            with Victim([program]) as first:
+                server.wait_target(first.pid)
+                wait_event(server, f"pid {first.pid}", kind="target_started")
+                first.stop()
+            with Victim([program]) as second:
+                server.wait_target(second.pid)
+                told = wait_event(server, "restarted", kind="target_restarted")
+                self.assertIn(f"pid {second.pid} after pid {first.pid}", told["text"])
+
+    def test_victim_of_the_oom_killer_is_told_with_its_last_numbers(self):
+        from test_go import limited_group
+        with limited_group(96 << 20) as group, Server() as server:
+            with Victim([go_victim()]) as victim:
+                (group / "cgroup.procs").write_text(str(victim.pid))
+                server.wait_target(victim.pid)
+                server.wait_value("cgroup_limit_bytes", victim.pid)
+                victim.ask("grow 400")
+                victim.tell("touch")
+                victim.process.wait(30)
+                told = wait_event(server, "killed for want of memory",
+                                  kind="target_oom_killed")
+                self.assertIn(f"control group limit {96 << 20} bytes", told["text"])
+                self.assertRegex(told["text"], r"heap \d+ bytes used, [1-9]\d+ bytes resident")
+                wait_event(server, "was killed by signal 9 (SIGKILL) for want of memory",
+                           kind="target_exited")
+
+    def test_another_build_is_a_deploy_even_across_restarts_of_heapwatch(self):
+        builds = sorted(p for p in (ROOT / "build/victims/go").glob("victim-*")
+                        if p.is_file())
+        with tempfile.TemporaryDirectory() as folder:
+            program = pathlib.Path(folder) / "pump"
+            shutil.copy(builds[0], program)
+            with Server(folder=folder) as server:
+                with Victim([program]) as victim:
+                    server.wait_target(victim.pid)
+                self.assertEqual(events(server, kind="deployed", service="pump"), [])
+            program.unlink()
+            shutil.copy(builds[-1], program)
+            with Server(folder=folder) as server:
+                with Victim([program]) as victim:
+                    server.wait_target(victim.pid)
+                    told = wait_event(server, "pump runs another build", kind="deployed")
+                    self.assertEqual(told["service"], "pump")
+                with Victim([program]) as victim:
+                    server.wait_target(victim.pid)
+                self.assertEqual(len(events(server, kind="deployed", service="pump")), 1)
+                kinds = [e["kind"] for e in events(server)]
+                self.assertEqual(kinds.count("heapwatch_started"), 2)
+                self.assertEqual(kinds.count("heapwatch_stopped"), 1)
+
+    def test_changed_limit_is_told(self):
+        from test_go import limited_group
+        with limited_group(200 << 20) as group, Victim([go_victim()]) as victim:
+            (group / "cgroup.procs").write_text(str(victim.pid))
+            with Server() as server:
+                server.wait_target(victim.pid)
+                server.wait_value("heap_max_bytes", victim.pid)
+                for name in ("memory.limit_in_bytes", "memory.max"):
+                    if (group / name).exists():
+                        (group / name).write_text(str(150 << 20))
+                told = wait_event(server, "bound of the heap", kind="limit_changed")
+                self.assertIn(f"is {150 << 20} bytes (cgroup), before {200 << 20} bytes",
+                              told["text"])
+
+    def test_rows_are_chosen_by_labels_time_and_number(self):
+        with Victim([go_victim()]) as victim, Server() as server:
+            server.wait_target(victim.pid)
+            service = wait_event(server, f"pid {victim.pid}")["service"]
+            self.assertTrue(events(server, service=service))
+            self.assertEqual(events(server, service="nobody"), [])
+            self.assertEqual(events(server, to="now-30m"), [])
+            self.assertEqual(len(events(server, limit=1)), 1)
+            self.assertIn(events(server, limit=1)[0], events(server)[-3:])
+            for bad in ("limit=0", "from=soon", "no-label=1"):
+                self.assertEqual(server.get("/api/v1/events?" + bad)[0], 400, bad)
+
+
+if __name__ == "__main__":
+    unittest.main()

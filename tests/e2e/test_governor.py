@@ -1,0 +1,129 @@
+"""Needs root and Go victims: probes that cost too much go, and come back."""
+import contextlib
+import re
+import sqlite3
+import time
+import unittest
+
+from heapwatch import ROOT, Server, Victim, until
+
+# A hit costs some 600 ns: 0.002 % of a CPU is some 30 a second. A tight loop of
+# runtime.GC() brings thousands, and hundreds on a machine that crawls.
+# Other processes of the machine have probes of their own, and so no part here.
+CONFIG = f"""
+resolution: 1s
+flush: 1s
+governor:
+  target: 0.002%
+  total: 0.1%
+  backoff: 3s
+watch:
+  - {{action: exclude, user: nobody}}
+  - {{action: include, exe: '{re.escape(str(ROOT))}/.*'}}
+  - {{action: exclude}}
+"""
+CYCLES = "gc_cycle_seconds_total"
+
+
+def go(version):
+    return str(ROOT / f"build/victims/go/victim-{version}")
+
+
+def states(server, pid):
+    """{probe: state}; empty before it is found and its file is learned."""
+    return {p["name"]: p["state"] for p in (server.target(pid) or {}).get("probes", [])}
+
+
+def wait_state(server, pid, state, timeout=30):
+    def there():
+        found = states(server, pid)
+        return found if set(found.values()) == {state} else None
+    return until(there, timeout, lambda: f"{state}: {server.target(pid)}")
+
+
+def missing(server, pid):
+    return {m["metric"]: m["reason"] for m in server.target(pid)["missing"]}
+
+
+def hits(server, pid):
+    return sum(p["hits"] for p in server.target(pid)["probes"])
+
+
+def events(server):
+    with sqlite3.connect(server.db) as db:
+        return [kind for (kind,) in db.execute("SELECT kind FROM events ORDER BY id")]
+
+
+class Governor(unittest.TestCase):
+    def test_link_that_would_cost_too_much_is_never_attached(self):
+        with contextlib.ExitStack() as stack:
+            loud = stack.enter_context(Victim([go("1.26.8")]))
+            quiet = stack.enter_context(Victim([go("1.27.0")]))
+            loud.ask("collect 1000000")
+            server = stack.enter_context(Server(config=CONFIG))
+            wait_state(server, loud.pid, "backing_off")
+            probe = server.target(loud.pid)["probes"][0]
+            self.assertRegex(probe["why"], r"^would cost .* the budget is 0\.002 %$")
+            self.assertGreater(probe["retry_ms"], probe["since_ms"])
+            self.assertEqual(hits(server, loud.pid), 0)
+            until(lambda: missing(server, loud.pid).get(CYCLES) == "over_budget", 10,
+                  "the reason of the gap")
+            self.assertEqual(server.wait_value("target_probe_attached", loud.pid), 0)
+            # The other binary has nothing to do with it, and memory is read as ever.
+            wait_state(server, quiet.pid, "attached")
+            self.assertGreater(server.wait_value("gc_collections_total", loud.pid, kind="forced"),
+                               0)
+            governor = server.get_json("/api/v1/status")["governor"]
+            self.assertGreaterEqual(governor["attached"], 1)
+            self.assertGreaterEqual(governor["backing_off"], 1)
+            self.assertEqual(governor["target_budget_ratio"], 0.00002)
+            self.assertGreater(governor["hit_stepped_seconds"], governor["hit_emulated_seconds"])
+            until(lambda: "probe_backed_off" in events(server), 10, "the event")
+            page = server.get("/metrics")[2].decode()
+            for name in ("target_probe_attached{", "target_probe_cpu_ratio{",
+                         'heapwatch_probe_links{', 'heapwatch_probe_hit_seconds{'):
+                self.assertIn(name, page)
+
+    def test_link_that_gets_dear_goes_for_all_and_comes_back(self):
+        with Victim([go("1.26.8")]) as dear, Victim([go("1.26.8")]) as twin, \
+                Victim([go("1.27.0")]) as other, Server(config=CONFIG) as server:
+            for victim in (dear, twin, other):
+                wait_state(server, victim.pid, "attached")
+                victim.ask("gc")
+            until(lambda: CYCLES not in missing(server, twin.pid), 10, "cycles are told")
+            dear.ask("collect 1000000")
+            wait_state(server, dear.pid, "backing_off")
+            self.assertRegex(server.target(dear.pid)["probes"][0]["why"], "^cost ")
+            self.assertEqual(set(states(server, twin.pid).values()), {"backing_off"})
+            self.assertEqual(set(states(server, other.pid).values()), {"attached"})
+            until(lambda: missing(server, twin.pid).get(CYCLES) == "over_budget", 10,
+                  "the reason of the gap")
+            # Detached is detached: no more hits, for two windows at least.
+            time.sleep(1.2)
+            before = hits(server, dear.pid)
+            self.assertGreater(before, 0)
+            time.sleep(2.2)
+            if set(states(server, dear.pid).values()) == {"backing_off"}:
+                self.assertEqual(hits(server, dear.pid), before)
+            dear.ask("collect 0")
+            wait_state(server, dear.pid, "attached", 60)
+            until(lambda: CYCLES not in missing(server, twin.pid), 10, "cycles are told again")
+            self.assertGreaterEqual(server.value("heapwatch_probe_links", state="attached"), 2)
+            until(lambda: events(server).count("probe_attached") >= 3, 10, "the event")
+            told = events(server)
+            self.assertIn("probe_detached", told)
+            self.assertIn("probe_backed_off", told)
+
+    def test_processes_not_watched_count_too(self):
+        with Victim([go("1.26.8")]) as watched, Server(config=CONFIG) as server, \
+                Victim([go("1.26.8")], user=65534) as stranger:
+            wait_state(server, watched.pid, "attached")
+            until(lambda: server.target(stranger.pid), 10, "the excluded one")
+            self.assertFalse(server.target(stranger.pid)["watched"])
+            stranger.ask("collect 1000000")
+            wait_state(server, watched.pid, "backing_off")
+            self.assertLess(hits(server, watched.pid), 100)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,103 @@
+"""Planned maintenance silences states and loses nothing. Needs Go victims."""
+import json
+import os
+import signal
+import subprocess
+import tempfile
+import time
+import unittest
+
+from heapwatch import Server, Victim, program, until
+from test_discovery import go_victim
+from test_events import events, wait_event
+
+
+def maintenance(server, *words, code=0):
+    """Run the subcommand; its output."""
+    done = subprocess.run([program(), "maintenance", *words], capture_output=True, timeout=30,
+                          env={**os.environ, "HEAPWATCH_URL": server.url})
+    assert done.returncode == code, (done.returncode, done.stdout, done.stderr)
+    return (done.stdout or done.stderr).decode()
+
+
+def windows(server):
+    return server.get_json("/api/v1/maintenance")["maintenance"]
+
+
+def wait_silenced(server, pid, silenced):
+    until(lambda: server.target(pid) and server.target(pid)["silenced"] == silenced, 10,
+          lambda: f"silenced {silenced}: {server.target(pid)}")
+    until(lambda: server.value("target_silenced", pid) == silenced, 10,
+          f"target_silenced {silenced}")
+
+
+class Maintenance(unittest.TestCase):
+    def test_state_is_silenced_while_numbers_go_on(self):
+        with Victim([go_victim()]) as victim, Server() as server:
+            server.wait_target(victim.pid)
+            told = json.loads(maintenance(server, "start", "--service", "victim.*", "--for",
+                                          "2h", "--reason", "new pump \"7\""))
+            self.assertEqual(told["reason"], "new pump \"7\"")
+            wait_silenced(server, victim.pid, True)
+            target = server.target(victim.pid)
+            self.assertEqual(target["state"], "ok")
+            self.assertEqual(target["maintenance"]["reason"], "new pump \"7\"")
+            self.assertLess(abs(target["maintenance"]["until_ms"] / 1000
+                                - time.time() - 7200), 30)
+            self.assertEqual(server.value("target_state", victim.pid), 0)
+            reads = target["reads"]
+            until(lambda: server.target(victim.pid)["reads"] > reads, 5, "more reads")
+            maintenance(server, "end", "--service=victim.*")
+            wait_silenced(server, victim.pid, False)
+            self.assertEqual(windows(server), [])
+            wait_event(server, "new pump", kind="maintenance_started")
+            wait_event(server, "new pump", kind="maintenance_ended")
+
+    def test_it_ends_by_itself_and_touches_no_other_service(self):
+        with Victim([go_victim()]) as victim, Server() as server:
+            server.wait_target(victim.pid)
+            maintenance(server, "start", "--service", "other", "--for", "1h", "--reason", "x")
+            maintenance(server, "start", "--service", "victim.*", "--for", "3s",
+                        "--reason", "x")
+            wait_silenced(server, victim.pid, True)
+            wait_silenced(server, victim.pid, False)
+            self.assertEqual([w["service"] for w in windows(server)], ["other"])
+            told = events(server, kind="maintenance_ended")[0]
+            self.assertTrue(2500 <= told["timeEnd"] - told["time"] <= 9000, told)
+
+    def test_it_survives_a_kill_of_heapwatch(self):
+        with tempfile.TemporaryDirectory() as folder, Victim([go_victim()]) as victim:
+            with Server(folder=folder) as server:
+                server.wait_target(victim.pid)
+                maintenance(server, "start", "--service", "victim.*", "--for", "1h",
+                            "--reason", "night")
+                wait_silenced(server, victim.pid, True)
+                until_ms = windows(server)[0]["until_ms"]
+                time.sleep(2.5)  # on disk with the next tick
+                server.stop(signal.SIGKILL)
+            with Server(folder=folder) as server:
+                server.wait_target(victim.pid)
+                wait_silenced(server, victim.pid, True)
+                self.assertEqual(windows(server)[0]["until_ms"], until_ms)
+
+    def test_mistakes_are_told(self):
+        with Server() as server:
+            server.wait_ready()
+            maintenance(server, "start", "--service", "x", code=2)
+            maintenance(server, "pause", code=2)
+            words = maintenance(server, "start", "--service", "(", "--for", "1h",
+                                "--reason", "x", code=1)
+            self.assertIn("bad regular expression", words)
+            for length in ("soon", "31d", "0"):
+                words = maintenance(server, "start", "--service", "x", "--for", length,
+                                    "--reason", "x", code=1)
+                self.assertIn("duration", words)
+            words = maintenance(server, "end", "--service", "x", code=1)
+            self.assertIn("no maintenance of x", words)
+            self.assertEqual(windows(server), [])
+            words = maintenance(server, "list", "--url", "http://127.0.0.1:1", code=1)
+            self.assertIn("no heapwatch answers", words)
+
+
+if __name__ == "__main__":
+    unittest.main()

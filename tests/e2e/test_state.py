@@ -1,0 +1,113 @@
+"""The word that hangs on a wall: state, since when, why. Needs Go victims."""
+import time
+import unittest
+
+from heapwatch import Server, Victim, until
+from test_discovery import go_victim
+from test_events import events, wait_event
+
+# Only the live heap is graded as a plant would.
+QUICK = """
+state: {worsen_after: 2s, improve_after: 2s}
+thresholds:
+  gc_pressure: {warning: 1000, critical: 2000}
+  frag_ratio: {warning: 0.002, critical: 0.001}
+"""
+LIMIT = {"GOMEMLIMIT": "400MiB", "GOGC": "off"}
+
+
+def state(server, pid):
+    return (server.target(pid) or {}).get("state")
+
+
+def wait_state(server, pid, word, timeout=20):
+    until(lambda: state(server, pid) == word, timeout,
+          lambda: f"state {word}: {server.target(pid)}")
+    return server.target(pid)
+
+
+def fill(victim, megabytes):
+    victim.ask(f"grow {megabytes}")
+    victim.ask("gc")
+
+
+class State(unittest.TestCase):
+    def test_healthy_process_is_ok_since_it_was_first_read(self):
+        with Victim([go_victim()]) as victim, Server() as server:
+            server.wait_target(victim.pid)
+            target = wait_state(server, victim.pid, "ok")
+            self.assertEqual(target["state_reason"], "all within limits")
+            self.assertLess(abs(target["state_since_ms"] - time.time() * 1000), 20000)
+            self.assertFalse(target["silenced"])
+            self.assertEqual(server.wait_value("target_state", victim.pid), 0)
+            self.assertEqual(server.wait_value("target_silenced", victim.pid), 0)
+            time.sleep(1.5)
+            self.assertAlmostEqual(server.target(victim.pid)["state_since_ms"],
+                                   target["state_since_ms"], delta=20)
+
+    def test_it_worsens_by_degrees_and_improves_after_a_while(self):
+        with Victim([go_victim()], env=LIMIT) as victim, Server(config=QUICK) as server:
+            server.wait_target(victim.pid)
+            fill(victim, 328)
+            target = wait_state(server, victim.pid, "warning")
+            self.assertRegex(target["state_reason"],
+                             r"heap_live_rate 0\.8\d* is above 0\.75 \(warning\)")
+            self.assertEqual(server.wait_value("target_state", victim.pid), 3)
+            fill(victim, 50)
+            target = wait_state(server, victim.pid, "critical")
+            self.assertIn("is above 0.9 (critical)", target["state_reason"])
+            victim.ask("shrink")
+            victim.ask("gc")
+            # Not at once: it must hold.
+            self.assertEqual(state(server, victim.pid), "critical")
+            wait_state(server, victim.pid, "ok")
+            told = [e for e in events(server, kind="sli_out_of_bounds", pid=victim.pid)
+                    if "heap_live_rate" in e["text"]]
+            self.assertEqual(len(told), 2, told)
+            back = [e for e in events(server, kind="sli_within_bounds", pid=victim.pid)
+                    if "heap_live_rate" in e["text"]]
+            self.assertEqual(len(back), 1, back)
+            self.assertGreater(back[0]["timeEnd"] - back[0]["time"], 4000)
+            self.assertLessEqual(back[0]["time"], told[0]["time"])
+
+    def test_short_breach_is_none(self):
+        config = "state: {worsen_after: 1h}\n"
+        with Victim([go_victim()], env=LIMIT) as victim, Server(config=config) as server:
+            server.wait_target(victim.pid)
+            fill(victim, 370)
+            until(lambda: (server.value("heap_live_rate", victim.pid) or 0) > 0.9, 10,
+                  "the breach")
+            time.sleep(2.5)
+            self.assertEqual(state(server, victim.pid), "ok")
+
+    def test_limits_of_a_service_win(self):
+        config = QUICK + (
+            "thresholds_by_service:\n"
+            "  - service: victim.*\n"
+            "    heap_live_rate: {warning: 0.05, critical: 0.99}\n")
+        with Victim([go_victim()], env=LIMIT) as victim, Server(config=config) as server:
+            server.wait_target(victim.pid)
+            fill(victim, 60)
+            target = wait_state(server, victim.pid, "warning")
+            self.assertIn("is above 0.05 (warning)", target["state_reason"])
+
+    def test_what_is_not_watched_is_unknown_and_why(self):
+        config = "watch:\n  - action: exclude\n    service: victim.*\n"
+        with Victim([go_victim()]) as victim, Server(config=config) as server:
+            target = until(lambda: server.target(victim.pid), 10, "the target")
+            self.assertEqual(target["state"], "unknown")
+            self.assertIn("excluded by watch rule 1", target["state_reason"])
+
+    def test_breach_ends_with_its_process(self):
+        config = "state: {worsen_after: 0s}\n"
+        with Victim([go_victim()], env=LIMIT) as victim, Server(config=config) as server:
+            server.wait_target(victim.pid)
+            fill(victim, 370)
+            wait_state(server, victim.pid, "critical")
+            victim.stop()
+            wait_event(server, "heap_live_rate was out of bounds until the end",
+                       kind="sli_within_bounds", pid=victim.pid)
+
+
+if __name__ == "__main__":
+    unittest.main()

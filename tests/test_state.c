@@ -1,0 +1,238 @@
+/* The state of a target: hysteresis, the worst SLI, stale and unknown. */
+#include <math.h>
+
+#include "collector/internal.h"
+#include "test.h"
+
+#define SECOND 1000000000ll
+
+static const struct state_times times = { 10 * SECOND, 60 * SECOND };
+static const struct threshold live = { METRIC_HEAP_LIVE_RATE, 0.75, 0.90, 1 };
+
+/* Feed one value a second for so long; the grade at the end. */
+static enum grade feed(struct grading *g, int64_t *now_ns, double value,
+		       int seconds)
+{
+	for (int i = 0; i < seconds; i++) {
+		*now_ns += SECOND;
+		grading_add(g, &live, value, *now_ns, &times);
+	}
+	return g->grade;
+}
+
+START_TEST(worse_must_hold_without_a_break)
+{
+	struct grading g = { 0 };
+	int64_t now_ns = SECOND;
+
+	ck_assert_int_eq(feed(&g, &now_ns, 0.8, 10), GRADE_OK);
+	ck_assert_int_eq(feed(&g, &now_ns, 0.7, 1), GRADE_OK);
+	ck_assert_int_eq(feed(&g, &now_ns, 0.8, 10), GRADE_OK);
+	ck_assert_int_eq(feed(&g, &now_ns, 0.8, 1), GRADE_WARNING);
+	ck_assert_int_eq(feed(&g, &now_ns, 0.95, 10), GRADE_WARNING);
+	ck_assert_int_eq(feed(&g, &now_ns, 0.95, 1), GRADE_CRITICAL);
+}
+END_TEST
+
+START_TEST(mixed_breach_is_as_bad_as_its_mildest_moment)
+{
+	struct grading g = { 0 };
+	int64_t now_ns = SECOND;
+
+	feed(&g, &now_ns, 0.95, 9);
+	ck_assert_int_eq(feed(&g, &now_ns, 0.8, 2), GRADE_WARNING);
+	ck_assert_int_eq(g.beyond_ns, 2 * SECOND);
+}
+END_TEST
+
+START_TEST(better_wants_a_margin_and_more_time)
+{
+	struct grading g = { 0 };
+	int64_t now_ns = SECOND;
+
+	feed(&g, &now_ns, 0.95, 11);
+	/* Within the limit, but by less than 5 % of it. */
+	ck_assert_int_eq(feed(&g, &now_ns, 0.89, 200), GRADE_CRITICAL);
+	ck_assert_int_eq(feed(&g, &now_ns, 0.74, 61), GRADE_WARNING);
+	ck_assert_int_eq(feed(&g, &now_ns, 0.74, 200), GRADE_WARNING);
+	ck_assert_int_eq(feed(&g, &now_ns, 0.6, 60), GRADE_WARNING);
+	ck_assert_int_eq(feed(&g, &now_ns, 0.6, 1), GRADE_OK);
+}
+END_TEST
+
+START_TEST(margin_lies_on_the_healthy_side_of_each_limit)
+{
+	const struct threshold frag = { METRIC_FRAG_RATIO, 0.3, 0.1, -1 };
+
+	ck_assert_int_eq(threshold_grade_strict(&live, 0.72), GRADE_WARNING);
+	ck_assert_int_eq(threshold_grade_strict(&live, 0.71), GRADE_OK);
+	ck_assert_int_eq(threshold_grade_strict(&frag, 0.31), GRADE_WARNING);
+	ck_assert_int_eq(threshold_grade_strict(&frag, 0.32), GRADE_OK);
+}
+END_TEST
+
+/* ---- a whole target ---- */
+
+static struct collector c;
+static struct watch_settings settings;
+static struct target t;
+static struct threshold general[2];
+
+static void set_up(void)
+{
+	c = (struct collector){ .settings = &settings, .windows_version = 1 };
+	c.options.tick_ms = 1000;
+	general[0] = live;
+	general[1] = *threshold_default(METRIC_GC_PRESSURE);
+	settings = (struct watch_settings){ .improve_ms = 60000 };
+	settings.thresholds.items = general;
+	settings.thresholds.count = 2;
+	t = (struct target){ .found_boot_ns = SECOND };
+	ck_ok(labels_set(&t.entity.labels, "service", "pump"));
+	ck_ok(labels_set(&t.entity.labels, "instance", "0"));
+	ck_ok(batch_new(&c.batch, (struct now){ SECOND, 0 }));
+	t.batch = c.batch;
+}
+
+static void tear_down(void)
+{
+	batch_free(c.batch);
+	labels_fini(&t.entity.labels);
+	windows_fini(&c.windows);
+}
+
+/* One tick at this second with these values; NAN: absent. */
+static enum process_state tick(int second, bool read, double rate, double gcs)
+{
+	struct now now = { second * SECOND, 0 };
+
+	memset(t.told, 0, sizeof(t.told));
+	if (read)
+		t.last_read_boot_ns = now.boot_ns;
+	if (isnan(rate))
+		target_miss(&t, COL_HEAP_LIVE_RATE, GAP_NOT_YET);
+	else
+		target_put(&t, COL_HEAP_LIVE_RATE, rate);
+	if (isnan(gcs))
+		target_miss(&t, COL_GC_PRESSURE, GAP_WINDOW_FILLING);
+	else
+		target_put(&t, COL_GC_PRESSURE, gcs);
+	state_update(&c, &t, now);
+	return t.grade.state;
+}
+
+START_TEST(worst_sli_is_the_state_and_says_why)
+{
+	set_up();
+	ck_assert_int_eq(tick(2, true, 0.5, 1), STATE_OK);
+	ck_assert_int_eq(tick(3, true, 0.8, 30), STATE_CRITICAL);
+	ck_assert_str_eq(t.grade.reason, "gc_pressure 30 is above 20 (critical)");
+	ck_assert_int_eq(t.grade.since_ns, 3 * SECOND);
+	ck_assert(t.last[COL_TARGET_STATE] == 4);
+	ck_assert_int_eq(tick(4, true, 0.8, 18), STATE_CRITICAL);
+	ck_assert_str_eq(t.grade.reason,
+			 "gc_pressure 18 is barely within 20 (critical)");
+	tear_down();
+}
+END_TEST
+
+START_TEST(nothing_to_grade_is_unknown)
+{
+	set_up();
+	ck_assert_int_eq(tick(2, true, NAN, NAN), STATE_UNKNOWN);
+	ck_assert_int_eq(tick(3, true, NAN, 1), STATE_OK);
+	ck_assert_int_eq(tick(4, true, NAN, NAN), STATE_UNKNOWN);
+	tear_down();
+}
+END_TEST
+
+START_TEST(failed_reads_are_stale_after_a_while_and_told_with_their_span)
+{
+	const struct event *e;
+
+	set_up();
+	ck_assert_int_eq(tick(2, true, 0.8, 1), STATE_WARNING);
+	ck_assert_int_eq(tick(3, false, NAN, NAN), STATE_WARNING);
+	ck_assert_int_eq(tick(6, false, NAN, NAN), STATE_WARNING);
+	ck_assert_int_eq(tick(7, false, NAN, NAN), STATE_STALE);
+	ck_assert_str_eq(t.grade.reason, "no read succeeded for 5 s");
+	ck_assert_int_eq(tick(9, true, 0.8, 1), STATE_WARNING);
+	e = &c.batch->events[c.batch->event_count - 1];
+	ck_assert_int_eq(e->kind, EVENT_TARGET_READABLE);
+	ck_assert_int_eq(e->boot_ns, 7 * SECOND);
+	ck_assert_int_eq(e->end_boot_ns, 9 * SECOND);
+	tear_down();
+}
+END_TEST
+
+START_TEST(rule_of_the_service_wins_and_a_reload_is_taken)
+{
+	struct threshold loose = { METRIC_HEAP_LIVE_RATE, 0.95, 0.99, 1 };
+	struct threshold_rule rule = { .items = &loose, .count = 1 };
+	struct problem p = { 0 };
+
+	set_up();
+	ck_ok(pattern_compile(&rule.service, "pump|fan", &p));
+	settings.thresholds.rules = &rule;
+	settings.thresholds.rule_count = 1;
+	ck_assert_int_eq(tick(2, true, 0.93, 1), STATE_OK);
+	settings.thresholds.rule_count = 0;
+	t.grade.has_limits = false;
+	ck_assert_int_eq(tick(3, true, 0.93, 1), STATE_CRITICAL);
+	pattern_free(rule.service);
+	tear_down();
+}
+END_TEST
+
+START_TEST(maintenance_silences_but_does_not_change_the_state)
+{
+	struct window *w = NULL;
+	struct problem p = { 0 };
+	struct now now = { 2 * SECOND, 1000000 };
+
+	set_up();
+	ck_ok(window_new(&w, "p.*", "work", &p));
+	w->until_ms = 60000; /* from 0: a minute */
+	ck_ok(silence_start(&c, w, now));
+	free(w);
+	ck_assert_int_eq(tick(3, true, 0.95, 1), STATE_CRITICAL);
+	ck_assert(t.last[COL_TARGET_SILENCED] == 1);
+	silence_tick(&c, (struct now){ 61 * SECOND, 1059000 }, false);
+	ck_assert_uint_eq(c.windows.count, 1);
+	/* The wall clock steps; the minute is that of the boot clock. */
+	silence_tick(&c, (struct now){ 61 * SECOND, 9059000 }, true);
+	ck_assert_uint_eq(c.windows.count, 1);
+	ck_assert_int_eq(c.windows.items[0].until_ms, 9060000);
+	silence_tick(&c, (struct now){ 62 * SECOND, 9060000 }, false);
+	ck_assert_uint_eq(c.windows.count, 0);
+	tick(63, true, 0.95, 1);
+	ck_assert(t.last[COL_TARGET_SILENCED] == 0);
+	tear_down();
+}
+END_TEST
+
+START_TEST(clock_steps_are_told_and_drift_is_not)
+{
+	set_up();
+	ck_assert(!changes_note_clock(&c, (struct now){ SECOND, 5000000 }));
+	ck_assert(!changes_note_clock(&c, (struct now){ 2 * SECOND, 5001400 }));
+	ck_assert(changes_note_clock(&c, (struct now){ 3 * SECOND, 9002400 }));
+	ck_assert(changes_note_clock(&c, (struct now){ 4 * SECOND, 5002400 }));
+	ck_assert_uint_eq(c.batch->event_count, 2);
+	ck_assert_str_eq(c.batch->events[0].text,
+			 "the wall clock stepped forward by 4000.0 s");
+	ck_assert_str_eq(c.batch->events[1].text,
+			 "the wall clock stepped back by 4001.0 s");
+	tear_down();
+}
+END_TEST
+
+TEST_MAIN("state", worse_must_hold_without_a_break,
+	  mixed_breach_is_as_bad_as_its_mildest_moment,
+	  better_wants_a_margin_and_more_time,
+	  margin_lies_on_the_healthy_side_of_each_limit,
+	  worst_sli_is_the_state_and_says_why, nothing_to_grade_is_unknown,
+	  failed_reads_are_stale_after_a_while_and_told_with_their_span,
+	  rule_of_the_service_wins_and_a_reload_is_taken,
+	  maintenance_silences_but_does_not_change_the_state,
+	  clock_steps_are_told_and_drift_is_not)
