@@ -125,7 +125,8 @@ class Ends(unittest.TestCase):
             server.wait_target(witness.pid)
             for _ in range(12):
                 process = subprocess.Popen(
-                    [java, "-Xmx32m", "-XX:+UseSerialGC", "-cp", ROOT / "build/victims/java",
+                    [java, "-Xmx32m", "-XX:+UseSerialGC",
+                     "-XX:ErrorFile=/dev/null", "-cp", ROOT / "build/victims/java",
                      "Victim"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
                 time.sleep(chance.uniform(0.05, 1.8))
                 process.kill()
