@@ -116,6 +116,7 @@ static void watch_init(struct watch *w, pid_t pid)
 	w->process.pid = pid;
 	w->process.exe = w->exe;
 	w->process.start_wall_ms = now.wall_ms;
+	ck_ok(process_start_ticks(pid, &w->process.start_ticks));
 	w->binary.exe_fd = open(link, O_RDONLY | O_CLOEXEC);
 	ck_assert_int_eq(fstat(w->binary.exe_fd, &st), 0);
 	w->binary.device = st.st_dev;
@@ -374,12 +375,12 @@ START_TEST(more_than_256_cycles_wait_for_the_window)
 	for (int i = 0; i < 300; i++)
 		ask(&v, "gc");
 	watch_init(&w, v.pid);
-	w.process.start_wall_ms -= 100000; /* it could be that old */
+	w.process.start_ticks -= 10000; /* 100 s: it could be that old */
 	ck_ok(watch_learn(&w));
 	ck_ok(source_go.attach(&w.target));
 	ck_ok(watch_tick(&w));
 	ck_assert_int_eq(w.target.gaps[COL_GC_PRESSURE], GAP_WINDOW_FILLING);
-	w.process.start_wall_ms += 100000; /* no: it counts from its start */
+	w.process.start_ticks += 10000; /* no: it counts from its start */
 	ck_ok(watch_tick(&w));
 	ck_assert_double_eq(got(&w, COL_GC_PRESSURE), 300);
 	watch_fini(&w);
