@@ -334,9 +334,7 @@ static int read_heap(struct vm_heap *out, const struct jvm *j, int mem_fd)
 static void put_pressure(struct target *t, struct jvm *j, struct now now,
 			 const struct jvm_reading *r)
 {
-	int64_t started_ns = (int64_t)(t->process->start_ticks *
-				       (1000000000ull /
-					(uint64_t)sysconf(_SC_CLK_TCK)));
+	int64_t started_ns = process_start_boot_ns(t->process);
 	double young = r->value[COL_GC_COLLECTIONS_YOUNG];
 	uint64_t count;
 

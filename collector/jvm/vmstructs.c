@@ -8,11 +8,11 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "collector/maps.h"
 #include "collector/priv.h"
 #include "collector/remote.h"
 #include "common/own.h"
 
-#define MAPS_BYTES_MAX (8u << 20)
 #define PROGRAM_HEADERS_MAX 64
 #define DYNAMIC_MAX 256
 #define CHAIN_MAX 4096  /* symbols of one hash bucket */
@@ -161,81 +161,53 @@ struct library {
 	uint64_t gnu_hash, sysv_hash; /* 0: none; JDK 11 only has the latter */
 };
 
-#define LINE_MAX_LEN (4096 + 128)
+struct library_file {
+	uint64_t inode;
+	char path[4096]; /* as the process sees it */
+};
 
-/* A line of maps: "7f..-7f.. r--p 00000000 fe:01 1234   /lib/libjvm.so". */
-static bool parse_line(const char *line, uint64_t *begin)
+/* The begin of the library; an upgrade of the package leaves running JVMs a
+ * deleted file. */
+static bool is_library(const struct mapping *m, void *arg)
 {
 	static const char name[] = "/libjvm.so";
-	size_t len = strlen(line), name_len = sizeof(name) - 1;
-	uint64_t offset;
+	struct library_file *file = arg;
+	size_t len = strlen(m->path), name_len = sizeof(name) - 1;
 
-	/* An upgrade of the package leaves running JVMs a deleted file. */
-	if (len > 10 && strcmp(line + len - 10, " (deleted)") == 0)
+	if (len > 10 && strcmp(m->path + len - 10, " (deleted)") == 0)
 		len -= 10;
-	if (len < name_len ||
-	    strncmp(line + len - name_len, name, name_len) != 0)
+	if (m->offset != 0 || len < name_len ||
+	    strncmp(m->path + len - name_len, name, name_len) != 0)
 		return false;
-	return sscanf(line, "%" SCNx64 "-%*x %*s %" SCNx64, begin, &offset) ==
-		       2 && offset == 0;
-}
-
-static void file_closep(FILE **f)
-{
-	if (*f)
-		fclose(*f);
-}
-
-/* The line of maps that the library begins with. */
-static int find_line(pid_t pid, char line[LINE_MAX_LEN], uint64_t *out)
-{
-	own(file_closep) FILE *f = NULL;
-	size_t seen = 0;
-	int fd = priv_open_proc(pid, "maps");
-
-	if (fd < 0)
-		return fd;
-	f = fdopen(fd, "r");
-	if (!f) {
-		close(fd);
-		return -ENOMEM;
-	}
-	while (seen < MAPS_BYTES_MAX && fgets(line, LINE_MAX_LEN, f)) {
-		seen += strlen(line);
-		line[strcspn(line, "\n")] = '\0';
-		if (parse_line(line, out))
-			return 0;
-	}
-	return -ENOENT;
+	file->inode = m->inode;
+	snprintf(file->path, sizeof(file->path), "%s", m->path);
+	return true;
 }
 
 int vmstructs_find_library(pid_t pid, uint64_t *out)
 {
-	char line[LINE_MAX_LEN];
+	struct library_file file;
 
-	return find_line(pid, line, out);
+	return maps_find(pid, is_library, &file, out);
 }
 
 int vmstructs_open_library(pid_t pid)
 {
 	own(fd_closep) int fd = -1;
-	char line[LINE_MAX_LEN];
-	uint64_t begin, inode;
+	struct library_file file;
+	uint64_t begin;
 	struct stat st;
-	int r = find_line(pid, line, &begin);
+	int r = maps_find(pid, is_library, &file, &begin);
 
 	if (r)
 		return r;
-	if (sscanf(line, "%*s %*s %*s %*s %" SCNu64, &inode) != 1 ||
-	    !strchr(line, '/'))
-		return -EBADMSG;
-	fd = priv_open_in_root(pid, strchr(line, '/'));
+	fd = priv_open_in_root(pid, file.path);
 	if (fd < 0)
 		return fd == -ENOENT ? -ESTALE : fd;
 	if (fstat(fd, &st) < 0)
 		return -errno;
 	/* The device is another one on overlay and btrfs. */
-	if (!S_ISREG(st.st_mode) || st.st_ino != inode)
+	if (!S_ISREG(st.st_mode) || st.st_ino != file.inode)
 		return -ESTALE;
 	return take_fd(fd);
 }
