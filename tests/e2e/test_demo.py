@@ -43,7 +43,7 @@ class Demo(unittest.TestCase):
                 started += children(demo.pid)
                 self.assertGreaterEqual(len(started), 5, said())
                 for service in ("historian", "telemetry", "scada"):
-                    self.assertRegex(said(), rf"(?m)^\S+ +{service}/0 .*%")
+                    self.assertRegex(said(), rf"(?m)^\S+( \S+)? +{service}/0 .*%")
                 # Each line to try works as it is printed.
                 lines = re.findall(r"^  curl -s (\S+)(?: -d '(.*)')?", said(), re.M)
                 self.assertEqual(len(lines), 4)

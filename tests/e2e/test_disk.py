@@ -120,14 +120,6 @@ class FullDisk(unittest.TestCase):
                 time.sleep(0.02)
             self.assertEqual(store(server)["write_errors"], 0)
 
-    def test_the_age_holds(self):
-        with Server(args=FAST + ["--retention-age", "5s", "--memory", "1m"]) as server:
-            server.wait_value("memory_total_bytes")
-            first = points(server)[0]
-            # A chain of rows goes as a whole: some sixty seconds' worth.
-            until(lambda: store(server)["dropped_rows"] > 0, 100, lambda: store(server), every=1)
-            self.assertGreater(points(server)[0], first)
-
 
 class Kill(unittest.TestCase):
     def test_a_hundred_kills_lose_the_last_flush_at_most(self):
