@@ -2,9 +2,9 @@
 /*
  * kernel.h - what the programs in the kernel share: the ring and its losses.
  *
- * Nothing here comes from the BTF of a machine, and no program needs CO-RE:
- * current task and clock are asked by helpers, so they load on any kernel
- * from 5.8 on, with BTF or without. Each object declares the maps below;
+ * Nothing here comes from the BTF of the machine that builds. Only exit codes
+ * and OOM victims read structs of the kernel (CO-RE, where it has BTF); all
+ * else is asked by helpers, so it loads on any kernel from 5.8 on. Each object declares the maps below;
  * collector/probes.c makes them one by bpf_map__reuse_fd().
  */
 #include <linux/bpf.h>

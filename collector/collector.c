@@ -156,6 +156,7 @@ static void on_timer(struct collector *c)
 	probes_consume(c->probes, on_ring_event, c);
 	if (now.boot_ns >= c->next_rescan_ns) {
 		discovery_scan(c);
+		watch_forget_departed(c, now);
 		c->next_rescan_ns = now.boot_ns +
 				    c->options.rescan_ms * 1000000;
 	}

@@ -31,6 +31,7 @@ struct candidate {
 
 /* Who held a service and instance last, to tell a restart. */
 struct departed {
+	char name[SERVICE_MAX + 16]; /* "service/instance" */
 	int64_t boot_ns;
 	pid_t pid;
 };
@@ -114,6 +115,9 @@ void watch_advance(struct collector *c, struct target *t, struct now now);
 /* End: closes its series with the reason and frees it. */
 void watch_close(struct collector *c, struct target *t, struct now now,
 		 const char *reason);
+
+/* Those that went too long ago for their next start to be a restart. */
+void watch_forget_departed(struct collector *c, struct now now);
 
 /* Free all targets without closing their series: heapwatch itself stops. */
 void watch_fini(struct collector *c);

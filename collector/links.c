@@ -369,6 +369,13 @@ static void tell_back_off(struct collector *c, const struct binary *b,
 		 name_of(b), wait_s, b->governor.why);
 }
 
+/* The next one of this round is judged with this one's cost in mind. */
+static void admit(struct collector *c, struct binary *b, struct now now)
+{
+	c->probe_share += b->load.share;
+	attach(c, b, now);
+}
+
 static void try_attach(struct collector *c, struct binary *b, struct now now)
 {
 	struct governor_use use;
@@ -387,7 +394,7 @@ static void try_attach(struct collector *c, struct binary *b, struct now now)
 	}
 	use = use_of(c, b, false);
 	if (governor_admit(&b->governor, &c->options.budget, &use, now.boot_ns))
-		attach(c, b, now);
+		admit(c, b, now);
 	else
 		tell_back_off(c, b, now);
 }

@@ -166,8 +166,11 @@ static bool grade_slis(struct collector *c, struct target *t, struct now now,
 		enum grade before = g->grade;
 		double value;
 
-		if (!value_of(t, i, &value))
+		if (!value_of(t, i, &value)) {
+			/* "without a break" ends here */
+			g->worse_ns = g->better_ns = 0;
 			continue;
+		}
 		any = true;
 		if (grading_add(g, &t->grade.limits[i], value, now.boot_ns,
 				&times))

@@ -316,12 +316,25 @@ static void note_departed(struct collector *c, struct target *t,
 
 	if (!d)
 		return;
-	*d = (struct departed){ now.boot_ns, t->process->pid };
 	snprintf(name, sizeof(name), "%s/%s", labels_get(l, "service"),
 		 labels_get(l, "instance"));
+	*d = (struct departed){ .boot_ns = now.boot_ns,
+				.pid = t->process->pid };
+	memcpy(d->name, name, sizeof(name));
 	free(map_remove_str(&c->departed, name));
 	if (map_set_str(&c->departed, name, d))
 		free(d);
+}
+
+void watch_forget_departed(struct collector *c, struct now now)
+{
+	struct departed *d;
+	size_t i = 0;
+
+	while ((d = map_next(&c->departed, &i))) {
+		if (now.boot_ns - d->boot_ns > RESTART_NS)
+			free(map_remove_str(&c->departed, d->name));
+	}
 }
 
 void watch_close(struct collector *c, struct target *t, struct now now,

@@ -136,6 +136,45 @@ START_TEST(a_wrong_method_is_told_apart_from_a_wrong_path)
 }
 END_TEST
 
+START_TEST(every_route_stands_once)
+{
+	size_t count;
+	const struct route *all = routes_all(&count);
+
+	for (size_t i = 0; i < count; i++) {
+		for (size_t k = i + 1; k < count; k++)
+			ck_assert(strcmp(all[i].path, all[k].path) != 0 ||
+				  strcmp(all[i].method, all[k].method) != 0);
+	}
+}
+END_TEST
+
+static int call_from(const char *origin, const char *method, const char *path)
+{
+	struct request q = { .site = &site, .method = method, .path = path,
+			     .accept = "", .origin = origin, .body = "{}",
+			     .body_len = 2 };
+	struct reply a = { 0 };
+
+	routes_answer(&q, &a);
+	buf_fini(&a.body);
+	return a.status;
+}
+
+START_TEST(a_strangers_page_may_silence_nothing)
+{
+	site.options.cors_origins = "https://grafana.example";
+	ck_assert_int_eq(call_from("https://evil.example", "POST",
+				   "/api/v1/maintenance"), 403);
+	ck_assert_int_eq(call_from("https://evil.example", "DELETE",
+				   "/api/v1/maintenance"), 403);
+	/* listed: it gets as far as its empty body */
+	ck_assert_int_eq(call_from("https://grafana.example", "POST",
+				   "/api/v1/maintenance"), 400);
+	ck_assert_int_eq(call_from(NULL, "POST", "/api/v1/maintenance"), 400);
+}
+END_TEST
+
 START_TEST(readiness_waits_for_the_first_census)
 {
 	ck_assert_int_eq(call("GET", "/-/healthy", ""), 200);
@@ -267,11 +306,13 @@ END_TEST
 int main(void)
 {
 	const TTest *const cases[] = {
+		every_route_stands_once,
+		a_strangers_page_may_silence_nothing,
 		a_path_loses_double_and_trailing_slashes,
 		a_problem_has_one_body_for_every_reader,
 		a_wrong_method_is_told_apart_from_a_wrong_path,
 		readiness_waits_for_the_first_census,
-	health_ends_when_rounds_stop,
+		health_ends_when_rounds_stop,
 		targets_tell_costs_and_what_is_missing,
 		status_tells_which_rights_are_missing,
 		an_empty_store_answers_empty_lists,

@@ -1140,6 +1140,29 @@ START_TEST(three_overwritten_pages_cost_little)
 }
 END_TEST
 
+/* Killed while it copied: a sound but half empty file stands at the place. */
+START_TEST(an_interrupted_salvage_begins_again)
+{
+	struct store *s;
+	FILE *mark;
+
+	log_set_sink(quiet);
+	fill(4000);
+	overwrite(page_at(100), 1);
+	ck_assert_int_eq(rename(DB, DB "-aside"), 0);
+	fill(2);
+	ck_assert_int_eq(rename(DB "-aside", DB "-damaged"), 0);
+	mark = fopen(DB "-salvaging", "w");
+	ck_assert_ptr_nonnull(mark);
+	fclose(mark);
+	s = fixture_open(fixture_options());
+	ck_assert_uint_gt(true_points(s, 4000), 3300);
+	ck_assert_int_ne(access(DB "-salvaging", F_OK), 0);
+	store_close(s);
+	log_set_sink(NULL);
+}
+END_TEST
+
 /* Whichever page it is: it starts, and what it tells is true. */
 START_TEST(any_overwritten_page_is_survived)
 {
@@ -1684,7 +1707,8 @@ TEST_MAIN("store", memory_has_every_sample,
 	  columns_are_known_by_their_names, data_waits_for_a_right_clock,
 	  what_is_no_database_of_ours_is_refused, a_database_in_use_is_refused,
 	  the_file_says_whose_it_is, a_damaged_row_is_skipped_and_counted,
-	  three_overwritten_pages_cost_little, any_overwritten_page_is_survived,
+	  three_overwritten_pages_cost_little,
+	  an_interrupted_salvage_begins_again, any_overwritten_page_is_survived,
 	  a_file_without_any_sound_page_gives_a_new_one,
 	  a_garbled_first_page_is_not_ours_to_move, old_rows_go,
 	  a_clock_wrong_for_a_while_drops_nothing,

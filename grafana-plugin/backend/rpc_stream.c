@@ -142,14 +142,19 @@ static void put_payload(struct buf *out, const struct buf *data)
 	struct bytes payload, found;
 	const char *rest;
 
-	buf_puts(out, ",\"payload\":{\"frame\":true");
 	if (!json_span_member((struct bytes){ data->data, data->len },
 			      "payload", &payload) ||
-	    *payload.data != '{' ||
-	    json_span_member(payload, "frame", &found)) {
-		buf_putc(out, '}');
+	    *payload.data != '{') {
+		buf_puts(out, ",\"payload\":{\"frame\":true}");
 		return;
 	}
+	/* Who says what shape it wants gets that; nothing of it is dropped. */
+	if (json_span_member(payload, "frame", &found)) {
+		buf_puts(out, ",\"payload\":");
+		buf_add(out, payload.data, payload.len);
+		return;
+	}
+	buf_puts(out, ",\"payload\":{\"frame\":true");
 	rest = payload.data + 1;
 	while (strchr(" \t\r\n", *rest))
 		rest++;

@@ -88,10 +88,10 @@ static void check_btf(const struct check *c, const struct config *cfg,
 {
 	(void)c;
 	(void)cfg;
-	found(f, VERDICT_WELL, "%s",
-	      access("/sys/kernel/btf/vmlinux", R_OK) ?
-		      "absent; nothing here needs it" :
-		      "/sys/kernel/btf/vmlinux");
+	if (access("/sys/kernel/btf/vmlinux", R_OK))
+		found(f, VERDICT_LOST, "absent");
+	else
+		found(f, VERDICT_WELL, "/sys/kernel/btf/vmlinux");
 }
 
 static void check_lockdown(const struct check *c, const struct config *cfg,
@@ -452,12 +452,13 @@ static const struct check checks[] = {
 	  "a kernel of 6.6 or later (Debian 12: linux-image-amd64 from "
 	  "bookworm-backports)",
 	  606 },
-	{ "BTF", check_btf, "", "", 0 },
+	{ "BTF", check_btf, "exit codes and OOM victims",
+	  "run a kernel with CONFIG_DEBUG_INFO_BTF", 0 },
 	{ "CAP_BPF", check_capability,
-	  "exec events, and exact begin and end of Go collections", CAPS_MEND,
+	  "exec events, and exact begin and end of collections", CAPS_MEND,
 	  CAP_BPF },
 	{ "CAP_PERFMON", check_capability,
-	  "exec events, and exact begin and end of Go collections", CAPS_MEND,
+	  "exec events, and exact begin and end of collections", CAPS_MEND,
 	  CAP_PERFMON },
 	{ "CAP_SYS_PTRACE", check_capability, "processes of other users",
 	  CAPS_MEND, CAP_SYS_PTRACE },

@@ -257,7 +257,7 @@ static void add_cors(struct http *h, struct MHD_Connection *c,
 	if (!header(c, "Access-Control-Request-Method"))
 		return;
 	MHD_add_response_header(response, "Access-Control-Allow-Methods",
-				"GET, HEAD, POST, OPTIONS");
+				"GET, HEAD, POST, DELETE, OPTIONS");
 	MHD_add_response_header(response, "Access-Control-Allow-Headers",
 				wanted && strlen(wanted) < 1024 ?
 					wanted :
@@ -474,6 +474,7 @@ static enum MHD_Result answer(struct http *h, struct MHD_Connection *c,
 		.site = &h->site,
 		.method = method,
 		.accept = accept ? accept : "",
+		.origin = header(c, "Origin"),
 		.params = e->params,
 		.body = e->body.data,
 		.body_len = e->body.len,

@@ -8,6 +8,7 @@
 #include "common/maintenance.h"
 #include "common/units.h"
 
+#include "door.h"
 #include "route.h"
 
 static void put_window(struct json *j, const struct window *w)
@@ -106,6 +107,18 @@ static bool is_full(const struct census *c, const char *service)
 	return c->windows.count >= WINDOWS_MAX;
 }
 
+/* A browser sends the page's origin along: no stranger's page may silence. */
+static int check_origin(const struct request *q, struct problem *p)
+{
+	const char *list = q->site->options.cors_origins;
+
+	if (!q->origin || origin_allowed(q->origin, list ? list : ""))
+		return 0;
+	return problem_set(p, PROBLEM_NOT_PERMITTED,
+			   "pages of %.100s may not change anything; "
+			   "http.cors_origins lists those that may", q->origin);
+}
+
 int handle_maintenance_start(const struct request *q, struct reply *a,
 			     struct problem *p)
 {
@@ -115,7 +128,8 @@ int handle_maintenance_start(const struct request *q, struct reply *a,
 	struct json j = json_writer(&a->body);
 	int r;
 
-	if ((r = body_parse(&body, q->body, q->body_len, p)) ||
+	if ((r = check_origin(q, p)) ||
+	    (r = body_parse(&body, q->body, q->body_len, p)) ||
 	    (r = window_parse(&w, body, p)))
 		return r;
 	if (c && is_full(c, w->service))
@@ -139,8 +153,10 @@ int handle_maintenance_end(const struct request *q, struct reply *a,
 	own(freep) char *copy = NULL;
 	struct json j = json_writer(&a->body);
 	bool found = false;
-	int r;
+	int r = check_origin(q, p);
 
+	if (r)
+		return r;
 	if (!service)
 		return problem_set(p, PROBLEM_BAD_REQUEST,
 				   "service is missing: ?service=PATTERN");

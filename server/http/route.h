@@ -49,6 +49,7 @@ struct request {
 	const char *method;
 	const char *path;   /* without query and duplicate slashes */
 	const char *accept; /* the header, or "" */
+	const char *origin; /* the page that asks across origins, or NULL */
 	const struct param *params; /* of the query string, decoded */
 	size_t param_count;
 	const char *body;   /* body_len bytes, not NUL-terminated */

@@ -298,6 +298,68 @@ static int move_aside(const char *path, char aside[PATH_MAX])
 	return 0;
 }
 
+static void mark_path(char out[PATH_MAX], const char *path)
+{
+	snprintf(out, PATH_MAX, "%.4000s-salvaging", path);
+}
+
+bool salvage_unfinished(const char *path)
+{
+	char mark[PATH_MAX], aside[PATH_MAX];
+
+	mark_path(mark, path);
+	snprintf(aside, PATH_MAX, "%.4000s-damaged", path);
+	return access(mark, F_OK) == 0 && access(aside, F_OK) == 0;
+}
+
+/* It stands there from before the move until all is copied. */
+static int mark_begin(const char *path)
+{
+	char mark[PATH_MAX];
+	int fd;
+
+	mark_path(mark, path);
+	fd = open(mark, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return -errno;
+	close(fd);
+	return 0;
+}
+
+static void mark_end(const char *path)
+{
+	char mark[PATH_MAX];
+
+	mark_path(mark, path);
+	unlink(mark);
+}
+
+/* What an interrupted copy made, so that it begins anew. */
+static void drop_copy(const char *path)
+{
+	static const char *const suffixes[] = { "", "-wal", "-shm" };
+	char name[PATH_MAX];
+
+	for (size_t i = 0; i < ARRAY_SIZE(suffixes); i++) {
+		snprintf(name, sizeof(name), "%.4000s%s", path, suffixes[i]);
+		unlink(name);
+	}
+}
+
+/* The damaged file, at its place aside. */
+static int put_aside(const char *path, char aside[PATH_MAX])
+{
+	int r;
+
+	if (salvage_unfinished(path)) {
+		drop_copy(path);
+		snprintf(aside, PATH_MAX, "%.4000s-damaged", path);
+		return 0;
+	}
+	r = mark_begin(path);
+	return r ? r : move_aside(path, aside);
+}
+
 static int build(struct salvage *out, const char *aside, const char *path,
 		 int wal_pages, struct problem *p)
 {
@@ -333,7 +395,7 @@ int salvage_run(struct salvage *out, const char *path, int wal_pages,
 	log_warn("the database is damaged; reading what is left of it path=%s",
 		 path);
 	*out = (struct salvage){ 0 };
-	r = move_aside(path, aside);
+	r = put_aside(path, aside);
 	if (r) {
 		problem_set(p, PROBLEM_UNAVAILABLE,
 			    "the database %s is damaged and cannot be moved "
@@ -342,6 +404,7 @@ int salvage_run(struct salvage *out, const char *path, int wal_pages,
 		return -EINVAL;
 	}
 	r = build(out, aside, path, wal_pages, p);
+	mark_end(path);
 	if (r == 0)
 		log_warn("a new database has what could be read rows=%llu "
 			 "holes=%llu path=%s kept=%s",

@@ -26,5 +26,12 @@ struct salvage {
 int salvage_run(struct salvage *out, const char *path, int wal_pages,
 		struct problem *p);
 
+/*
+ * Whether a copy was interrupted (kill, power): PATH-salvaging stands beside
+ * the file. What it made is not to be believed; salvage_run() begins again
+ * from PATH-damaged.
+ */
+bool salvage_unfinished(const char *path);
+
 /* Whether the first bytes of the file are those of a database of ours. */
 bool salvage_is_ours(const char *path);

@@ -236,7 +236,7 @@ static int salvage(struct store *s, struct problem *p)
 
 static int open_file(struct store *s, struct problem *p)
 {
-	int r = open_once(s, p);
+	int r = salvage_unfinished(s->path) ? salvage(s, p) : open_once(s, p);
 
 	if (r == -ENOSPC || r == -EIO) {
 		/* Where the disk is full, not even the WAL can be opened. */
