@@ -31,7 +31,7 @@ END_TEST
 
 START_TEST(every_check_that_can_fail_says_what_is_lost_and_how_to_mend_it)
 {
-	static const char *const only_tell[] = { "BTF", "perf_event_paranoid",
+	static const char *const only_tell[] = { "perf_event_paranoid",
 						 "unprivileged_bpf_disabled" };
 	size_t count, silent = 0;
 	const struct check *checks = doctor_checks(&count);

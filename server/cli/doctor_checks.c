@@ -448,7 +448,7 @@ static const struct check checks[] = {
 	  "at /proc",
 	  "a kernel of 5.8 or later", 508 },
 	{ "kernel for uprobe_multi", check_kernel,
-	  "exact begin and end of Go collections",
+	  "exact begin and end of collections",
 	  "a kernel of 6.6 or later (Debian 12: linux-image-amd64 from "
 	  "bookworm-backports)",
 	  606 },
