@@ -55,6 +55,7 @@ objects  := $(sources:%.c=$(BUILD)/%.o)
 
 .PHONY: all
 all: $(BUILD)/heapwatch
+	@:
 
 $(BUILD)/heapwatch: $(BUILD)/server/main.o $(BUILD)/libheapwatch.a
 	$(call msg,LD,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBRARY_LIBS) -lm
