@@ -94,6 +94,15 @@ const char *request_arg(const struct request *q, const char *name);
 /* "//query/" -> "/query"; out has room for len bytes. -ENAMETOOLONG. */
 int path_clean(char *out, size_t len, const char *path);
 
+struct matcher_list;
+
+/* The values of one label over series that match, as an array of what put()
+ * writes for each. */
+int put_label_values(struct json *j, const struct request *q,
+		     const char *label, const struct matcher_list *l,
+		     void (*put)(struct json *j, const char *value),
+		     struct problem *p);
+
 /* One file each. */
 int handle_root(const struct request *q, struct reply *a, struct problem *p);
 int handle_query(const struct request *q, struct reply *a, struct problem *p);

@@ -34,8 +34,18 @@ int handle_tag_keys(const struct request *q, struct reply *a, struct problem *p)
 	return 0;
 }
 
-static int put_values(struct json *j, const struct request *q, const char *key,
-		      const struct matcher_list *l, struct problem *p)
+static void put_value(struct json *j, const char *value)
+{
+	json_begin_object(j);
+	json_put_string(j, "text", value);
+	json_put_string(j, "value", value);
+	json_end(j);
+}
+
+int put_label_values(struct json *j, const struct request *q,
+		     const char *label, const struct matcher_list *l,
+		     void (*put)(struct json *j, const char *value),
+		     struct problem *p)
 {
 	own(view_closep) struct view *view = NULL;
 	char **values = NULL;
@@ -44,16 +54,13 @@ static int put_values(struct json *j, const struct request *q, const char *key,
 
 	if (r)
 		return r;
-	r = query_label_values(view, key, l->items, l->count, &values, &count);
+	r = query_label_values(view, label, l->items, l->count, &values,
+			       &count);
 	if (r)
 		return r;
 	json_begin_array(j);
-	for (size_t i = 0; i < count; i++) {
-		json_begin_object(j);
-		json_put_string(j, "text", values[i]);
-		json_put_string(j, "value", values[i]);
-		json_end(j);
-	}
+	for (size_t i = 0; i < count; i++)
+		put(j, values[i]);
 	json_end(j);
 	strings_free(values, count);
 	return 0;
@@ -103,5 +110,5 @@ int handle_tag_values(const struct request *q, struct reply *a,
 		return problem_set(p, PROBLEM_BAD_REQUEST,
 				   "key must be the name of a label");
 	r = other_filters(&matchers, json_object_get(body, "filters"), key, p);
-	return r ? r : put_values(&j, q, key, &matchers, p);
+	return r ? r : put_label_values(&j, q, key, &matchers, put_value, p);
 }

@@ -57,28 +57,6 @@ static int read_target(const json_t *body, const json_t **payload,
 	return 0;
 }
 
-static int put_values(struct json *j, const struct request *q,
-		      const char *label, const struct matcher_list *l,
-		      struct problem *p)
-{
-	own(view_closep) struct view *view = NULL;
-	char **values = NULL;
-	size_t count = 0;
-	int r = site_view(&view, q->site, p);
-
-	if (r)
-		return r;
-	r = query_label_values(view, label, l->items, l->count, &values, &count);
-	if (r)
-		return r;
-	json_begin_array(j);
-	for (size_t i = 0; i < count; i++)
-		put_variable(j, values[i]);
-	json_end(j);
-	strings_free(values, count);
-	return 0;
-}
-
 int handle_variable(const struct request *q, struct reply *a, struct problem *p)
 {
 	own(json_decrefp) json_t *body = NULL;
@@ -103,5 +81,6 @@ int handle_variable(const struct request *q, struct reply *a, struct problem *p)
 			"payload.target: \"%s\" is no name of a label", target);
 	if (payload != body && json_is_object(payload))
 		r = matchers_add_payload(&matchers, payload, p);
-	return r ? r : put_values(&j, q, label, &matchers, p);
+	return r ? r : put_label_values(&j, q, label, &matchers,
+					put_variable, p);
 }
