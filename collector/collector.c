@@ -54,8 +54,11 @@ static void on_ring_event(void *arg, const struct event_header *e)
 		break;
 	default:
 		t = map_get(&c->targets, e->tgid);
-		if (t && t->stage == TARGET_WATCHED && t->source->on_event)
+		if (t && t->stage == TARGET_WATCHED && t->source->on_event) {
+			t->batch = c->batch;
 			t->source->on_event(t, e);
+			t->batch = NULL;
+		}
 	}
 }
 

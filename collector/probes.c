@@ -208,15 +208,15 @@ int probes_name_manager(struct probes *p, const char *text, uint32_t number)
 			-EOPNOTSUPP;
 }
 
-int probes_watch(struct probes *p, pid_t tgid)
+int probes_watch(struct probes *p, pid_t tgid, uint64_t peek)
 {
-	static const struct watched none;
+	const struct watched row = { .peek = peek };
 	uint32_t key = (uint32_t)tgid;
 
 	if (!p->go)
 		return -EOPNOTSUPP;
 	return bpf_map_update_elem(bpf_map__fd(p->go->maps.watched), &key,
-				   &none, BPF_NOEXIST);
+				   &row, BPF_NOEXIST);
 }
 
 void probes_unwatch(struct probes *p, pid_t tgid)
@@ -450,6 +450,9 @@ static double cpu_ns_of_call(void (*call)(void))
 	return (double)least / CALIBRATION_CALLS;
 }
 
+/* What programs read of a process at a hit, for want of one. */
+static const char dummy_memory[64] = "heapwatch itself";
+
 /* Arguments that the JVM's program finds worth a record, its costly way:
  * strings of ours stand in for those of a JVM. */
 static void set_dummy_args(struct usdt_args *out)
@@ -521,7 +524,7 @@ static int try_uprobes(struct probes *p)
 
 	if (exe_fd < 0)
 		return exe_fd;
-	r = probes_watch(p, getpid());
+	r = probes_watch(p, getpid(), (uint64_t)(uintptr_t)dummy_memory);
 	if (r)
 		return r;
 	p->has_uprobes = true;

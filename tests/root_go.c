@@ -588,7 +588,7 @@ static void cycles_of(struct probes *probes, const char *version,
 	watch_init(&w, v.pid);
 	ck_ok(watch_learn(&w));
 	ck_ok(source_go.attach(&w.target));
-	ck_ok(probes_watch(probes, v.pid));
+	ck_ok(probes_watch(probes, v.pid, 0));
 	ck_assert_uint_eq(source_go.probe_sites(&w.binary, &sites), 2);
 	ck_ok(link_set_attach(&w.binary.links, probes, w.binary.exe_fd, sites,
 			      2));

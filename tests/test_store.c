@@ -519,11 +519,11 @@ START_TEST(events_come_back_oldest_first)
 		}
 		ck_ok(view_open(&v, s));
 		*text = '\0';
-		ck_ok(view_events(v, NULL, 0, T0, T0 + 9000, collect_event,
+		ck_ok(view_events(v, EVENTS_ALL, NULL, 0, T0, T0 + 9000, collect_event,
 				  text));
 		ck_assert_str_eq(text, "one middle+ two+ ");
 		*text = '\0';
-		ck_ok(view_events(v, NULL, 0, T0 + 1000, T0 + 1500,
+		ck_ok(view_events(v, EVENTS_ALL, NULL, 0, T0 + 1000, T0 + 1500,
 				  collect_event, text));
 		ck_assert_str_eq(text, "middle+ ");
 		view_close(v);

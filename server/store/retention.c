@@ -347,8 +347,7 @@ static int shorten(struct store *s, int64_t limit)
 static int note_pages(struct store *s, int64_t *out)
 {
 	int64_t events = 0, gaps = 0;
-	int r = db_int(s->db, "SELECT max(id) - min(id) + 1 FROM events",
-		       &events);
+	int r = db_int(s->db, "SELECT count(*) FROM events", &events);
 
 	if (r == 0)
 		r = db_int(s->db, "SELECT count(*) FROM gaps", &gaps);
@@ -356,14 +355,27 @@ static int note_pages(struct store *s, int64_t *out)
 	return r;
 }
 
+/* The oldest collections go, and all others when there are none of those. */
+static int drop_events(struct store *s, int *dropped)
+{
+	int r = db_exec(s->db,
+			"DELETE FROM events WHERE id IN (SELECT id FROM events"
+			" WHERE kind = 'collection' ORDER BY id LIMIT 4096)");
+
+	*dropped = sqlite3_changes(s->db);
+	if (r || *dropped)
+		return r;
+	r = db_exec(s->db, "DELETE FROM events WHERE id IN"
+			   " (SELECT id FROM events ORDER BY id LIMIT 4096)");
+	*dropped = sqlite3_changes(s->db);
+	return r;
+}
+
 /* The oldest of them go, so many that the WAL stays short. */
 static int drop_notes(struct store *s, int *dropped)
 {
-	int r = db_exec(s->db,
-			"DELETE FROM events WHERE id <"
-			" (SELECT min(id) + 4096 FROM events)");
+	int r = drop_events(s, dropped);
 
-	*dropped = sqlite3_changes(s->db);
 	if (r == 0)
 		r = db_exec(s->db,
 			    "DELETE FROM gaps WHERE (entity, column, from_ms)"

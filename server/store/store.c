@@ -668,7 +668,9 @@ static int take_event(struct store *s, const struct batch *b,
 	struct event_item *item;
 	int r;
 
-	if (s->event_count == EVENTS_MAX) {
+	/* Collections leave room for what is rarer. */
+	if (s->event_count >= (from->kind == EVENT_COLLECTION ? EVENTS_MAX / 2 :
+							       EVENTS_MAX)) {
 		s->stats.lost_events++;
 		return -ENOSPC;
 	}

@@ -221,9 +221,14 @@ struct stored_event {
 	const char *text;
 };
 
+/* Collections are many, and all other events few: who asks for the few does
+ * not read the many. */
+enum event_choice { EVENTS_NOTABLE, EVENTS_COLLECTIONS, EVENTS_ALL };
+
 /* Events that touch (from_ms, to_ms], oldest first. Pointers live for the
  * call only. fn returning non-zero ends it with that value. */
-int view_events(struct view *v, const struct matcher *m, size_t matcher_count,
+int view_events(struct view *v, enum event_choice choice,
+		const struct matcher *m, size_t matcher_count,
 		int64_t from_ms, int64_t to_ms,
 		int (*fn)(void *arg, const struct stored_event *e), void *arg);
 
