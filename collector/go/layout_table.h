@@ -60,7 +60,7 @@ static const uint32_t go_layout_rows[34][9] = {
 	/* cpuStats.gcTotalTime */
 	{ A, 456, 520, 512, 536, 536, 624, 760, 760, },
 	/* heap0 */
-	{ A, A, A, A, A, A, A, A, A, },
+	{ 408, 400, 464, 456, 480, 480, 568, 704, 704, },
 	/* gFree.n */
 	{ 2472, 2472, 2472, 2472, 2464, 2464, 2464, 2472, 2472, },
 	/* tinyAllocCount */

@@ -115,6 +115,9 @@ static void finish(struct gc_events *g, const struct gc_manager *m,
 		c->begin_ns = 0;
 		c->before_bytes = NAN;
 	}
+	/* G1 counts its pools from its first collection on. */
+	if (c->before_bytes == 0)
+		c->before_bytes = NAN;
 	if (m->tells)
 		g->after_gc_bytes = c->after_bytes;
 	if (m->tells && m->whole && !p->partial)
