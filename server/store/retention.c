@@ -533,16 +533,18 @@ static void make_ballast(struct store *s)
 	own(fd_closep) int fd = -1;
 	char path[PATH_MAX];
 	struct statvfs fs;
+	int64_t least;
 
 	ballast_path(s, path);
 	if (size_of(s, "-ballast") > s->ballast)
 		unlink(path); /* the bound of the files is lower now */
 	if (size_of(s, "-ballast") >= s->ballast)
 		return;
-	/* The room that disk_pages() keeps free, and no more: on a disk that
-	 * is near full there never is more. */
+	/* On a disk that is near full there never is more than disk_pages()
+	 * keeps free. */
+	least = room_kept(s) < 2 * s->ballast ? room_kept(s) : 2 * s->ballast;
 	if (statvfs(s->path, &fs) < 0 ||
-	    (int64_t)(fs.f_bavail * fs.f_frsize) < room_kept(s))
+	    (int64_t)(fs.f_bavail * fs.f_frsize) < least)
 		return;
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
 	if (fd >= 0 && posix_fallocate(fd, 0, s->ballast) != 0)
