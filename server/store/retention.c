@@ -43,11 +43,17 @@ static int64_t wal_bytes(const struct store *s)
 	return now > most ? now : most;
 }
 
+/* Bytes that the other files leave to the database under the cap. */
+static int64_t cap_left(const struct store *s)
+{
+	return s->options.retention_bytes - s->ballast - wal_bytes(s) -
+	       salvage_kept_bytes(s->path);
+}
+
 /* Pages the database may have under the cap; INT64_MAX without one. */
 static int64_t cap_pages(const struct store *s)
 {
-	int64_t left = s->options.retention_bytes - s->ballast -
-		       wal_bytes(s) - salvage_kept_bytes(s->path);
+	int64_t left = cap_left(s);
 
 	if (s->options.retention_bytes <= 0)
 		return INT64_MAX;
@@ -439,6 +445,9 @@ static int by_bytes(struct store *s)
 	int64_t limit = 0, live = 0;
 	int r;
 
+	while (s->options.retention_bytes > 0 &&
+	       cap_left(s) < PAGES_MIN * PAGE_BYTES && drop_damaged(s))
+		;
 	while ((r = page_limit(s, &limit)) == 0 &&
 	       (r = live_pages(s, &live)) == 0 &&
 	       live + pages_wanted(s) > limit) {
