@@ -47,16 +47,17 @@ static int64_t wal_bytes(const struct store *s)
 static int64_t cap_left(const struct store *s)
 {
 	return s->options.retention_bytes - s->ballast - wal_bytes(s) -
-	       salvage_kept_bytes(s->path);
+	       s->damaged;
 }
 
 /* Pages the database may have under the cap; INT64_MAX without one. */
 static int64_t cap_pages(const struct store *s)
 {
-	int64_t left = cap_left(s);
+	int64_t left;
 
 	if (s->options.retention_bytes <= 0)
 		return INT64_MAX;
+	left = cap_left(s);
 	return left > PAGES_MIN * PAGE_BYTES ? left / PAGE_BYTES : PAGES_MIN;
 }
 
@@ -411,8 +412,9 @@ static int drop_notes(struct store *s, int *dropped)
 /* A damaged file is the first that goes: what could be read of it is here. */
 static bool drop_damaged(struct store *s)
 {
-	if (!salvage_drop_oldest(s->path))
+	if (s->damaged == 0 || !salvage_drop_oldest(s->path))
 		return false;
+	s->damaged = salvage_kept_bytes(s->path);
 	log_warn("no room: the oldest damaged copy is removed path=%s",
 		 s->path);
 	store_tell(s, EVENT_STORE_DROPPED,

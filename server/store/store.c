@@ -279,6 +279,7 @@ int store_open(struct store **out, const struct store_options *o,
 			    o->path);
 	if (r)
 		return r;
+	s->damaged = salvage_kept_bytes(s->path);
 	retention_prepare(s);
 	*out = take(s);
 	return 0;

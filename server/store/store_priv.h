@@ -89,6 +89,7 @@ struct store {
 	size_t held_samples;
 	int wal_pages;
 	int64_t ballast;         /* bytes of the ballast file */
+	int64_t damaged;         /* bytes of the damaged files kept */
 
 	/* written by the writer under lock, read by views under lock: */
 	struct registry registry;
