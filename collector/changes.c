@@ -94,7 +94,8 @@ void changes_note_build(struct collector *c, const struct target *t,
 
 	if (!*build_id)
 		return;
-	if (before && strcmp(before, build_id) != 0 && !runs_elsewhere(c, t, service))
+	if (before && strcmp(before, build_id) != 0 &&
+	    !runs_elsewhere(c, t, service))
 		batch_add_event(c->batch, EVENT_DEPLOYED, t->entity.number,
 				now.boot_ns,
 				"%s runs another build: %.40s (%s), before "

@@ -68,7 +68,7 @@ struct target {
 	int64_t measured_ns;      /* when; 0: never */
 
 	struct target_state grade; /* state.c's */
-	int64_t collections_ns;  /* target_collection()'s: the pace, boot time */
+	int64_t collections_ns;  /* target_collection()'s pace; boot time */
 	uint64_t collections_left_out; /* since the last that was kept */
 	bool excluded;       /* refused by a rule of watch */
 	bool oom_killed;

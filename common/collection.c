@@ -11,7 +11,8 @@ static void put_name(char *out, size_t len, const char *name)
 
 	for (i = 0; i + 1 < len && name[i]; i++)
 		out[i] = name[i] < ' ' || name[i] > '~' || name[i] == ';' ?
-				 '?' : name[i];
+				 '?' :
+				 name[i];
 	out[i] = '\0';
 }
 
@@ -24,8 +25,7 @@ static void put_number(char out[24], double value)
 		snprintf(out, 24, "?");
 }
 
-void collection_write(char out[COLLECTION_TEXT_MAX],
-		      const struct collection *c)
+void collection_write(char out[COLLECTION_TEXT_MAX], const struct collection *c)
 {
 	char collector[sizeof(c->collector)], cause[sizeof(c->cause)];
 	char before[24], after[24], length[24];

@@ -11,14 +11,14 @@
 #include <stdint.h>
 
 struct collection {
-	char kind[16];      /* "young", "old", "concurrent", "cycle" */
+	char kind[16];	    /* "young", "old", "concurrent", "cycle" */
 	char collector[40]; /* the memory manager, "Go" */
-	char cause[40];     /* as the runtime names it; "": not known */
+	char cause[40];	    /* as the runtime names it; "": not known */
 	double before_bytes, after_bytes; /* of the heap; NAN: not known */
-	int64_t length_us;  /* -1: its begin was not seen */
-	bool paused;        /* the program stood still all the time; else it
-			     * went on beside it */
-	uint64_t left_out;  /* before this one, since the last that was kept */
+	int64_t length_us;		  /* -1: its begin was not seen */
+	bool paused;	   /* the program stood still all the time; else it
+			    * went on beside it */
+	uint64_t left_out; /* before this one, since the last that was kept */
 };
 
 #define COLLECTION_TEXT_MAX 256

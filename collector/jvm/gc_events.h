@@ -60,7 +60,7 @@ struct gc_collection {
 
 struct gc_events {
 	uint64_t counts[GC_KINDS];
-	uint64_t asked_for[GC_KINDS];   /* of those: by System.gc() and the like */
+	uint64_t asked_for[GC_KINDS];   /* of those: System.gc() and the like */
 	uint64_t causeless[GC_KINDS];   /* of those: without a cause */
 	struct gc_collection current[GC_KINDS]; /* under way */
 	struct gc_collection last[GC_KINDS];    /* finished */

@@ -340,7 +340,7 @@ static void find_cause(struct target *t, const struct jvm *j)
 	uint64_t start;
 
 	if (!j->layout_gap && at &&
-	    vm_read_word(&j->layout, t->mem_fd, 0, VM_PERF_START, &start) == 0 &&
+	    !vm_read_word(&j->layout, t->mem_fd, 0, VM_PERF_START, &start) &&
 	    start)
 		t->peek = start + at;
 }

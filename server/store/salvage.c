@@ -294,7 +294,8 @@ static void fit_head(struct copier *c, int64_t size)
 	if (statvfs(c->path, &fs) < 0)
 		return;
 	room = (int64_t)(fs.f_bavail * fs.f_frsize) - size / 8 - RESERVE;
-	if (room >= size || db_int(c->from, "SELECT min(id) FROM head", &oldest) ||
+	if (room >= size ||
+	    db_int(c->from, "SELECT min(id) FROM head", &oldest) ||
 	    db_int(c->from, "SELECT max(id) FROM head", &newest))
 		return;
 	c->head_first = newest + 1;

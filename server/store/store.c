@@ -848,7 +848,8 @@ static int64_t recorded_steady_ms(const struct history *h)
 	       h->chains[i - 1].first_ms - h->chains[i - 2].last_ms <=
 		       RETENTION_STEADY_MS)
 		i--;
-	return h->chains[h->chain_count - 1].last_ms - h->chains[i - 1].first_ms;
+	return h->chains[h->chain_count - 1].last_ms -
+	       h->chains[i - 1].first_ms;
 }
 
 /* The first batch: does the clock go on where the rows of the last run end? */
@@ -865,9 +866,9 @@ static void watch_clock(struct store *s, struct now now)
 	int64_t went_ms = (now.boot_ns - s->boot_ns) / 1000000;
 
 	if (s->stats.batches == 0)
-		s->steady_since_ns = now.boot_ns -
-				     (goes_on(s, now) ?
-					      RETENTION_STEADY_MS * 1000000 : 0);
+		s->steady_since_ns =
+			now.boot_ns -
+			(goes_on(s, now) ? RETENTION_STEADY_MS * 1000000 : 0);
 	else if (now.wall_ms - s->wall_ms > went_ms + CLOCK_SLACK_MS)
 		s->steady_since_ns = now.boot_ns;
 }
