@@ -1,0 +1,77 @@
+"""A recorded day, played again: to heapwatch's store, and to promtool.
+
+    with Replayed() as server:
+        server.begin_s, server.length_s
+
+tests/alerts/day.txt.gz has the readings, days.py what must come of them.
+"""
+import gzip
+import pathlib
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "e2e"))
+
+from heapwatch import Server, program  # noqa: E402
+
+DAY = HERE / "day.txt.gz"
+
+
+def loader():
+    return pathlib.Path(program()).parent / "tests" / "alerts" / "load_day"
+
+
+def readings(text=None):
+    """(columns of processes, of the machine, [(second, [words of a line])])"""
+    text = text or gzip.decompress(DAY.read_bytes()).decode()
+    columns, rounds = {}, []
+    for line in text.splitlines():
+        if line.startswith("#") and ": " in line:
+            words = line.split(": ", 1)[1].split()
+            if words[0] in ("service", "-"):
+                columns[words[0] == "-"] = words[3:]
+        elif line.startswith("@"):
+            rounds.append((int(line[1:]), []))
+        elif not line.startswith("#"):
+            rounds[-1][1].append(line.split())
+    return columns[False], columns[True], rounds
+
+
+class Replayed(Server):
+    """heapwatch serve whose past is that day; it watches nothing itself."""
+
+    def __init__(self, **more):
+        self.scratch = tempfile.TemporaryDirectory(prefix="heapwatch-day-")
+        super().__init__(folder=self.scratch.name, args=["--resolution", "1s"],
+                         config="watch: [{action: exclude}]\nnode: here\n", **more)
+        text = gzip.decompress(DAY.read_bytes())
+        self.length_s = readings(text.decode())[2][-1][0]
+        end = int(time.time()) // 60 * 60 - 60
+        self.begin_s = end - self.length_s
+        (self.folder / "day.txt").write_bytes(text)
+        subprocess.run([loader(), self.folder / "heapwatch.db", str(end),
+                        self.folder / "day.txt"], check=True, timeout=60)
+
+    def end(self):
+        super().end()
+        self.scratch.cleanup()
+
+
+def prometheus_series():
+    """[(name with labels, [value or None])], a value every 5 s from second 5."""
+    processes, machine, rounds = readings()
+    series = {}
+    for i, (_, lines) in enumerate(rounds):
+        for service, instance, runtime, *values in lines:
+            labels = 'node="gw-1"'
+            if service != "-":
+                labels = (f'instance="{instance}",node="gw-1",runtime="{runtime}",'
+                          f'service="{service}"')
+            for column, value in zip(machine if service == "-" else processes, values):
+                name, _, dim = column.partition("{")
+                key = f"{name}{{{dim[:-1] + ',' if dim else ''}{labels}}}"
+                series.setdefault(key, [None] * len(rounds))[i] = None if value == "-" else value
+    return series.items()
