@@ -1,0 +1,232 @@
+"""Alert rules: what Grafana and Prometheus would make of them, and whether
+they fire where they should on a recorded day. Needs python3-yaml, promtool."""
+import importlib.machinery
+import importlib.util
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+import yaml
+
+from heapwatch import ROOT, Server
+
+sys.path.insert(0, str(ROOT / "tests" / "alerts"))
+import days  # noqa: E402
+from evaluator import Evaluator, Infinity, Plugin, rules_of  # noqa: E402
+from replay import Replayed, prometheus_series  # noqa: E402
+
+DASHBOARDS = ROOT / "dashboards"
+
+
+def program_of(name):
+    """dashboards/alerts/NAME as a module."""
+    path = str(DASHBOARDS / "alerts" / name)
+    loader = importlib.machinery.SourceFileLoader(name, path)
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader(name, loader))
+    sys.dont_write_bytecode = True
+    loader.exec_module(module)
+    return module
+
+
+build, check = program_of("build"), program_of("check")
+RULES = "alerting/heapwatch.yaml"
+
+# (file, what stands there, what a person may write, what must be told)
+MISTAKES = [
+    (RULES, "keepFiringFor: 2m", "keep_firing_for: 2m", "it is keepFiringFor"),
+    (RULES, "missing_series_evals_to_resolve: 2", "missingSeriesEvalsToResolve: 2",
+     "it is missing_series_evals_to_resolve"),
+    (RULES, "missing_series_evals_to_resolve: 2", "missing_series_evals_to_resolve: 0", "1 or more"),
+    (RULES, "missing_series_evals_to_resolve: 2", "missing_series_evals_to_resolve: two", "must be int"),
+    (RULES, "noDataState: OK", "noDataState: Ok", "is none of"),
+    (RULES, "noDataState: OK", "no_data_state: OK", "it is noDataState"),
+    (RULES, "execErrState: KeepLast", "execErrState: KeepLastState", "is none of"),
+    (RULES, "for: 2m", "for: 2 min", "no duration"),
+    (RULES, "for: 2m", "for: 120", "must be text"),
+    (RULES, "for: 2m", "for: 45s", "multiple of the interval"),
+    (RULES, "interval: 30s", "interval: ''", "no duration"),
+    (RULES, "condition: D", "condition: E", "is no refId"),
+    (RULES, "refId: B", "refId: A", "a refId twice"),
+    (RULES, "datasourceUid: heapwatch\n", "datasourceUid: heapwatsh\n", "no datasource has the uid"),
+    (RULES, "type: heapwatch-heapwatch-datasource", "type: heapwatch-datasource", "is of type"),
+    (RULES, "uid: heapwatch-heap-util-warning", "uid: heapwatch-heap-util-critical", "uid is taken"),
+    (RULES, "uid: heapwatch-heap-util-warning", "uid: heapwatch-" + "x" * 31, "not as Grafana wants"),
+    (RULES, "uid: heapwatch-heap-util-warning", "uid: heap util", "not as Grafana wants"),
+    (RULES, "{{ .Labels.service }}", "{{ $labels.service }}", "a single $"),
+    (RULES, "{{ .Labels.service }}", "{{ .Labels.service }", "braces do not match"),
+    (RULES, ".Values.B.Value", ".Values.Q.Value", "there is no refId Q"),
+    (RULES, "expression: ($B) *", "expression: ($$B) *", "$$ stays $$"),
+    (RULES, "expression: ($B) *", "expression: ($Q) *", "no refId Q to use"),
+    (RULES, "expression: S", "expression: T", "no refId T to use"),
+    (RULES, "reducer: min", "reducer: minimum", "is none of"),
+    (RULES, "mode: dropNN", "mode: dropNaN", "is none of"),
+    (RULES, "type: gt", "type: above", "no known type"),
+    (RULES, "unloadEvaluator", "unload_evaluator", "knows no unload_evaluator"),
+    (RULES, "params: [0.7125]", "params: [0.95]", "never rest"),
+    (RULES, "params: [0.75]", "params: ['0.75']", "must be 1 numbers"),
+    (RULES, "title: Heap is nearly", "titel: Heap is nearly", "title is missing"),
+    (RULES, "isPaused: false", "isPaused: 'no'", "must be bool"),
+    (RULES, "runbook_url:", "__panelId__: '2'\n      runbook_url:", "only go together"),
+    (RULES, "runbook_url:", "__dashboardUid__: none\n      __panelId__: '2'\n      runbook_url:",
+     "no dashboard has the uid"),
+    (RULES, "apiVersion: 1", "apiVersion: 2", "must be 1"),
+    (RULES, "groups:", "group:", "knows no group"),
+    (RULES, "from: 300", "from: 5m", "must be int"),
+    (RULES, "from: 300\n        to: 0", "from: 0\n        to: 300", "from lies before to"),
+    ("alerting/policies.yaml", "receiver: heapwatch-on-call", "receiver: nobody", "no contact point"),
+    ("alerting/policies.yaml", "heapwatch-weekly-maintenance", "weekly", "no mute timing"),
+    ("alerting/policies.yaml", "object_matchers", "objectMatchers", "it is object_matchers"),
+    ("alerting/policies.yaml", '[severity, "=", critical]', "[severity, critical]", "is no [label"),
+    ("alerting/policies.yaml", "group_wait: 10s", "groupWait: 10s", "it is group_wait"),
+    ("alerting/policies.yaml", "repeat_interval: 12h",
+     "repeat_interval: 12h\n    mute_time_intervals: [heapwatch-weekly-maintenance]", "cannot be muted"),
+    ("alerting/contact-points.yaml", "addresses:", "address:", "needs addresses"),
+    ("alerting/contact-points.yaml", "control-room@example.com", "$MAIL", "taken as they are"),
+    ("alerting/contact-points.yaml", "disableResolveMessage", "disableResolvedMessage", "knows no"),
+    ("alerting/mute-timings.yaml", "muteTimes", "mute_times", "it is muteTimes"),
+    ("alerting/mute-timings.yaml", '"sunday"', '"Sunday"', "not as Grafana wants"),
+    ("alerting/mute-timings.yaml", '"06:00"', "16:00", "must be text"),
+    ("alerting/templates.yaml", "{{ len .Alerts.Firing }}", "{{ $n }}", "a single $"),
+    ("datasources/heapwatch.yaml", "uid: heapwatch", "uid: heap.watch", "not as Grafana wants"),
+    ("datasources/heapwatch.yaml", "isDefault", "is_default", "it is isDefault"),
+    ("datasources/heapwatch.yaml", "access: proxy", "access: server", "is none of"),
+    ("datasources/optional/infinity.yaml", "allowedHosts", "allowed_hosts", "knows no allowed_hosts"),
+    ("dashboards/heapwatch.yaml", "disableDeletion: true", "disableDeletion: yes please", "must be bool"),
+    ("dashboards/heapwatch.yaml", "path:", "folder:", "path is missing"),
+]
+
+
+class Files(unittest.TestCase):
+    def test_committed_rules_are_those_of_the_source(self):
+        for path, text in build.files().items():
+            self.assertEqual((DASHBOARDS / path).read_text(), text, f"{path}: run make alerts")
+
+    def test_grafana_would_drop_nothing(self):
+        self.assertEqual(check.mistakes(DASHBOARDS / "provisioning"), [])
+
+    def test_every_mistake_is_told(self):
+        for name, was, becomes, told in MISTAKES:
+            with self.subTest(mistake=becomes), tempfile.TemporaryDirectory() as folder:
+                copy = pathlib.Path(folder) / "provisioning"
+                shutil.copytree(DASHBOARDS / "provisioning", copy)
+                (copy / "alerting" / "optional" / "infinity.yaml").unlink()
+                text = (copy / name).read_text()
+                self.assertIn(was, text)
+                (copy / name).write_text(text.replace(was, becomes, 1))
+                self.assertIn(told, "\n".join(check.mistakes(copy)))
+
+    def test_limits_are_those_of_the_program(self):
+        with Server() as server:
+            server.wait_ready()
+            limits = build.limits_of_server(server.url)
+        self.assertEqual(limits, build.limits_of_tree())
+        used = set()
+        for rule in rules_of("heapwatch.yaml"):
+            metric, _, grade = rule["labels"]["rule"].rpartition("_")
+            metric = {"heap_util": "heap_util_rate"}.get(metric, metric)
+            if metric in limits:
+                used.add((metric, grade))
+                condition = rule["data"][-1]["model"]["conditions"][0]
+                limit = limits[metric][grade]
+                side = 1 if limits[metric]["bad"] == "above" else -1
+                self.assertEqual(condition["evaluator"]["params"], [limit])
+                self.assertAlmostEqual(condition["unloadEvaluator"]["params"][0],
+                                       limit * (1 - 0.05 * side))
+        self.assertEqual(len(used), 6, used)
+
+    def test_limits_of_a_configuration_become_the_rules(self):
+        config = "thresholds:\n  gc_pressure: {warning: 7, critical: 70}\n"
+        with Server(config=config) as server:
+            server.wait_ready()
+            made = build.files(build.limits_of_server(server.url))
+        self.assertIn("params: [7.0]", made["provisioning/" + RULES].replace("[7]", "[7.0]"))
+        self.assertIn("> 70", made["prometheus/rules.yaml"])
+
+    def test_every_rule_has_its_chapter(self):
+        page = (ROOT / "docs" / "alerts.md").read_text()
+        for rule in rules_of("heapwatch.yaml"):
+            self.assertIn(f"\n## {rule['labels']['rule']}\n", page)
+
+
+def minutes_to_look_at(length_s):
+    """Minutes that no begin or end of an alert is close to."""
+    return [m for m in range(1, length_s // 60 + 1) if days.settled(m)]
+
+
+class RecordedDay(unittest.TestCase):
+    """tests/alerts/day.txt.gz; days.py says what must fire and when."""
+
+    def test_rules_of_the_plugin(self):
+        with Replayed() as server:
+            rules = Evaluator(rules_of("heapwatch.yaml"), Plugin(server.url))
+            seen = {}
+            for second in range(30, server.length_s + 1, 30):
+                rules.evaluate(server.begin_s + second)
+                seen[second / 60] = rules.firing()
+        for minute in minutes_to_look_at(server.length_s):
+            self.assertEqual(seen[minute], days.firing(minute), f"minute {minute}")
+
+    def test_rules_of_prometheus(self):
+        series = [{"series": name, "values": " ".join("_" if v is None else v for v in [None, *values])}
+                  for name, values in prometheus_series()]
+        length = max(len(s["values"].split()) for s in series) * 5
+        tests = [{"eval_time": f"{m}m",
+                  "expr": 'count by (rule, service) (ALERTS{alertstate="firing",rule!="heapwatch_down"})',
+                  "exp_samples": [{"labels": f'{{rule="{r}"' + (f',service="{s}"' if s else "") + "}",
+                                   "value": 1} for r, s in sorted(days.firing(m))]}
+                 for m in minutes_to_look_at(length - 5)]
+        with tempfile.TemporaryDirectory() as folder:
+            shutil.copy(DASHBOARDS / "prometheus" / "rules.yaml", folder)
+            path = pathlib.Path(folder) / "day.yaml"
+            path.write_text(yaml.safe_dump({
+                "rule_files": ["rules.yaml"], "evaluation_interval": "30s",
+                "tests": [{"interval": "5s", "input_series": series, "promql_expr_test": tests}]}))
+            promtool(self, "test", "rules", path)
+
+    def test_heapwatch_down_fires_alone_and_resolves(self):
+        with Replayed() as server:
+            source = Plugin(server.url)
+            rules = Evaluator(rules_of("heapwatch.yaml"), source)
+            second = server.begin_s + 240
+            rules.evaluate(second)
+            source.url = "http://127.0.0.1:1"
+            for second in range(second + 30, second + 151, 30):
+                rules.evaluate(second)
+            self.assertEqual(rules.firing(), {("heapwatch_down", "")})
+            source.url = server.url
+            for second in range(second + 30, second + 91, 30):
+                rules.evaluate(second)
+            self.assertEqual(rules.firing(), set())
+
+
+def promtool(test, *words):
+    done = subprocess.run(["promtool", *words], capture_output=True, timeout=120, check=False)
+    test.assertEqual(done.returncode, 0, done.stdout.decode()[-4000:] + done.stderr.decode()[-4000:])
+
+
+class Prometheus(unittest.TestCase):
+    def test_rules_are_accepted(self):
+        promtool(self, "check", "rules", DASHBOARDS / "prometheus" / "rules.yaml")
+
+    def test_rules_keep_to_their_units(self):
+        promtool(self, "test", "rules", DASHBOARDS / "prometheus" / "rules_test.yaml")
+
+
+class Questions(unittest.TestCase):
+    """What a rule asks is answered by a server that watches real programs."""
+
+    def test_every_question_is_answered(self):
+        with Server() as server:
+            server.wait_ready()
+            for file, source in (("heapwatch.yaml", Plugin), ("optional/infinity.yaml", Infinity)):
+                for rule in Evaluator(rules_of(file), source(server.url)).rules:
+                    with self.subTest(rule=rule.rule["uid"]):
+                        rule.results(time.time())
+
+
+if __name__ == "__main__":
+    unittest.main()
