@@ -69,6 +69,7 @@ MISTAKES = [
     (RULES, "params: [0.7125]", "params: [0.95]", "never rest"),
     (RULES, "params: [0.75]", "params: ['0.75']", "must be 1 numbers"),
     (RULES, "title: Heap is nearly", "titel: Heap is nearly", "title is missing"),
+    (RULES, "title: Heap is nearly used up", "title: Heap is used up", "title is taken"),
     (RULES, "isPaused: false", "isPaused: 'no'", "must be bool"),
     (RULES, "runbook_url:", "__panelId__: '2'\n      runbook_url:", "only go together"),
     (RULES, "runbook_url:", "__dashboardUid__: none\n      __panelId__: '2'\n      runbook_url:",
@@ -97,6 +98,18 @@ MISTAKES = [
     ("datasources/optional/infinity.yaml", "allowedHosts", "allowed_hosts", "knows no allowed_hosts"),
     ("dashboards/heapwatch.yaml", "disableDeletion: true", "disableDeletion: yes please", "must be bool"),
     ("dashboards/heapwatch.yaml", "path:", "folder:", "path is missing"),
+]
+
+
+# (what stands in the rules of Prometheus, what would be wrong); units must tell
+WRONG = [
+    (" > 0.7125", " > 0.75"), ("target_silenced[2m]", "target_sil[2m]"), (" < 2.5", " < 3.5"),
+    ("[15m])) > 2", "[15m])) > 1"), ("> 600", "> 60"),
+    ("and on (node) heapwatch_up == 1", "and on () vector(1)"),
+    ("min_over_time(heap_util", "max_over_time(heap_util"),
+    ("increase(oom_kills_total[10m])", "oom_kills_total"),
+    (' or absent(up{job="heapwatch"})', ""),
+    (" unless max by (node, service, instance) (target_up)", " unless target_xp"),
 ]
 
 
@@ -203,9 +216,16 @@ class RecordedDay(unittest.TestCase):
             self.assertEqual(rules.firing(), set())
 
 
+def run_promtool(*words):
+    """(exit code, what it said)"""
+    done = subprocess.run(["promtool", *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          timeout=120, check=False)
+    return done.returncode, done.stdout.decode()[-8000:]
+
+
 def promtool(test, *words):
-    done = subprocess.run(["promtool", *words], capture_output=True, timeout=120, check=False)
-    test.assertEqual(done.returncode, 0, done.stdout.decode()[-4000:] + done.stderr.decode()[-4000:])
+    code, said = run_promtool(*words)
+    test.assertEqual(code, 0, said)
 
 
 class Prometheus(unittest.TestCase):
@@ -214,6 +234,15 @@ class Prometheus(unittest.TestCase):
 
     def test_rules_keep_to_their_units(self):
         promtool(self, "test", "rules", DASHBOARDS / "prometheus" / "rules_test.yaml")
+
+    def test_units_tell_a_wrong_rule(self):
+        good = (DASHBOARDS / "prometheus" / "rules.yaml").read_text()
+        for was, becomes in WRONG:
+            with self.subTest(wrong=becomes), tempfile.TemporaryDirectory() as folder:
+                self.assertIn(was, good)
+                shutil.copy(DASHBOARDS / "prometheus" / "rules_test.yaml", folder)
+                (pathlib.Path(folder) / "rules.yaml").write_text(good.replace(was, becomes))
+                self.assertNotEqual(run_promtool("test", "rules", folder + "/rules_test.yaml")[0], 0)
 
 
 class Questions(unittest.TestCase):
