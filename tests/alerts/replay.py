@@ -24,9 +24,8 @@ def loader():
     return pathlib.Path(program()).parent / "tests" / "alerts" / "load_day"
 
 
-def readings(text=None):
+def readings(text):
     """(columns of processes, of the machine, [(second, [words of a line])])"""
-    text = text or gzip.decompress(DAY.read_bytes()).decode()
     columns, rounds = {}, []
     for line in text.splitlines():
         if line.startswith("#") and ": " in line:
@@ -41,17 +40,18 @@ def readings(text=None):
 
 
 class Replayed(Server):
-    """heapwatch serve whose past is that day; it watches nothing itself."""
+    """heapwatch serve whose past is that day, or another text of its kind; it
+    watches nothing itself."""
 
-    def __init__(self, **more):
+    def __init__(self, text=None, **more):
         self.scratch = tempfile.TemporaryDirectory(prefix="heapwatch-day-")
         super().__init__(folder=self.scratch.name, args=["--resolution", "1s"],
                          config="watch: [{action: exclude}]\nnode: here\n", **more)
-        text = gzip.decompress(DAY.read_bytes())
-        self.length_s = readings(text.decode())[2][-1][0]
+        text = text or gzip.decompress(DAY.read_bytes()).decode()
+        self.length_s = readings(text)[2][-1][0]
         end = int(time.time()) // 60 * 60 - 60
         self.begin_s = end - self.length_s
-        (self.folder / "day.txt").write_bytes(text)
+        (self.folder / "day.txt").write_text(text)
         subprocess.run([loader(), self.folder / "heapwatch.db", str(end),
                         self.folder / "day.txt"], check=True, timeout=60)
 
@@ -60,9 +60,19 @@ class Replayed(Server):
         self.scratch.cleanup()
 
 
+def notation(values):
+    """Values every 5 s from second 5 on as promtool writes them. What is gone
+    from one scrape to the next is marked so, as a scrape does."""
+    words, before = ["_"], None
+    for value in values:
+        words.append(value if value is not None else "stale" if before is not None else "_")
+        before = value
+    return " ".join(words)
+
+
 def prometheus_series():
     """[(name with labels, [value or None])], a value every 5 s from second 5."""
-    processes, machine, rounds = readings()
+    processes, machine, rounds = readings(gzip.decompress(DAY.read_bytes()).decode())
     series = {}
     for i, (_, lines) in enumerate(rounds):
         for service, instance, runtime, *values in lines:

@@ -17,7 +17,7 @@ from heapwatch import ROOT, Server
 sys.path.insert(0, str(ROOT / "tests" / "alerts"))
 import days  # noqa: E402
 from evaluator import Evaluator, Infinity, Plugin, rules_of  # noqa: E402
-from replay import Replayed, prometheus_series  # noqa: E402
+from replay import Replayed, notation, prometheus_series  # noqa: E402
 
 DASHBOARDS = ROOT / "dashboards"
 
@@ -170,6 +170,58 @@ def minutes_to_look_at(length_s):
     return [m for m in range(1, length_s // 60 + 1) if days.settled(m)]
 
 
+def made_up(lines_at, drops_at=lambda t: 0):
+    """A text like the recorded day's: half an hour, lines_at(second) of it."""
+    rounds = [f"@ {t}\n{lines_at(t)}- - - 1 {drops_at(t)}\n" for t in range(5, 1801, 5)]
+    return ("# @ second, then: service instance runtime start_time_seconds target_state "
+            "heap_util_rate gc_pressure frag_ratio target_silenced\n# and of the machine: - - - "
+            "heapwatch_up heapwatch_batches_dropped_total\n" + "".join(rounds))
+
+
+def fired(text, file="heapwatch.yaml"):
+    """{(rule, service): [first, last minute that it fires]}"""
+    found = {}
+    with Replayed(text) as server:
+        rules = Evaluator(rules_of(file), Plugin(server.url))
+        for second in range(30, server.length_s + 1, 30):
+            rules.evaluate(server.begin_s + second)
+            for key in rules.firing():
+                found.setdefault(key, [second / 60, 0])[1] = second / 60
+    return found
+
+
+class MadeUpDay(unittest.TestCase):
+    """What the services of the recorded day do not do."""
+
+    def test_what_cannot_be_measured_is_told(self):
+        found = fired(made_up(lambda t: "unknown 0 go 9 1 - - - 0\nstale 0 go 9 2 - - - 0\n"
+                              "ill 0 go 9 3 - - - 0\nwell 0 go 9 0 - - - 0\n"))
+        self.assertEqual(set(found), {("no_data", "unknown"), ("no_data", "stale")})
+
+    def test_a_limit_is_left_only_with_room(self):
+        found = fired(made_up(lambda t: f"scada 0 go 9 0 {0.8 if t < 700 else 0.72 if t < 1400 else 0.6}"
+                              " 2 0.8 0\n"))
+        self.assertEqual(set(found), {("heap_util_warning", "scada")})
+        first, last = found["heap_util_warning", "scada"]
+        self.assertLess(first, 9)
+        self.assertTrue(1400 / 60 <= last <= 1400 / 60 + 3, last)
+
+    def test_a_heap_that_collections_empty_is_well(self):
+        found = fired(made_up(lambda t: f"scada 0 go 9 0 {(0.99, 0.95, 0.4)[t // 5 % 3]} 5 "
+                              f"{(0.01, 0.05, 0.6)[t // 5 % 3]} 0\n"))
+        self.assertEqual(found, {})
+
+    def test_collections_without_a_break_and_drops_are_told(self):
+        found = fired(made_up(lambda t: "busy 0 go 9 4 0.5 30 0.5 0\n",
+                              lambda t: 0 if t < 600 else 7))
+        self.assertEqual(set(found), {("gc_pressure_warning", "busy"), ("gc_pressure_critical", "busy"),
+                                      ("state_critical", "busy"), ("heapwatch_drops", "")})
+
+    def test_maintenance_keeps_all_that_quiet(self):
+        found = fired(made_up(lambda t: "busy 0 go 9 4 0.95 30 0.01 1\nunknown 0 go 9 1 - - - 1\n"))
+        self.assertEqual(found, {})
+
+
 class RecordedDay(unittest.TestCase):
     """tests/alerts/day.txt.gz; days.py says what must fire and when."""
 
@@ -184,7 +236,7 @@ class RecordedDay(unittest.TestCase):
             self.assertEqual(seen[minute], days.firing(minute), f"minute {minute}")
 
     def test_rules_of_prometheus(self):
-        series = [{"series": name, "values": " ".join("_" if v is None else v for v in [None, *values])}
+        series = [{"series": name, "values": notation(values)}
                   for name, values in prometheus_series()]
         length = max(len(s["values"].split()) for s in series) * 5
         tests = [{"eval_time": f"{m}m",
