@@ -2,6 +2,7 @@
 they fire where they should on a recorded day. Needs python3-yaml, promtool."""
 import importlib.machinery
 import importlib.util
+import json
 import pathlib
 import shutil
 import subprocess
@@ -131,6 +132,26 @@ class Files(unittest.TestCase):
                 self.assertIn(was, text)
                 (copy / name).write_text(text.replace(was, becomes, 1))
                 self.assertIn(told, "\n".join(check.mistakes(copy)))
+
+    def test_a_link_into_nothing_is_told(self):
+        with tempfile.TemporaryDirectory() as name:
+            folder = pathlib.Path(name)
+            shutil.copytree(DASHBOARDS / "provisioning", folder / "provisioning")
+            (folder / "grafana").mkdir()
+            for uid in ("process", "node"):
+                (folder / "grafana" / f"{uid}.json").write_text(json.dumps(
+                    {"uid": f"heapwatch-{uid}", "panels": [{"id": 3, "type": "row", "panels": [{"id": 4}]}]}))
+            told = "\n".join(check.mistakes(folder / "provisioning"))
+            self.assertIn("no dashboard has the uid heapwatch-self", told)
+            self.assertNotIn("heapwatch-process", told)
+            path = folder / "provisioning" / RULES
+            text = path.read_text()
+            for panel, wrong in ((4, False), (5, True)):
+                path.write_text(text.replace(
+                    "runbook_url:", "__dashboardUid__: heapwatch-node\n      "
+                    f"__panelId__: '{panel}'\n      runbook_url:", 1))
+                told = "\n".join(check.mistakes(folder / "provisioning"))
+                self.assertEqual(f"has no panel {panel}" in told, wrong, told)
 
     def test_limits_are_those_of_the_program(self):
         with Server() as server:
