@@ -49,7 +49,9 @@ class Replayed(Server):
                          config="watch: [{action: exclude}]\nnode: here\n", **more)
         text = text or gzip.decompress(DAY.read_bytes()).decode()
         self.length_s = readings(text)[2][-1][0]
-        end = int(time.time()) // 60 * 60 - 60
+        # Steps of rules are aligned, so the day always begins at the same
+        # place of them; and it ends well before what the server itself sees.
+        end = int(time.time()) // 300 * 300 - 300
         self.begin_s = end - self.length_s
         (self.folder / "day.txt").write_text(text)
         subprocess.run([loader(), self.folder / "heapwatch.db", str(end),
@@ -71,9 +73,12 @@ def notation(values):
 
 
 def prometheus_series():
-    """[(name with labels, [value or None])], a value every 5 s from second 5."""
+    """[(name with labels, [value or None])], a value every 5 s from second 5.
+    Where promtool's clock begins with 0, so do the times of starts."""
     processes, machine, rounds = readings(gzip.decompress(DAY.read_bytes()).decode())
     series = {}
+    began = min(float(line[3 + processes.index("start_time_seconds")])
+                for _, lines in rounds for line in lines if line[0] != "-")
     for i, (_, lines) in enumerate(rounds):
         for service, instance, runtime, *values in lines:
             labels = 'node="gw-1"'
@@ -82,6 +87,8 @@ def prometheus_series():
                           f'service="{service}"')
             for column, value in zip(machine if service == "-" else processes, values):
                 name, _, dim = column.partition("{")
+                if name == "start_time_seconds":
+                    value = f"{float(value) - began:.3f}"
                 key = f"{name}{{{dim[:-1] + ',' if dim else ''}{labels}}}"
                 series.setdefault(key, [None] * len(rounds))[i] = None if value == "-" else value
     return series.items()
