@@ -102,17 +102,20 @@ MISTAKES = [
 ]
 
 
-# (what stands in the rules of Prometheus, what would be wrong); units must tell
+# (unit, what stands in the rules of Prometheus, what would be wrong)
 WRONG = [
-    (" > 0.7125", " > 0.75"), ("target_silenced[2m]", "target_sil[2m]"), (" < 2.5", " < 3.5"),
-    ("[15m])) > 2", "[15m])) > 1"), ("> 600", "> 60"),
-    ("and on (node) heapwatch_up == 1", "and on () vector(1)"),
-    ("min_over_time(heap_util", "max_over_time(heap_util"),
-    ("increase(oom_kills_total[10m])", "oom_kills_total"),
-    (' or absent(up{job="heapwatch"})', ""),
-    (" unless max by (node, service, instance) (target_up)", " unless target_xp"),
+    ("a limit is left only", " > 0.7125", " > 0.75"),
+    ("planned maintenance", "target_silenced[2m]", "target_sil[2m]"),
+    ("what cannot be measured", " < 2.5", " < 3.5"),
+    ("three restarts", "[15m])) > 2", "[15m])) > 1"),
+    ("who ran for ten minutes", "> 600", "> 60"),
+    ("who ran for ten minutes", " unless max by (node, service, instance) (target_up)",
+     " unless target_xp"),
+    ("a heapwatch that is gone", "and on (node) heapwatch_up == 1", "and on () vector(1)"),
+    ("a heapwatch that was never", ' or absent(up{job="heapwatch"})', ""),
+    ("a saw-tooth", "min_over_time(heap_util", "max_over_time(heap_util"),
+    ("kills and drops", "increase(oom_kills_total[10m])", "oom_kills_total"),
 ]
-
 
 # (rule of Grafana's, what stands there, what would be wrong); the day must tell
 WRONG_OF_GRAFANA = [
@@ -346,12 +349,18 @@ class Prometheus(unittest.TestCase):
 
     def test_units_tell_a_wrong_rule(self):
         good = (DASHBOARDS / "prometheus" / "rules.yaml").read_text()
-        for was, becomes in WRONG:
+        units = yaml.safe_load((DASHBOARDS / "prometheus" / "rules_test.yaml").read_text())
+        for unit, was, becomes in WRONG:
             with self.subTest(wrong=becomes), tempfile.TemporaryDirectory() as folder:
                 self.assertIn(was, good)
-                shutil.copy(DASHBOARDS / "prometheus" / "rules_test.yaml", folder)
-                (pathlib.Path(folder) / "rules.yaml").write_text(good.replace(was, becomes))
-                self.assertNotEqual(run_promtool("test", "rules", folder + "/rules_test.yaml")[0], 0)
+                one = [t for t in units["tests"] if t["name"].startswith(unit)]
+                self.assertEqual(len(one), 1)
+                path = pathlib.Path(folder)
+                (path / "unit.yaml").write_text(yaml.safe_dump({**units, "tests": one}))
+                (path / "rules.yaml").write_text(good.replace(was, becomes))
+                code, said = run_promtool("test", "rules", path / "unit.yaml")
+                self.assertNotEqual(code, 0)
+                self.assertIn("exp:", said)  # and not for another reason
 
 
 class Questions(unittest.TestCase):
