@@ -87,7 +87,7 @@ MISTAKES = [
     ("alerting/policies.yaml", "repeat_interval: 12h",
      "repeat_interval: 12h\n    mute_time_intervals: [heapwatch-weekly-maintenance]", "cannot be muted"),
     ("alerting/contact-points.yaml", "addresses:", "address:", "needs addresses"),
-    ("alerting/contact-points.yaml", "control-room@example.com", "$MAIL", "taken as they are"),
+    (RULES, "condition: D", "condition: C", "only the condition may have"),
     ("alerting/contact-points.yaml", "disableResolveMessage", "disableResolvedMessage", "knows no"),
     ("alerting/mute-timings.yaml", "muteTimes", "mute_times", "it is muteTimes"),
     ("alerting/mute-timings.yaml", '"sunday"', '"Sunday"', "not as Grafana wants"),
