@@ -52,6 +52,7 @@ MISTAKES = [
     (RULES, "interval: 30s", "interval: ''", "no duration"),
     (RULES, "condition: D", "condition: E", "is no refId"),
     (RULES, "refId: B", "refId: A", "a refId twice"),
+    (RULES, "refId: B", "refId: N", "is yes or no"),
     (RULES, "datasourceUid: heapwatch\n", "datasourceUid: heapwatsh\n", "no datasource has the uid"),
     (RULES, "type: heapwatch-heapwatch-datasource", "type: heapwatch-datasource", "is of type"),
     (RULES, "uid: heapwatch-heap-util-warning", "uid: heapwatch-heap-util-critical", "uid is taken"),
