@@ -1,4 +1,5 @@
 /* GET /api/v1/status: how heapwatch itself is doing. */
+#include <malloc.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -67,6 +68,20 @@ static int64_t resident_bytes(void)
 	return pages < 0 ? -1 : pages * sysconf(_SC_PAGESIZE);
 }
 
+/* What the program holds, and what its allocator keeps beside. A sanitizer
+ * brings an allocator of its own, of which the C library knows nothing. */
+static void put_allocated(struct json *j)
+{
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+	const struct mallinfo2 m = mallinfo2();
+
+	json_put_int(j, "allocated_bytes", (int64_t)(m.uordblks + m.hblkhd));
+	json_put_int(j, "free_bytes", (int64_t)m.fordblks);
+#else
+	(void)j;
+#endif
+}
+
 static void put_self(struct json *j)
 {
 	int64_t resident = resident_bytes();
@@ -76,6 +91,7 @@ static void put_self(struct json *j)
 	json_put_double(j, "cpu_seconds", (double)clock_process_cpu_ns() / 1e9);
 	if (resident >= 0)
 		json_put_int(j, "resident_bytes", resident);
+	put_allocated(j);
 	json_end(j);
 }
 

@@ -50,6 +50,8 @@ struct store_options {
 				   * clock made no step forward for an hour;
 				   * 0: never */
 	int64_t retention_bytes;  /* most bytes of all database files; 0: any */
+	size_t ended_max;         /* entities remembered after their end, each
+				   * some 10 KiB of memory; 0: 1000 */
 
 	/* A last value older than this, by the boot clock, is none: reading
 	 * stalled. 0: it never is. */
