@@ -216,7 +216,7 @@ ci:
 # Server, victims that come and go, and questions together: does it grow?
 MINUTES ?= 60
 .PHONY: soak
-soak: all | victims
+soak: all $(BUILD)/tests/bench/load_store | victims
 	@HEAPWATCH=$(BUILD)/heapwatch tests/soak/soak.py $(MINUTES)
 
 # What clang's analyser and its checks of mistakes say; .clang-tidy has them.

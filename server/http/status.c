@@ -46,6 +46,7 @@ static void put_store(struct json *j, struct store *store)
 	if (s.oldest_ms)
 		json_put_int(j, "oldest_ms", s.oldest_ms);
 	json_put_int(j, "file_bytes", s.file_bytes);
+	json_put_int(j, "sqlite_bytes", s.sqlite_bytes);
 	json_put_int(j, "series", (int64_t)s.series);
 	json_put_int(j, "entities", (int64_t)s.entities);
 	json_put_bool(j, "short_of_disk", s.short_of_disk);

@@ -1205,5 +1205,6 @@ void store_stats(struct store *s, struct store_stats *out)
 	}
 	pthread_mutex_unlock(&s->lock);
 	out->oldest_ms = oldest;
+	out->sqlite_bytes = sqlite3_memory_used();
 	out->file_bytes = retention_file_bytes(s);
 }
