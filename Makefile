@@ -219,11 +219,13 @@ MINUTES ?= 60
 soak: all $(BUILD)/tests/bench/load_store | victims
 	@HEAPWATCH=$(BUILD)/heapwatch tests/soak/soak.py $(MINUTES)
 
-# What clang's analyser and its checks of mistakes say; .clang-tidy has them.
+# Mistakes that clang-tidy knows; .clang-tidy says which, and which not.
 .PHONY: tidy
 tidy: $(skeletons)
-	@printf '%s\n' $(sources) $(main_source) | xargs -P 2 -n 4 \
-		sh -c 'clang-tidy-14 --quiet "$$@" -- $(filter-out -W%,$(ALL_CFLAGS)) 2>/dev/null' tidy
+	@tests/run-tidy $(sources) $(main_source) \
+		$(wildcard grafana-plugin/backend/*.c) -- \
+		$(filter-out -W%,$(ALL_CFLAGS)) -DHEAPWATCH_VERSION='"$(VERSION)"' \
+		-DHEAPWATCH_BUILD_TIME=$(SOURCE_DATE_EPOCH)
 
 # ---- speed and weight: ratios, never asserted ----
 
