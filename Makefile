@@ -205,13 +205,21 @@ test: deps-test
 	@tests/run-part e2e      $(MAKE) --no-print-directory -j2 $(sanitized) check-e2e
 	@tests/run-part fuzz     $(MAKE) --no-print-directory -j2 $(fuzzing) check-fuzz
 
+# Those that make many threads meet: questions beside writing, reload, targets
+# that come and go, events, maintenance.
+tsan_e2e := test_http test_load test_reload test_state test_discovery \
+	    test_questions test_program test_maintenance
+
 # What takes longer or needs another compiler.
 .PHONY: ci
 ci:
 	@tests/run-part warnings $(MAKE) --no-print-directory -j2 WERROR=1 BUILD=build-werror all
 	@tests/run-part clang    $(MAKE) --no-print-directory -j2 CC=clang WERROR=1 BUILD=build-clang all
 	@tests/run-part tsan     $(MAKE) --no-print-directory -j2 SANITIZE=thread check
+	@tests/run-part tsan-e2e $(MAKE) --no-print-directory -j2 SANITIZE=thread E2E="$(tsan_e2e)" check-e2e
+	@tests/run-part tidy     $(MAKE) --no-print-directory tidy
 	@tests/run-part load     $(MAKE) --no-print-directory -j2 LOAD_SECONDS=60 E2E=test_load check-e2e
+	@tests/run-part soak     $(MAKE) --no-print-directory MINUTES=5 soak
 
 # Server, victims that come and go, and questions together: does it grow?
 MINUTES ?= 60
