@@ -216,7 +216,7 @@ ci:
 	@tests/run-part warnings $(MAKE) --no-print-directory -j2 WERROR=1 BUILD=build-werror all
 	@tests/run-part clang    $(MAKE) --no-print-directory -j2 CC=clang WERROR=1 BUILD=build-clang all
 	@tests/run-part tsan     $(MAKE) --no-print-directory -j2 SANITIZE=thread check
-	@tests/run-part tsan-e2e $(MAKE) --no-print-directory -j2 SANITIZE=thread E2E="$(tsan_e2e)" check-e2e
+	@tests/run-part tsan-e2e $(MAKE) --no-print-directory -j2 SANITIZE=thread E2E_JOBS=1 E2E="$(tsan_e2e)" check-e2e
 	@tests/run-part tidy     $(MAKE) --no-print-directory tidy
 	@tests/run-part load     $(MAKE) --no-print-directory -j2 LOAD_SECONDS=60 E2E=test_load check-e2e
 	@tests/run-part soak     $(MAKE) --no-print-directory MINUTES=5 soak
