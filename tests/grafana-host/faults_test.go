@@ -144,6 +144,19 @@ func TestServersThatFail(t *testing.T) {
 	} {
 		t.Run(one.name, func(t *testing.T) { fails(t, h, instance(one.url), one.code, one.words) })
 	}
+	t.Run("chunks of one that is down", func(t *testing.T) {
+		q := questionA(instance("http://127.0.0.1:1"))
+		stream, err := h.data.QueryChunkedData(ctx(t, 10*time.Second),
+			&pluginv2.QueryChunkedDataRequest{PluginContext: q.PluginContext, Queries: q.Queries})
+		if err != nil {
+			t.Fatal(err)
+		}
+		one, err := stream.Recv()
+		if err != nil || one.RefId != "A" || one.Status != 502 || one.ErrorSource != "downstream" ||
+			!strings.Contains(one.Error, "refused") {
+			t.Fatalf("%v %v", one, err)
+		}
+	})
 	t.Run("health of one that is down", func(t *testing.T) {
 		r, err := h.diag.CheckHealth(ctx(t, 10*time.Second),
 			&pluginv2.CheckHealthRequest{PluginContext: instance("http://127.0.0.1:1")})
