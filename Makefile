@@ -187,6 +187,13 @@ build/grafana-data/installed: $(grafana_data)
 check-e2e: all $(BUILD)/tests/bench/load_store build/grafana-data/installed | victims
 	@HEAPWATCH=$(BUILD)/heapwatch tests/run-e2e $(E2E)
 
+# The container image's build stage in a Debian of its own, and what comes out
+# of it run as docker-compose.yml says. Fetches some 250 MB of packages.
+.PHONY: check-image
+check-image: all | victims
+	@packaging/deps image
+	@cd tests/image && python3 -m unittest -v test_image
+
 FUZZ_SECONDS ?= 15
 .PHONY: check-fuzz
 check-fuzz: $(fuzzers)
