@@ -83,8 +83,8 @@ $(BUILD)/bpf/%.skel.h: $(BUILD)/bpf/%.bpf.o
 
 # ---- the executable of the Grafana plugin ----
 # Static, so that it runs in any image of Grafana's; a sanitized one is not.
-# For arm64: make plugin-backend PLUGIN_ARCH=arm64 CC=aarch64-linux-gnu-gcc,
-# where those of arm64 lie in CFLAGS and LDFLAGS.
+# PLUGIN_ARCH=arm64 builds it for another architecture, with libraries of that
+# one fetched below build/ and a compiler that "packaging/deps cross" installs.
 
 PLUGIN_ARCH ?= $(BPF_ARCH:x86=amd64)
 plugin_build := $(BUILD)/plugin$(if $(filter-out amd64,$(PLUGIN_ARCH)),-$(PLUGIN_ARCH))
@@ -96,6 +96,19 @@ plugin_libs := -lnghttp2 -levent_openssl -levent_core -lssl -lcrypto -lm
 
 .PHONY: plugin-backend
 plugin-backend: $(plugin)
+
+ifneq ($(PLUGIN_ARCH),$(BPF_ARCH:x86=amd64))
+cross := build/cross-$(PLUGIN_ARCH)
+triplet := $(subst amd64,x86_64,$(subst arm64,aarch64,$(PLUGIN_ARCH)))-linux-gnu
+$(plugin) $(plugin_objects): CC := $(triplet)-gcc
+$(plugin) $(plugin_objects): CFLAGS += -I$(cross)/usr/include -I$(cross)/usr/include/$(triplet)
+$(plugin): LDFLAGS += -L$(cross)/usr/lib/$(triplet)
+$(plugin_objects): | $(cross)/fetched
+$(cross)/fetched:
+	@packaging/deps cross
+	@packaging/cross-libraries $(PLUGIN_ARCH) $(cross) libssl-dev libnghttp2-dev libevent-dev
+	@touch $@
+endif
 
 $(plugin_build)/common/version.o $(plugin_build)/common/clock.o: ALL_CFLAGS += \
 	-DHEAPWATCH_VERSION='"$(VERSION)"' -DHEAPWATCH_BUILD_TIME=$(SOURCE_DATE_EPOCH)
@@ -118,6 +131,16 @@ $(plugin): $(plugin_objects)
 .PHONY: check-plugin
 check-plugin: all plugin-backend | victims
 	@HEAPWATCH=$(BUILD)/heapwatch PLUGIN=$(plugin) tests/grafana-host/run test
+
+# The one for arm64, run by qemu.
+emulated := build/plugin/gpx_heapwatch_linux_arm64-emulated
+.PHONY: check-arm64
+check-arm64: all | victims
+	@$(MAKE) --no-print-directory PLUGIN_ARCH=arm64 plugin-backend
+	@printf '#!/bin/sh\nexec qemu-aarch64 "$$(dirname "$$0")"/gpx_heapwatch_linux_arm64\n' >$(emulated)
+	@chmod +x $(emulated)
+	@HEAPWATCH=$(BUILD)/heapwatch PLUGIN=$(emulated) tests/grafana-host/run test \
+		-run 'EveryCall|TLS|ServersThatFail|Shutdown'
 
 # Size, start, memory and speed beside a Go plugin that does the same.
 .PHONY: bench-plugin
@@ -218,6 +241,10 @@ ci:
 	@tests/run-part warnings $(MAKE) --no-print-directory -j2 WERROR=1 BUILD=build-werror all
 	@tests/run-part clang    $(MAKE) --no-print-directory -j2 CC=clang WERROR=1 BUILD=build-clang all
 	@tests/run-part tsan     $(MAKE) --no-print-directory -j2 SANITIZE=thread check
+	@tests/run-part plugin   $(MAKE) --no-print-directory -j2 check-plugin
+	@tests/run-part plugin-asan $(MAKE) --no-print-directory -j2 $(sanitized) check-plugin
+	@tests/run-part arm64    $(MAKE) --no-print-directory -j2 check-arm64
+	@tests/run-part image    $(MAKE) --no-print-directory -j2 check-image
 	@tests/run-part load     $(MAKE) --no-print-directory -j2 LOAD_SECONDS=60 E2E=test_load check-e2e
 
 # Server, victims that come and go, and questions together: does it grow?
