@@ -90,8 +90,8 @@ PLUGIN_ARCH ?= $(BPF_ARCH:x86=amd64)
 plugin_build := $(BUILD)/plugin$(if $(filter-out amd64,$(PLUGIN_ARCH)),-$(PLUGIN_ARCH))
 plugin := $(BUILD)/plugin/gpx_heapwatch_linux_$(PLUGIN_ARCH)
 plugin_common := buf clock json json_span number proto utf8 version
-plugin_objects := $(patsubst %.c,$(plugin_build)/%.o,$(plugin_common:%=common/%.c) \
-		  $(wildcard grafana-plugin/backend/*.c))
+plugin_backend := $(patsubst %.c,$(plugin_build)/%.o,$(wildcard grafana-plugin/backend/*.c))
+plugin_objects := $(plugin_common:%=$(plugin_build)/common/%.o) $(plugin_backend)
 plugin_libs := -lnghttp2 -levent_openssl -levent_core -lssl -lcrypto -lm
 
 .PHONY: plugin-backend
@@ -185,7 +185,12 @@ $(BUILD)/tests/%: tests/%.c tests/test.h $(BUILD)/libheapwatch.a
 $(BUILD)/tests/fuzz/%: tests/fuzz/%.c $(BUILD)/libheapwatch.a
 	@mkdir -p $(@D)
 	$(call msg,CC,$<)$(CC) $(ALL_CFLAGS) -fsanitize=fuzzer -MMD -MP -o $@ $< \
-		$(ALL_LDFLAGS) $(BUILD)/libheapwatch.a $(LIBRARY_LIBS) -lm
+		$(ALL_LDFLAGS) $(filter %.o,$^) $(BUILD)/libheapwatch.a $(LIBRARY_LIBS) -lm
+
+# All of the plugin but its way to servers.
+wire := $(BUILD)/tests/fuzz/fuzz_plugin_wire
+$(wire): $(filter-out $(addprefix %/,main.o log.o tls.o upstream.o),$(plugin_backend))
+$(wire): LIBRARY_LIBS += -lnghttp2 -levent_core
 
 .PHONY: check
 check: $(unit_tests)
