@@ -24,8 +24,9 @@ MULTIARCH := $(shell $(CC) -print-multiarch)
 BPF_ARCH := $(subst aarch64,arm64,$(subst x86_64,x86,$(shell uname -m)))
 
 # The build's date tells a gateway without a clock battery that its clock is
-# wrong. The newest commit's, so that two builds of one tree are equal.
-SOURCE_DATE_EPOCH ?= $(or $(shell git log -1 --format=%ct 2>/dev/null),0)
+# wrong. The newest commit's, so that two builds of one tree are equal; where
+# there is no git, the newest change of what is told of it.
+SOURCE_DATE_EPOCH ?= $(or $(shell git log -1 --format=%ct 2>/dev/null),$(shell stat -c %Y CHANGELOG.md))
 
 LIBRARIES := libbpf libelf zlib libmicrohttpd jansson sqlite3 liblz4 yaml-0.1 libpcre2-8
 LIBRARY_CFLAGS = $(shell pkg-config --cflags $(LIBRARIES))
