@@ -24,7 +24,7 @@
 /* linux/proc_ns.h: those that the kernel begins with */
 #define CGROUP_NAMESPACE_FIRST 0xEFFFFFFB
 #define PID_NAMESPACE_FIRST    0xEFFFFFFC
-#define ROOM_LEAST (64 * UNIT_MIB)
+#define ROOM_LEAST	       (64 * UNIT_MIB)
 
 #define CAPS_MEND "systemctl start heapwatch (its unit has it), or run as root"
 
