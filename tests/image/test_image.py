@@ -2,6 +2,7 @@
 its own (debootstrap), and what it leaves runs as docker-compose.yml has it.
 Needs root, the network, and victims; "make check-image" has the packages.
 """
+import functools
 import json
 import pathlib
 import re
@@ -29,11 +30,10 @@ def run(*command, **more):
     return text
 
 
-def compose(*files, profiles=()):
+@functools.cache
+def compose(profiles=()):
     """What docker-compose makes of the file."""
     command = ["docker-compose"]
-    for name in files or ("docker-compose.yml",):
-        command += ["-f", name]
     for name in profiles:
         command += ["--profile", name]
     text = run(*command, "config", cwd=ROOT)
@@ -62,6 +62,12 @@ class Compose(unittest.TestCase):
             self.assertNotIn("privileged", service, name)
             self.assertTrue(service.get("read_only") or name == "grafana", name)
             self.assertRegex(service["image"], r":v?\d+\.\d+\.\d+$", name)
+
+    def test_the_base_is_the_debian_that_is_tried_here(self):
+        stages = re.findall(r"^FROM (\S+)", dockerfile(), re.M)
+        self.assertEqual(len(stages), 2)
+        self.assertRegex(stages[0], rf"^debian:{DEBIAN}-\d{{8}}-slim$")
+        self.assertEqual(stages[1], "scratch")
 
     def test_mounted_files_are_there(self):
         made = "/build/"  # by make plugin
