@@ -130,13 +130,13 @@ $(plugin): $(plugin_objects)
 # Grafana's own SDK as the host, beside a real server and real programs. Go
 # 1.26.8 of the ordinary client, or as the module golang.org/toolchain.
 .PHONY: check-plugin
-check-plugin: all plugin-backend build/arrow-js/installed | victims
+check-plugin: all plugin-backend | victims
 	@HEAPWATCH=$(BUILD)/heapwatch PLUGIN=$(plugin) tests/grafana-host/run test
 
 # The one for arm64, run by qemu.
 emulated := build/plugin/gpx_heapwatch_linux_arm64-emulated
 .PHONY: check-arm64
-check-arm64: all build/arrow-js/installed | victims
+check-arm64: all | victims
 	@$(MAKE) --no-print-directory PLUGIN_ARCH=arm64 plugin-backend
 	@printf '#!/bin/sh\nexec qemu-aarch64 "$$(dirname "$$0")"/gpx_heapwatch_linux_arm64\n' >$(emulated)
 	@chmod +x $(emulated)
@@ -206,8 +206,9 @@ victims:
 check-root: $(root_tests) | victims
 	@tests/run-units $(root_tests)
 
-# Others' readers of our answers, from npm, exactly as locked.
-build/%/installed: tests/%/package.json tests/%/package-lock.json tests/%/.npmrc
+# Grafana's own reading of answers, from npm, exactly as locked.
+grafana_data := $(addprefix tests/grafana-data/,package.json package-lock.json .npmrc)
+build/grafana-data/installed: $(grafana_data)
 	$(call msg,NPM,$(@D))mkdir -p $(@D) && cp $^ $(@D) && cd $(@D) && \
 		{ npm ci >npm.log 2>&1 || { cat npm.log; exit 1; }; } && touch $(@F)
 
