@@ -134,7 +134,7 @@ check-plugin: all plugin-backend | victims
 	@HEAPWATCH=$(BUILD)/heapwatch PLUGIN=$(plugin) tests/grafana-host/run test
 
 # The one for arm64, run by qemu.
-emulated := build/plugin/gpx_heapwatch_linux_arm64-emulated
+emulated := build/plugin/emulated-arm64
 .PHONY: check-arm64
 check-arm64: all | victims
 	@$(MAKE) --no-print-directory PLUGIN_ARCH=arm64 plugin-backend
