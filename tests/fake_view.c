@@ -108,7 +108,8 @@ static int fake_order(const void *a, const void *b)
 static bool fake_may_have(const struct fake_series *f, int64_t from_ms,
 			  int64_t to_ms)
 {
-	bool any = f->count == 0;
+	/* One that lives will have points at any time to come. */
+	bool any = f->count == 0 || (f->series.open && to_ms == INT64_MAX);
 
 	for (size_t i = 0; i < f->count; i++)
 		any |= f->points[i].time_ms > from_ms &&

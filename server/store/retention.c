@@ -13,7 +13,6 @@
 
 #define PAGE_BYTES 4096
 #define SHM_BYTES  (64 << 10)
-#define ENDED_MAX  1000 /* entities that ended; some 7 MB with 60 series each */
 #define PAGES_MIN  256 /* the database may always have so many: 1 MB */
 
 /* ---- how much there is ---- */
@@ -503,7 +502,7 @@ static int by_number(struct store *s)
 	bool empty = registry_has_empty(&s->registry);
 	int r = 0;
 
-	if (registry_crowd(&s->registry, ENDED_MAX) > 0) {
+	if (registry_crowd(&s->registry, s->options.ended_max) > 0) {
 		r = db_begin(s->db);
 		if (r == 0)
 			r = persist_forget(s->db, &s->registry, INT64_MIN);

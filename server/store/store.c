@@ -20,6 +20,7 @@
 #define PENDING_SAMPLES_MAX 2000000   /* 24 MB */
 #define EVENTS_MAX	    10000     /* not yet written */
 #define GAPS_MAX	    200000
+#define ENDED_MAX	    1000
 #define CLOCK_SLACK_MS	    1000 /* between two batches no step yet */
 
 int store_room(void *array, size_t count, size_t *cap, size_t size)
@@ -102,6 +103,8 @@ static void set_options(struct store *s, const struct store_options *o)
 	/* The step at hand is told from memory. */
 	if (s->options.memory_ms < 2 * s->options.resolution_ms)
 		s->options.memory_ms = 2 * s->options.resolution_ms;
+	if (s->options.ended_max == 0)
+		s->options.ended_max = ENDED_MAX;
 	bound_files(s);
 }
 
@@ -1267,6 +1270,7 @@ void store_stats(struct store *s, struct store_stats *out)
 	}
 	pthread_mutex_unlock(&s->lock);
 	out->oldest_ms = oldest;
+	out->sqlite_bytes = sqlite3_memory_used();
 	out->file_bytes = retention_file_bytes(s);
 	out->damaged_bytes = salvage_kept_bytes(s->path);
 }

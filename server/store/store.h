@@ -52,6 +52,8 @@ struct store_options {
 				   * forward, the last run's rows included;
 				   * 0: never */
 	int64_t retention_bytes;  /* most bytes of all database files; 0: any */
+	size_t ended_max;         /* entities remembered after their end, each
+				   * some 10 KiB of memory; 0: 1000 */
 
 	/* A last value older than this, by the boot clock, is none: reading
 	 * stalled. 0: it never is. */
@@ -132,6 +134,7 @@ struct store_stats {
 	int64_t last_flush_wall_ms;     /* 0: none yet */
 	int64_t file_bytes;             /* database, WAL, shared memory, ballast,
 					 * damaged files */
+	int64_t sqlite_bytes; /* all that SQLite holds, caches most of it */
 	int64_t oldest_ms;              /* of the stored points; 0: none */
 	uint64_t series, entities;      /* known */
 	uint64_t memory_bytes;          /* the newest minutes take */
