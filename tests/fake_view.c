@@ -247,7 +247,8 @@ int view_label_values(struct view *v, const char *name,
 	return v->error;
 }
 
-int view_events(struct view *v, const struct matcher *m, size_t matcher_count,
+int view_events(struct view *v, enum event_choice choice,
+		const struct matcher *m, size_t matcher_count,
 		int64_t from_ms, int64_t to_ms,
 		int (*fn)(void *arg, const struct stored_event *e), void *arg)
 {
@@ -255,6 +256,10 @@ int view_events(struct view *v, const struct matcher *m, size_t matcher_count,
 		const struct stored_event *e = &v->events[i];
 		int r;
 
+		if ((choice == EVENTS_COLLECTIONS) !=
+			    (strcmp(e->kind, "collection") == 0) &&
+		    choice != EVENTS_ALL)
+			continue;
 		if (e->time_ms > to_ms ||
 		    (e->end_ms ? e->end_ms : e->time_ms) <= from_ms ||
 		    !matchers_match(m, matcher_count, e->labels))

@@ -1,6 +1,7 @@
 /* GET /api/v1/status: how heapwatch itself is doing. */
 #include <malloc.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "common/clock.h"
@@ -21,6 +22,9 @@ static void put_salvage(struct json *j, const struct store_stats *s)
 	json_put_string(j, "kept", s->salvaged_from);
 	json_put_int(j, "rows", (int64_t)s->salvaged_rows);
 	json_put_int(j, "holes", (int64_t)s->salvage_holes);
+	json_put_bool(j, "complete", s->salvage_error == 0);
+	if (s->salvage_error)
+		json_put_string(j, "error", strerror(-s->salvage_error));
 	json_end(j);
 }
 
@@ -47,6 +51,7 @@ static void put_store(struct json *j, struct store *store)
 		json_put_int(j, "oldest_ms", s.oldest_ms);
 	json_put_int(j, "file_bytes", s.file_bytes);
 	json_put_int(j, "sqlite_bytes", s.sqlite_bytes);
+	json_put_int(j, "damaged_bytes", s.damaged_bytes);
 	json_put_int(j, "series", (int64_t)s.series);
 	json_put_int(j, "entities", (int64_t)s.entities);
 	json_put_bool(j, "short_of_disk", s.short_of_disk);
