@@ -134,7 +134,7 @@ struct store_stats {
 	int64_t last_flush_wall_ms;     /* 0: none yet */
 	int64_t file_bytes;             /* database, WAL, shared memory, ballast,
 					 * damaged files */
-	int64_t sqlite_bytes; /* all that SQLite holds, caches most of it */
+	int64_t sqlite_bytes;           /* all SQLite holds, mostly caches */
 	int64_t oldest_ms;              /* of the stored points; 0: none */
 	uint64_t series, entities;      /* known */
 	uint64_t memory_bytes;          /* the newest minutes take */
