@@ -213,8 +213,13 @@ build/grafana-data/installed: $(grafana_data)
 		{ npm ci >npm.log 2>&1 || { cat npm.log; exit 1; }; } && touch $(@F)
 
 .PHONY: check-e2e
-check-e2e: all $(BUILD)/tests/bench/load_store build/grafana-data/installed | victims
+check-e2e: all $(BUILD)/tests/bench/load_store $(BUILD)/tests/alerts/load_day build/grafana-data/installed | victims
 	@HEAPWATCH=$(BUILD)/heapwatch tests/run-e2e $(E2E)
+
+# Alert rules beside a real Prometheus and Alertmanager, twelve times faster.
+.PHONY: check-alerts
+check-alerts: all | victims
+	@cd tests/alerts && HEAPWATCH=$(BUILD)/heapwatch python3 -m unittest -v test_live
 
 # The container image's build stage in a Debian of its own, and what comes out
 # of it run as docker-compose.yml says. Fetches some 250 MB of packages.
@@ -241,29 +246,40 @@ test: deps-test
 	@tests/run-part e2e      $(MAKE) --no-print-directory -j2 $(sanitized) check-e2e
 	@tests/run-part fuzz     $(MAKE) --no-print-directory -j2 $(fuzzing) check-fuzz
 
+# Those that make many threads meet: questions beside writing, reload, targets
+# that come and go, events, maintenance.
+tsan_e2e := test_http test_load test_reload test_state test_discovery \
+	    test_questions test_program test_maintenance
+
 # What takes longer or needs another compiler.
 .PHONY: ci
 ci:
 	@tests/run-part warnings $(MAKE) --no-print-directory -j2 WERROR=1 BUILD=build-werror all
 	@tests/run-part clang    $(MAKE) --no-print-directory -j2 CC=clang WERROR=1 BUILD=build-clang all
 	@tests/run-part tsan     $(MAKE) --no-print-directory -j2 SANITIZE=thread check
+	@tests/run-part tsan-e2e $(MAKE) --no-print-directory -j2 SANITIZE=thread E2E_JOBS=1 E2E="$(tsan_e2e)" check-e2e
+	@tests/run-part tidy     $(MAKE) --no-print-directory tidy
 	@tests/run-part plugin   $(MAKE) --no-print-directory -j2 check-plugin
 	@tests/run-part plugin-asan $(MAKE) --no-print-directory -j2 $(sanitized) check-plugin
 	@tests/run-part arm64    $(MAKE) --no-print-directory -j2 check-arm64
 	@tests/run-part image    $(MAKE) --no-print-directory -j2 check-image
 	@tests/run-part load     $(MAKE) --no-print-directory -j2 LOAD_SECONDS=60 E2E=test_load check-e2e
+	@tests/run-part alerts   $(MAKE) --no-print-directory -j2 check-alerts
+	@tests/run-part soak     $(MAKE) --no-print-directory MINUTES=5 soak
 
 # Server, victims that come and go, and questions together: does it grow?
 MINUTES ?= 60
 .PHONY: soak
-soak: all | victims
+soak: all $(BUILD)/tests/bench/load_store | victims
 	@HEAPWATCH=$(BUILD)/heapwatch tests/soak/soak.py $(MINUTES)
 
-# What clang's analyser and its checks of mistakes say; .clang-tidy has them.
+# Mistakes that clang-tidy knows; .clang-tidy says which, and which not.
 .PHONY: tidy
 tidy: $(skeletons)
-	@printf '%s\n' $(sources) $(main_source) | xargs -P 2 -n 4 \
-		sh -c 'clang-tidy-14 --quiet "$$@" -- $(filter-out -W%,$(ALL_CFLAGS)) 2>/dev/null' tidy
+	@tests/run-tidy $(sources) $(main_source) \
+		$(wildcard grafana-plugin/backend/*.c) -- \
+		$(filter-out -W%,$(ALL_CFLAGS)) -DHEAPWATCH_VERSION='"$(VERSION)"' \
+		-DHEAPWATCH_BUILD_TIME=$(SOURCE_DATE_EPOCH)
 
 # ---- speed and weight: ratios, never asserted ----
 
@@ -293,6 +309,12 @@ clean:
 docs: $(BUILD)/tests/test_metric_page $(BUILD)/heapwatch
 	$(BUILD)/tests/test_metric_page --print > docs/metrics.md
 	packaging/readme-table $(BUILD)/heapwatch
+
+# The alert rules of Grafana and Prometheus, from dashboards/alerts/rules.yaml.
+.PHONY: alerts
+alerts:
+	dashboards/alerts/build
+	@dashboards/alerts/check
 
 .PHONY: format
 format:
