@@ -72,10 +72,10 @@ struct seen {
 	size_t count;
 };
 
-/* Every point is one of the ticks', bit for bit. */
-static bool check_point(void *arg, size_t which, int64_t time_ms, double value)
+/* It is one of the ticks', bit for bit. */
+static bool check_point(struct seen *s, size_t which, int64_t time_ms,
+			double value)
 {
-	struct seen *s = arg;
 
 	for (size_t t = 0; t < TICKS && s->ticks[t]; t++) {
 		if (s->ticks[t]->time_ms != time_ms)
@@ -90,6 +90,14 @@ static bool check_point(void *arg, size_t which, int64_t time_ms, double value)
 		}
 	}
 	ck_abort_msg("a point that nobody wrote");
+	return true;
+}
+
+static bool check_points(void *arg, size_t which, const int64_t *times_ms,
+			 const double *values, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		check_point(arg, which, times_ms[i], values[i]);
 	return true;
 }
 
@@ -119,7 +127,7 @@ static void round_trip(bool holes, bool index, size_t per_block)
 {
 	struct block_state coder = {0}, reader_state = {0};
 	struct seen seen = {ticks, 0};
-	struct block_reader reader = {NULL, 0, check_point, &seen};
+	struct block_reader reader = {NULL, 0, check_points, &seen};
 	unsigned seed = 7;
 	size_t points = fill(&seed, holes);
 
@@ -148,14 +156,14 @@ START_TEST(every_bit_comes_back)
 }
 END_TEST
 
-static bool only_wanted(void *arg, size_t which, int64_t time_ms, double value)
+static bool only_wanted(void *arg, size_t which, const int64_t *times_ms,
+			const double *values, size_t count)
 {
-	size_t *count = arg;
-
-	(void)time_ms;
+	(void)times_ms;
 	ck_assert_uint_lt(which, 2);
-	ck_assert_double_eq(value, which == 0 ? 10 : 30);
-	++*count;
+	for (size_t i = 0; i < count; i++)
+		ck_assert_double_eq(values[i], which == 0 ? 10 : 30);
+	*(size_t *)arg += count;
 	return true;
 }
 
@@ -208,7 +216,7 @@ START_TEST(a_new_series_begins_a_chain)
 	struct block_state coder = {0}, state = {0};
 	own(buf_fini) struct buf a = BUF_INIT, b = BUF_INIT;
 	struct seen seen = {ticks, 0};
-	struct block_reader reader = {NULL, 0, check_point, &seen};
+	struct block_reader reader = {NULL, 0, check_points, &seen};
 
 	ticks[0] = make(1000, 3);
 	ticks[1] = make(2000, 4);
@@ -226,12 +234,14 @@ START_TEST(a_new_series_begins_a_chain)
 }
 END_TEST
 
-static bool ignore(void *arg, size_t which, int64_t time_ms, double value)
+static bool ignore(void *arg, size_t which, const int64_t *times_ms,
+		   const double *values, size_t count)
 {
 	(void)which;
-	(void)time_ms;
-	ck_assert(isfinite(value));
-	++*(size_t *)arg;
+	(void)times_ms;
+	for (size_t i = 0; i < count; i++)
+		ck_assert(isfinite(values[i]));
+	*(size_t *)arg += count;
 	return true;
 }
 
