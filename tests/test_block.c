@@ -310,6 +310,19 @@ START_TEST(flipped_bits_are_survived)
 }
 END_TEST
 
+START_TEST(the_processor_sums_as_the_table_does)
+{
+	unsigned char bytes[300];
+	unsigned seed = 11;
+
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (unsigned char)rand_r(&seed);
+	for (size_t len = 0; len < sizeof(bytes); len++)
+		ck_assert_uint_eq(crc32c(7, bytes + len % 8, len / 2),
+				  crc32c_portable(7, bytes + len % 8, len / 2));
+}
+END_TEST
+
 START_TEST(the_checksum_is_castagnolis)
 {
 	unsigned char bytes[32] = {0};
@@ -327,4 +340,5 @@ TEST_MAIN("block", every_bit_comes_back, only_the_series_wanted_come,
 	  what_stands_still_costs_next_to_nothing, a_new_series_begins_a_chain,
 	  a_block_cut_anywhere_is_refused,
 	  a_continuation_without_its_chain_is_refused,
-	  flipped_bits_are_survived, the_checksum_is_castagnolis)
+	  flipped_bits_are_survived, the_processor_sums_as_the_table_does,
+	  the_checksum_is_castagnolis)

@@ -25,16 +25,24 @@ static size_t step_of(const struct axis *a, int64_t time_ms)
 	return (size_t)((time_ms - a->begin_ms - 1) / a->step_ms);
 }
 
-/* Steps since the point before belong to this one, if it stands for them. */
-static size_t first_step(const struct windows *all, const struct window *w,
-			 int64_t span_ms, int64_t time_ms)
+/* The same, after a window that may well be the one before. */
+static size_t next_step(const struct axis *a, const struct window *w,
+			int64_t time_ms)
 {
-	size_t last;
+	if (w->any && w->index != NO_STEP && time_ms > w->end_ms &&
+	    time_ms <= w->end_ms + a->step_ms)
+		return w->index + 1 < a->steps ? w->index + 1 : NO_STEP;
+	return step_of(a, time_ms);
+}
 
+/* Steps since the point before, which was in step last, belong to this one,
+ * if it stands for them. */
+static size_t first_step(const struct windows *all, const struct window *w,
+			 size_t last, int64_t span_ms, int64_t time_ms)
+{
 	if (!w->any || time_ms - w->last_ms > span_ms ||
 	    all->fn == FN_INCREASE || all->fn == FN_DELTA)
 		return w->index;
-	last = step_of(all->axis, w->last_ms);
 	if (last == NO_STEP)
 		return 0;
 	return last < w->index ? last + 1 : w->index;
@@ -44,11 +52,12 @@ static void window_open(const struct windows *all, struct window *w,
 			int64_t resolution_ms, int64_t span_ms, int64_t time_ms)
 {
 	const struct axis *a = all->axis;
+	size_t last = w->index;
 
 	w->points = 0;
 	w->value = 0;
 	w->weight = 0;
-	w->index = step_of(a, time_ms);
+	w->index = next_step(a, w, time_ms);
 	if (w->index == NO_STEP) {
 		bool before = time_ms <= a->begin_ms;
 
@@ -58,7 +67,7 @@ static void window_open(const struct windows *all, struct window *w,
 	}
 	w->begin_ms = a->begin_ms + (int64_t)w->index * a->step_ms;
 	w->end_ms = w->begin_ms + a->step_ms;
-	w->first = first_step(all, w, span_ms, time_ms);
+	w->first = first_step(all, w, last, span_ms, time_ms);
 	w->based = w->any && w->begin_ms - w->last_ms <=
 			     window_look_back(a->step_ms, resolution_ms);
 	w->base = w->last;
