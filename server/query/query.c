@@ -492,7 +492,10 @@ static void put_known(struct reuse *u, struct scan *s)
 static void keep_settled(const struct reuse *u, const struct run *r,
 			 const struct windows *all)
 {
-	for (size_t i = 0; i < r->series_count; i++) {
+	/* of the warm ones perhaps all was known already */
+	for (size_t w = u->known == u->settled ? u->warm : 0;
+	     w < r->series_count; w++) {
+		size_t i = u->index[w];
 		struct cache_key key = key_of(r, all, i);
 
 		cache_put(r->q->effort->cache, &key, r->axis.begin_ms,
