@@ -700,6 +700,41 @@ static int skip_one(struct cursor *c, struct block_state *s, size_t i,
 	return c->bad ? -EBADMSG : 0;
 }
 
+/* The first series from i on that is wanted or has something told of it; those
+ * before it have one integer a tick. */
+static size_t next_special(const struct block_state *s,
+			   const struct told *told, size_t i)
+{
+	size_t end = s->count;
+
+	if (told->mode_left > 0 && told->mode_at < end)
+		end = told->mode_at;
+	if (told->partial_left > 0 && told->partial_at < end)
+		end = told->partial_at;
+	while (i < end && !s->wanted[i] && !(s->modes[i] & MODE_RAW))
+		i++;
+	return i;
+}
+
+/* Step over count of these at once. */
+static void skip_run(struct cursor *c, const struct told *told,
+		     struct cursor *lens, size_t count)
+{
+	if (!lens) {
+		pass_varints(c, count * told->n);
+		return;
+	}
+	while (count-- > 0) {
+		uint64_t len = get_varint(lens);
+
+		if (len > (uint64_t)(c->end - c->at)) {
+			c->bad = true;
+			return;
+		}
+		c->at += len;
+	}
+}
+
 /* How many values follow each other is known only with an index. */
 static int get_values(struct cursor *c, struct block_state *s,
 		      struct told *told, struct cursor *lens,
@@ -708,11 +743,20 @@ static int get_values(struct cursor *c, struct block_state *s,
 	struct one one;
 	int r = 0;
 
-	for (size_t i = 0; i < s->count && r == 0; i++) {
-		const uint8_t *bits = bits_of(told, i);
-		int mode = mode_of(told, i, s->modes[i]);
-		uint64_t len = lens ? get_varint(lens) : 0;
+	for (size_t i = 0, next; i < s->count && r == 0; i++) {
+		const uint8_t *bits;
+		uint64_t len;
+		int mode;
 
+		next = next_special(s, told, i);
+		if (next > i)
+			skip_run(c, told, lens, next - i);
+		i = next;
+		if (i == s->count || c->bad)
+			break;
+		bits = bits_of(told, i);
+		mode = mode_of(told, i, s->modes[i]);
+		len = lens ? get_varint(lens) : 0;
 		if (!mode_valid(mode) || len > (uint64_t)(c->end - c->at))
 			return -EBADMSG;
 		if (s->wanted[i] || !lens)
@@ -722,7 +766,7 @@ static int get_values(struct cursor *c, struct block_state *s,
 		else if (one.present > 0)
 			r = read_one(c, s, i, &one, mode, reader);
 	}
-	return r;
+	return r == 0 && c->bad ? -EBADMSG : r;
 }
 
 static int decode(struct block_state *s, struct cursor *c, struct told *told,
