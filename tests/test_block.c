@@ -193,6 +193,73 @@ START_TEST(only_the_series_wanted_come)
 }
 END_TEST
 
+struct chosen {
+	struct seen seen;
+	const uint32_t *want;
+};
+
+static bool check_chosen(void *arg, size_t which, const int64_t *times_ms,
+			 const double *values, size_t count)
+{
+	struct chosen *c = arg;
+
+	return check_points(&c->seen, c->want[which], times_ms, values, count);
+}
+
+/* How many points of the ticks are of series that are wanted. */
+static size_t count_wanted(const uint32_t *want, size_t count)
+{
+	size_t points = 0;
+
+	for (size_t t = 0; t < TICKS; t++) {
+		for (size_t i = 0; i < ticks[t]->count; i++) {
+			for (size_t k = 0; k < count; k++)
+				points += ticks[t]->ids[i] == want[k];
+		}
+	}
+	return points;
+}
+
+/* A chain of three blocks, of which few series are read. */
+static void read_few(unsigned seed, size_t stride, bool index)
+{
+	uint32_t want[SERIES + 1];
+	size_t n = 0, points;
+	struct block_state coder = {0}, state = {0};
+
+	for (size_t i = seed % stride; i < SERIES; i += stride)
+		want[n++] = (uint32_t)(3 * i + 1);
+	want[n++] = 1000;
+	fill(&seed, seed % 2);
+	points = count_wanted(want, n);
+	{
+		struct chosen chosen = {{ticks, 0}, want};
+		struct block_reader reader = {want, n, check_chosen, &chosen};
+
+		for (size_t t = 0; t < TICKS; t += TICKS / 3) {
+			own(buf_fini) struct buf out = BUF_INIT;
+
+			ck_ok(block_encode(&out, &coder, ticks + t, TICKS / 3,
+					   index));
+			ck_ok(block_decode(&state, out.data, out.len,
+					   &reader));
+		}
+		ck_assert_uint_eq(chosen.seen.count, points);
+	}
+	block_state_reset(&coder);
+	block_state_reset(&state);
+	drop();
+}
+
+START_TEST(few_of_a_chain_are_what_all_would_be)
+{
+	for (unsigned seed = 1; seed <= 60; seed++) {
+		read_few(seed, 1 + seed % 11, false);
+		read_few(seed, 1 + seed % 11, true);
+	}
+}
+END_TEST
+
 START_TEST(what_stands_still_costs_next_to_nothing)
 {
 	struct block_state coder = {0};
@@ -337,6 +404,7 @@ START_TEST(the_checksum_is_castagnolis)
 END_TEST
 
 TEST_MAIN("block", every_bit_comes_back, only_the_series_wanted_come,
+	  few_of_a_chain_are_what_all_would_be,
 	  what_stands_still_costs_next_to_nothing, a_new_series_begins_a_chain,
 	  a_block_cut_anywhere_is_refused,
 	  a_continuation_without_its_chain_is_refused,
