@@ -83,8 +83,9 @@ static bool check_point(struct seen *s, size_t which, int64_t time_ms,
 		for (size_t i = 0; i < s->ticks[t]->count; i++) {
 			if (s->ticks[t]->ids[i] != which)
 				continue;
-			ck_assert_int_eq(
-				memcmp(&s->ticks[t]->values[i], &value, 8), 0);
+			if (memcmp(&s->ticks[t]->values[i], &value, 8) != 0)
+				ck_abort_msg("%g is not what was written",
+					     value);
 			s->count++;
 			return true;
 		}
@@ -306,8 +307,11 @@ static bool ignore(void *arg, size_t which, const int64_t *times_ms,
 {
 	(void)which;
 	(void)times_ms;
-	for (size_t i = 0; i < count; i++)
-		ck_assert(isfinite(values[i]));
+	/* millions of them; an assertion each would take minutes */
+	for (size_t i = 0; i < count; i++) {
+		if (!isfinite(values[i]))
+			ck_abort_msg("a value that is none");
+	}
 	*(size_t *)arg += count;
 	return true;
 }
