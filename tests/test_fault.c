@@ -301,7 +301,7 @@ START_TEST(an_append_without_memory_is_told)
 		store_close(s);
 		check_whole(30);
 	}
-	ck_assert_int_gt(refused, 20);
+	ck_assert_int_gt(refused, 10);
 	log_set_sink(NULL);
 }
 END_TEST
