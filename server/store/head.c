@@ -16,6 +16,9 @@
  * bytes, and a point about one. */
 #define PART_POINTS_MIN 512
 
+/* A part of more points is divided, for questions about few processes. */
+#define PART_POINTS_MAX 8192
+
 /* From so many on it pays to tell how long each series is. */
 #define INDEX_TICKS_MIN	 16
 #define INDEX_SERIES_MIN 32
@@ -204,20 +207,42 @@ static int collect_ids(struct chain_state *s, struct tick *const *ticks,
 	return s->count ? 0 : -EINVAL;
 }
 
-/* Groups in their order, until a part has points enough. */
-static void lay_parts(struct chain_state *s, const size_t *sizes, size_t ticks,
-		      uint16_t *part_of_group)
+/* Where the series of a group stand. */
+struct place {
+	size_t count; /* of them */
+	size_t share; /* so many in one part, */
+	size_t part;  /* this one first */
+	size_t seen;  /* placed already */
+};
+
+/* Most series of a group in one part, so that there are never too many. */
+static size_t share_of(const struct chain_state *s, size_t ticks)
 {
-	size_t points = 0;
+	size_t share = PART_POINTS_MAX / ticks;
+	size_t least = s->count / (PARTS_MAX / 2) + 1;
+
+	return share > least ? share : least;
+}
+
+/* Groups in their order: small ones together until a part has points enough,
+ * large ones in several. */
+static void lay_parts(struct chain_state *s, struct place *places, size_t ticks)
+{
+	size_t points = 0, share = share_of(s, ticks);
 
 	for (size_t g = 0; g < GROUPS_MAX; g++) {
-		if (sizes[g] == 0)
+		struct place *p = &places[g];
+		size_t more = p->count ? (p->count - 1) / share : 0;
+
+		if (p->count == 0)
 			continue;
-		if (points == 0)
+		if (points == 0 && s->part_count < PARTS_MAX / 2)
 			s->part_count++;
-		part_of_group[g] = (uint16_t)(s->part_count - 1);
-		points += sizes[g] * ticks;
-		if (points >= PART_POINTS_MIN && s->part_count < PARTS_MAX)
+		p->part = s->part_count - 1;
+		p->share = share;
+		points += p->count * ticks;
+		s->part_count += more;
+		if (points >= PART_POINTS_MIN)
 			points = 0;
 	}
 }
@@ -232,8 +257,7 @@ static unsigned group_of(const struct grouping *g, uint32_t id)
 static int begin_parts(struct chain_state *s, const struct grouping *g,
 		       struct tick *const *ticks, size_t n)
 {
-	size_t sizes[GROUPS_MAX] = {0};
-	uint16_t part_of_group[GROUPS_MAX] = {0};
+	struct place places[GROUPS_MAX] = {0};
 	int r;
 
 	chain_state_reset(s);
@@ -244,10 +268,13 @@ static int begin_parts(struct chain_state *s, const struct grouping *g,
 	if (!s->part_of)
 		return -ENOMEM;
 	for (size_t i = 0; i < s->count; i++)
-		sizes[group_of(g, s->ids[i])]++;
-	lay_parts(s, sizes, n, part_of_group);
-	for (size_t i = 0; i < s->count; i++)
-		s->part_of[i] = part_of_group[group_of(g, s->ids[i])];
+		places[group_of(g, s->ids[i])].count++;
+	lay_parts(s, places, n);
+	for (size_t i = 0; i < s->count; i++) {
+		struct place *p = &places[group_of(g, s->ids[i])];
+
+		s->part_of[i] = (uint16_t)(p->part + p->seen++ / p->share);
+	}
 	s->parts = calloc(s->part_count, sizeof(s->parts[0]));
 	return s->parts ? 0 : -ENOMEM;
 }
@@ -345,26 +372,27 @@ static void writing_fini(struct writing *w)
 	buf_fini(&w->parts);
 }
 
-static bool any_points(struct tick *const *ticks, size_t n)
+static size_t most_series(struct tick *const *ticks, size_t n)
 {
+	size_t most = 0;
+
 	for (size_t t = 0; t < n; t++) {
-		if (ticks[t]->count > 0)
-			return true;
+		if (ticks[t]->count > most)
+			most = ticks[t]->count;
 	}
-	return false;
+	return most;
 }
 
 static int write_part(struct writing *w, struct chain_state *s, size_t part,
 		      const struct row *row, struct tick *const *ticks, size_t n)
 {
 	own(buf_fini) struct buf raw = BUF_INIT;
-	size_t begin = w->parts.len;
+	size_t begin = w->parts.len, series = most_series(ticks, n);
 	uint32_t crc = 0;
 	int r = 0;
 
-	if (any_points(ticks, n)) {
-		bool index = n >= INDEX_TICKS_MIN &&
-			     s->count / s->part_count >= INDEX_SERIES_MIN;
+	if (series > 0) {
+		bool index = n >= INDEX_TICKS_MIN && series >= INDEX_SERIES_MIN;
 
 		r = block_encode(&raw, &s->parts[part], ticks, n, index);
 		w->raw_len += raw.len;

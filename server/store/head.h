@@ -79,7 +79,8 @@ void chain_state_reset(struct chain_state *s);
 /* Whether a row with this tick could continue the chain. */
 bool chain_continues(const struct chain_state *s, const struct tick *t);
 
-/* Series of one group stand in one part; groups are below GROUPS_MAX. */
+/* Series of one group stand together, and apart from those of others where
+ * both are many; groups are below GROUPS_MAX. */
 struct grouping {
 	unsigned (*of)(const void *arg, uint32_t series);
 	const void *arg;
