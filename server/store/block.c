@@ -276,8 +276,9 @@ static int begin_chain(struct block_state *s, struct tick *const *ticks,
 	int r;
 
 	for (size_t t = 0; t < n; t++) {
-		if (count == ticks[t]->count &&
-		    memcmp(ids, ticks[t]->ids, count * sizeof(ids[0])) == 0)
+		if (ticks[t]->count == 0 ||
+		    (count == ticks[t]->count &&
+		     memcmp(ids, ticks[t]->ids, count * sizeof(ids[0])) == 0))
 			continue;
 		grown = malloc((count + ticks[t]->count) * sizeof(ids[0]));
 		if (grown)
