@@ -99,9 +99,8 @@ static int check_points(void *arg, size_t index, const struct stretch *p)
 	return 0;
 }
 
-static size_t ask(struct store *s, enum metric metric,
-		  const struct matcher *m, size_t matcher_count, int from,
-		  int to)
+static size_t ask(struct store *s, enum metric metric, const struct matcher *m,
+		  size_t matcher_count, int from, int to)
 {
 	static struct heard h;
 	own(view_closep) struct view *v = NULL;
@@ -111,7 +110,7 @@ static size_t ask(struct store *s, enum metric metric,
 	ck_ok(view_open(&v, s));
 	ck_ok(view_select(v, metric, m, matcher_count, T0 + from * 10000,
 			  T0 + to * 10000, &series, &count));
-	h = (struct heard){.series = series};
+	h = (struct heard){ .series = series };
 	ck_ok(view_scan(v, series, count, T0 + from * 10000, T0 + to * 10000,
 			10000, check_points, &h));
 	series_free(series, count);
@@ -137,14 +136,16 @@ static size_t expected(enum metric metric, size_t first, size_t last, int from,
 
 static const enum metric metrics[] = {
 	METRIC_HEAP_USED_BYTES, METRIC_GC_COLLECTIONS_TOTAL,
-	METRIC_HEAP_UTIL_RATE, METRIC_GOROUTINES, METRIC_COUNT,
+	METRIC_HEAP_UTIL_RATE,	METRIC_GOROUTINES,
+	METRIC_COUNT,
 };
 
 static void ask_all(struct store *s)
 {
-	static const int ranges[][2] = {{0, TICKS}, {0, 1},   {37, 44},
-					{55, 80},   {62, 70}, {140, TICKS}};
-	struct problem problem = {0};
+	static const int ranges[][2] = { { 0, TICKS }, { 0, 1 },
+					 { 37, 44 },   { 55, 80 },
+					 { 62, 70 },   { 140, TICKS } };
+	struct problem problem = { 0 };
 	struct matcher m;
 
 	ck_ok(matcher_init(&m, "pid", MATCH_EQUAL, "185", &problem));
@@ -153,11 +154,11 @@ static void ask_all(struct store *s)
 			int from = ranges[k][0], to = ranges[k][1];
 
 			ck_assert_uint_eq(ask(s, metrics[i], NULL, 0, from, to),
-					  expected(metrics[i], 0,
-						   PROCESSES - 1, from, to));
-			ck_assert_uint_eq(ask(s, metrics[i], &m, 1, from, to),
-					  expected(metrics[i], 85, 85, from,
-						   to));
+					  expected(metrics[i], 0, PROCESSES - 1,
+						   from, to));
+			ck_assert_uint_eq(
+				ask(s, metrics[i], &m, 1, from, to),
+				expected(metrics[i], 85, 85, from, to));
 		}
 	}
 	matcher_fini(&m);
@@ -166,7 +167,7 @@ static void ask_all(struct store *s)
 /* One tick a row, some, all of a chain in one. */
 START_TEST(every_question_gets_its_points)
 {
-	static const int64_t flushes_ms[] = {10000, 70000, 400000, 3000000};
+	static const int64_t flushes_ms[] = { 10000, 70000, 400000, 3000000 };
 
 	for (size_t i = 0; i < ARRAY_SIZE(flushes_ms); i++) {
 		struct store_options o = fixture_options();
@@ -195,14 +196,13 @@ static void flip(int64_t at, bool from_end)
 	int offset;
 
 	ck_assert_int_eq(sqlite3_open(DB, &db), SQLITE_OK);
-	ck_assert_int_eq(sqlite3_blob_open(db, "main", "head", "data", 1, 1,
-					   &blob),
-			 SQLITE_OK);
+	ck_assert_int_eq(
+		sqlite3_blob_open(db, "main", "head", "data", 1, 1, &blob),
+		SQLITE_OK);
 	offset = (int)(from_end ? sqlite3_blob_bytes(blob) - 1 - at : at);
 	ck_assert_int_eq(sqlite3_blob_read(blob, &byte, 1, offset), SQLITE_OK);
 	byte ^= 16;
-	ck_assert_int_eq(sqlite3_blob_write(blob, &byte, 1, offset),
-			 SQLITE_OK);
+	ck_assert_int_eq(sqlite3_blob_write(blob, &byte, 1, offset), SQLITE_OK);
 	sqlite3_blob_close(blob);
 	sqlite3_close(db);
 }
@@ -231,8 +231,7 @@ START_TEST(a_damaged_part_costs_its_metric_only)
 	for (size_t i = 0; i + 1 < ARRAY_SIZE(metrics); i++) {
 		uint64_t before = damaged(s);
 		size_t points = ask(s, metrics[i], NULL, 0, 0, TICKS);
-		size_t want =
-			expected(metrics[i], 0, PROCESSES - 1, 0, TICKS);
+		size_t want = expected(metrics[i], 0, PROCESSES - 1, 0, TICKS);
 
 		asked++;
 		whole += points == want;
@@ -257,9 +256,9 @@ START_TEST(a_damaged_list_of_parts_costs_the_chain)
 		flip(at, false);
 		s = fixture_open(o);
 		/* what is told is true; all of it is not */
-		ck_assert_uint_lt(ask(s, METRIC_COUNT, NULL, 0, 0, TICKS),
-				  expected(METRIC_COUNT, 0, PROCESSES - 1, 0,
-					   TICKS));
+		ck_assert_uint_lt(
+			ask(s, METRIC_COUNT, NULL, 0, 0, TICKS),
+			expected(METRIC_COUNT, 0, PROCESSES - 1, 0, TICKS));
 		ck_assert_uint_gt(damaged(s), 0);
 		store_close(s);
 	}
@@ -284,25 +283,25 @@ START_TEST(a_missing_row_ends_its_chain)
 	/* a new series begins a chain at tick 41 */
 	ck_assert_uint_eq(ask(s, METRIC_GOROUTINES, NULL, 0, 0, 40),
 			  expected(METRIC_GOROUTINES, 0, PROCESSES - 1, 0, 9));
-	ck_assert_uint_eq(ask(s, METRIC_GOROUTINES, NULL, 0, 40, TICKS),
-			  expected(METRIC_GOROUTINES, 0, PROCESSES - 1, 40,
-				   TICKS));
+	ck_assert_uint_eq(
+		ask(s, METRIC_GOROUTINES, NULL, 0, 40, TICKS),
+		expected(METRIC_GOROUTINES, 0, PROCESSES - 1, 40, TICKS));
 	store_close(s);
 }
 END_TEST
 
 START_TEST(a_file_from_before_the_first_release_is_refused)
 {
-	struct problem p = {0};
+	struct problem p = { 0 };
 	struct store_options o = fixture_options();
 	struct store *s;
 	sqlite3 *db;
 
 	store_close(fixture_fresh(o));
 	ck_assert_int_eq(sqlite3_open(DB, &db), SQLITE_OK);
-	ck_assert_int_eq(sqlite3_exec(db, "PRAGMA user_version=1", NULL, NULL,
-				      NULL),
-			 SQLITE_OK);
+	ck_assert_int_eq(
+		sqlite3_exec(db, "PRAGMA user_version=1", NULL, NULL, NULL),
+		SQLITE_OK);
 	sqlite3_close(db);
 	ck_err(store_open(&s, &o, &p), EINVAL);
 	ck_assert_ptr_nonnull(strstr(p.text, "before the first release"));
@@ -311,6 +310,5 @@ END_TEST
 
 TEST_MAIN("head", every_question_gets_its_points,
 	  a_damaged_part_costs_its_metric_only,
-	  a_damaged_list_of_parts_costs_the_chain,
-	  a_missing_row_ends_its_chain,
+	  a_damaged_list_of_parts_costs_the_chain, a_missing_row_ends_its_chain,
 	  a_file_from_before_the_first_release_is_refused)

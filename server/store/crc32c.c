@@ -83,8 +83,8 @@ static bool has_instruction(void)
 
 uint32_t crc32c(uint32_t crc, const void *data, size_t len)
 {
-	return ~(has_instruction() ? by_instruction(~crc, data, len)
-				   : by_table(~crc, data, len));
+	return ~(has_instruction() ? by_instruction(~crc, data, len) :
+				     by_table(~crc, data, len));
 }
 
 uint32_t crc32c_portable(uint32_t crc, const void *data, size_t len)

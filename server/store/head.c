@@ -172,39 +172,30 @@ static size_t sort_unique(uint32_t *ids, size_t count)
 	return unique;
 }
 
+static int add_ids(struct chain_state *s, const struct tick *t)
+{
+	size_t count = s->count + t->count;
+	uint32_t *grown = realloc(s->ids, count * sizeof(grown[0]));
+
+	if (!grown)
+		return -ENOMEM;
+	s->ids = grown;
+	memcpy(grown + s->count, t->ids, t->count * sizeof(grown[0]));
+	s->count = sort_unique(grown, count);
+	return 0;
+}
+
 /* Ids of all ticks into s, each once. */
 static int collect_ids(struct chain_state *s, struct tick *const *ticks,
 		       size_t n)
 {
-	size_t cap = 0;
+	int r = 0;
 
-	for (size_t t = 0; t < n; t++) {
-		size_t more = 0, at = 0;
-
-		for (size_t i = 0; i < ticks[t]->count; i++) {
-			size_t found = find_id(s, ticks[t]->ids[i], at);
-
-			if (found < s->count)
-				at = found + 1;
-			else
-				more++;
-		}
-		if (more == 0)
-			continue;
-		if (s->count + ticks[t]->count > cap) {
-			uint32_t *grown;
-
-			cap = s->count + ticks[t]->count;
-			grown = realloc(s->ids, cap * sizeof(grown[0]));
-			if (!grown)
-				return -ENOMEM;
-			s->ids = grown;
-		}
-		memcpy(s->ids + s->count, ticks[t]->ids,
-		       ticks[t]->count * sizeof(s->ids[0]));
-		s->count = sort_unique(s->ids, s->count + ticks[t]->count);
+	for (size_t t = 0; t < n && r == 0; t++) {
+		if (ticks[t]->count > 0 && !chain_continues(s, ticks[t]))
+			r = add_ids(s, ticks[t]);
 	}
-	return s->count ? 0 : -EINVAL;
+	return r == 0 && s->count == 0 ? -EINVAL : r;
 }
 
 /* Where the series of a group stand. */
