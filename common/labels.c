@@ -123,12 +123,19 @@ int labels_merge(struct labels *l, const struct labels *other)
 
 int labels_copy(struct labels *out, const struct labels *l)
 {
-	struct labels copy = { 0 };
-	int r = labels_merge(&copy, l);
+	struct labels copy = { calloc(l->count + 1, sizeof(*l->items)), 0 };
 
-	if (r) {
-		labels_fini(&copy);
-		return r;
+	if (!copy.items)
+		return -ENOMEM;
+	for (size_t i = 0; i < l->count; i++) {
+		struct label *item = &copy.items[copy.count++];
+
+		item->name = strdup(l->items[i].name);
+		item->value = strdup(l->items[i].value);
+		if (!item->name || !item->value) {
+			labels_fini(&copy);
+			return -ENOMEM;
+		}
 	}
 	*out = copy;
 	return 0;

@@ -8,19 +8,34 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Digits of n, most significant first, without a terminator. */
+/* Digits of n, most significant first, without a terminator: two at once, from
+ * the end. */
 static size_t put_digits(char *out, uint64_t n)
 {
-	char reversed[20];
-	size_t len = 0;
+	static const char pairs[] = "00010203040506070809"
+				    "10111213141516171819"
+				    "20212223242526272829"
+				    "30313233343536373839"
+				    "40414243444546474849"
+				    "50515253545556575859"
+				    "60616263646566676869"
+				    "70717273747576777879"
+				    "80818283848586878889"
+				    "90919293949596979899";
+	char digits[20];
+	size_t at = sizeof(digits);
 
-	do {
-		reversed[len++] = (char)('0' + n % 10);
-		n /= 10;
-	} while (n);
-	for (size_t i = 0; i < len; i++)
-		out[i] = reversed[len - 1 - i];
-	return len;
+	while (n >= 100) {
+		at -= 2;
+		memcpy(digits + at, pairs + n % 100 * 2, 2);
+		n /= 100;
+	}
+	at -= 2;
+	memcpy(digits + at, pairs + n * 2, 2);
+	if (n < 10)
+		at++;
+	memcpy(out, digits + at, sizeof(digits) - at);
+	return sizeof(digits) - at;
 }
 
 /* Powers of ten that a double holds exactly. */
@@ -33,10 +48,43 @@ static const double powers[] = {
 #define WHOLE_MAX 9007199254740992.0 /* 2^53: beyond, integers have holes */
 #define PLAIN_MIN 1e-5               /* below, an exponent is shorter */
 
+/* Zeros at the end of n / 10^places say nothing. */
+static void strip_zeros(uint64_t *n, int *places)
+{
+	static const struct {
+		uint64_t power;
+		int places;
+	} strides[] = { { 100000000, 8 }, { 10000, 4 }, { 100, 2 }, { 10, 1 } };
+
+	for (size_t i = 0; i < sizeof(strides) / sizeof(strides[0]); i++) {
+		while (*places >= strides[i].places &&
+		       *n % strides[i].power == 0) {
+			*n /= strides[i].power;
+			*places -= strides[i].places;
+		}
+	}
+}
+
+/* The power of ten that brings the value to [10^14, 10^15]; value is from
+ * PLAIN_MIN to 10^15. */
+static int places_for_15_digits(double value)
+{
+	int exponent, places;
+
+	frexp(value, &exponent);
+	/* log10(2) = 1233 / 4096 and a little: the highest digit is there or
+	 * one further up */
+	places = 14 - (((exponent - 1) * 1233) >> 12);
+	if (places > 0 && value * powers[places] >= 1e15)
+		places--;
+	return places;
+}
+
 /*
- * value = n / 10^places with n below 10^15: such a decimal has at most 15
- * digits, so it is the shortest text, and the division (both exact, one
- * rounding) proves that it reads back the same.
+ * value = n / 10^places with n of 15 digits: two decimals of so many never
+ * stand for one double, so this is the shortest text once its zeros are gone,
+ * and the division (both exact, one rounding) proves that it reads back the
+ * same.
  */
 static bool decimal(double value, uint64_t *n, int *places)
 {
@@ -45,20 +93,14 @@ static bool decimal(double value, uint64_t *n, int *places)
 		*places = 0;
 		return true;
 	}
-	for (size_t i = 1; i < POWERS && value >= PLAIN_MIN; i++) {
-		double scaled = value * powers[i];
-		uint64_t digits;
-
-		if (scaled >= 1e15)
-			return false;
-		digits = (uint64_t)(scaled + 0.5);
-		if ((double)digits / powers[i] == value) {
-			*n = digits;
-			*places = (int)i;
-			return true;
-		}
-	}
-	return false;
+	if (!(value >= PLAIN_MIN && value < 1e15))
+		return false;
+	*places = places_for_15_digits(value);
+	*n = (uint64_t)(value * powers[*places] + 0.5);
+	if ((double)*n / powers[*places] != value)
+		return false;
+	strip_zeros(n, places);
+	return true;
 }
 
 static size_t put_decimal(char *out, uint64_t n, int places)

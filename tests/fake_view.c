@@ -176,7 +176,11 @@ int view_scan(struct view *v, const struct series *series, size_t count,
 			    f->points[k].time_ms > to_ms)
 				continue;
 			v->handed_out++;
-			r = fn(arg, i, f->points[k]);
+			r = fn(arg, i,
+			       &(struct stretch){ &f->points[k].time_ms,
+						  &f->points[k].value, 1,
+						  f->points[k].epoch,
+						  f->points[k].span_ms });
 			if (r)
 				return r;
 		}

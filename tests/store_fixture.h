@@ -101,13 +101,16 @@ struct points {
 	size_t count;
 };
 
-static inline int collect_point(void *arg, size_t index, struct point p)
+static inline int collect_points(void *arg, size_t index,
+				 const struct stretch *p)
 {
 	struct points *out = arg;
 
-	ck_assert_uint_lt(out->count, POINTS_MAX);
-	out->series[out->count] = index;
-	out->items[out->count++] = p;
+	ck_assert_uint_le(out->count + p->count, POINTS_MAX);
+	for (size_t i = 0; i < p->count; i++) {
+		out->series[out->count] = index;
+		out->items[out->count++] = stretch_at(p, i);
+	}
 	return 0;
 }
 
@@ -124,6 +127,6 @@ static inline void scan(struct store *s, struct points *out, enum metric metric,
 	ck_ok(view_select(v, metric, NULL, 0, INT64_MIN, INT64_MAX, &series,
 			  &count));
 	ck_ok(view_scan(v, series, count, from_ms, to_ms, step_ms,
-			collect_point, out));
+			collect_points, out));
 	series_free(series, count);
 }

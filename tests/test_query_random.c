@@ -361,7 +361,7 @@ START_TEST(kept_values_change_no_answer)
 		struct cache *cache;
 
 		/* series of each round are others */
-		ck_ok(cache_new(&cache, i % 2 ? 1 << 20 : 4096));
+		ck_ok(cache_new(&cache, i % 2 ? 1 << 20 : 4096, 0));
 		reused += one_panel(cache);
 		cache_free(cache);
 	}

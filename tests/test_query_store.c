@@ -352,7 +352,7 @@ START_TEST(kept_values_are_true_while_the_store_moves_on)
 
 	o.memory_ms = 60000;
 	s = fixture_fresh(o);
-	ck_ok(cache_new(&effort.cache, 1 << 20));
+	ck_ok(cache_new(&effort.cache, 1 << 20, 0));
 	for (int i = 1; i <= 400; i++) {
 		struct batch *b = tick_of(at(T0 + i * 1000));
 

@@ -148,7 +148,7 @@ START_TEST(an_open_view_keeps_its_moment)
 			  &count));
 	ck_assert_uint_eq(count, 1);
 	p->count = 0;
-	ck_ok(view_scan(v, series, count, T0, T0 + 400000, 10000, collect_point,
+	ck_ok(view_scan(v, series, count, T0, T0 + 400000, 10000, collect_points,
 			p));
 	ck_assert_uint_eq(p->count, 6); /* five whole ones and 51..55 */
 	ck_assert_double_eq(p->items[5].value, 55);
@@ -838,7 +838,7 @@ START_TEST(data_waits_for_a_right_clock)
 }
 END_TEST
 
-static int stop_at_third(void *arg, size_t index, struct point p)
+static int stop_at_third(void *arg, size_t index, const struct stretch *p)
 {
 	(void)index;
 	(void)p;
@@ -1013,7 +1013,7 @@ START_TEST(what_is_no_database_of_ours_is_refused)
 	foreign("CREATE TABLE t (a)");
 	refused(DB, "another program");
 	store_close(fixture_fresh(fixture_options()));
-	foreign("PRAGMA user_version=2");
+	foreign("PRAGMA user_version=99");
 	refused(DB, "newer heapwatch");
 }
 END_TEST
@@ -1037,7 +1037,7 @@ START_TEST(the_file_says_whose_it_is)
 	fd = open(DB, O_RDONLY);
 	ck_assert_int_eq(read(fd, head, sizeof(head)), sizeof(head));
 	close(fd);
-	ck_assert_int_eq(head[63], 1);			   /* user_version */
+	ck_assert_int_eq(head[63], 2);			   /* user_version */
 	ck_assert_int_eq(memcmp(head + 68, "hwds", 4), 0); /* application_id */
 }
 END_TEST

@@ -132,17 +132,20 @@ struct check {
 };
 
 /* Each second or each ten, none twice, none left out. */
-static int in_order(void *arg, size_t index, struct point p)
+static int in_order(void *arg, size_t index, const struct stretch *p)
 {
 	struct check *c = arg;
-	int64_t second = (p.time_ms - T0) / 1000;
 
 	(void)index;
-	if (second < c->next || p.value != (double)second)
-		c->wrong = true;
-	if (c->next > c->from + 1 && second > c->next + 9)
-		c->wrong = true;
-	c->next = second + 1;
+	for (size_t i = 0; i < p->count; i++) {
+		int64_t second = (p->times_ms[i] - T0) / 1000;
+
+		if (second < c->next || p->values[i] != (double)second)
+			c->wrong = true;
+		if (c->next > c->from + 1 && second > c->next + 9)
+			c->wrong = true;
+		c->next = second + 1;
+	}
 	return 0;
 }
 

@@ -33,6 +33,9 @@
 #define GZIP_FROM    1024 /* bytes; smaller ones gain nothing */
 #define ID_LEN	     65
 
+/* Longer than most panels wait between two refreshes. */
+#define CACHE_HOLD_MS 75000
+
 struct http {
 	struct MHD_Daemon *daemon; /* owned */
 	struct site site;
@@ -627,7 +630,7 @@ int http_start(struct http **out, const struct http_options *o,
 	h->started_ms = (uint64_t)clock_now().wall_ms;
 	r = listen_parse(&address, o->listen, p);
 	if (r == 0 && o->cache_bytes)
-		r = cache_new(&cache, (size_t)o->cache_bytes);
+		r = cache_new(&cache, (size_t)o->cache_bytes, CACHE_HOLD_MS);
 	if (r)
 		return r;
 	h->site.cache = cache;

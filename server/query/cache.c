@@ -1,22 +1,30 @@
 #include "cache.h"
 
 #include <errno.h>
+#include <math.h>
 #include <pthread.h>
 #include <string.h>
 
+#include "common/clock.h"
 #include "common/map.h"
+
+#define RAW  -1
+#define NONE INT32_MIN /* no value in this step */
 
 struct entry {
 	struct cache_key key;
 	uint64_t hash;
 	int64_t begin_ms;
+	int64_t used_ns;  /* last, CLOCK_MONOTONIC */
 	size_t count;
+	int places;       /* RAW: doubles, else integers of so many */
 	struct entry *newer, *older;
-	double values[];
+	_Alignas(double) unsigned char values[];
 };
 
 struct cache {
 	size_t bytes_max;
+	int64_t hold_ns;
 
 	/* under lock: */
 	struct map map;                 /* hash -> entry */
@@ -51,19 +59,25 @@ static bool key_equal(const struct cache_key *a, const struct cache_key *b)
 	       a->step_ms == b->step_ms && a->phase_ms == b->phase_ms;
 }
 
-static size_t entry_bytes(size_t count)
+static size_t value_bytes(int places)
 {
-	return sizeof(struct entry) + sizeof(struct map_slot) * 2 +
-	       count * sizeof(double);
+	return places == RAW ? sizeof(double) : sizeof(int32_t);
 }
 
-int cache_new(struct cache **out, size_t bytes)
+static size_t entry_bytes(const struct entry *e)
+{
+	return sizeof(struct entry) + sizeof(struct map_slot) * 2 +
+	       e->count * value_bytes(e->places);
+}
+
+int cache_new(struct cache **out, size_t bytes, int64_t hold_ms)
 {
 	struct cache *c = calloc(1, sizeof(*c));
 
 	if (!c)
 		return -ENOMEM;
 	c->bytes_max = bytes;
+	c->hold_ns = hold_ms * 1000000;
 	pthread_mutex_init(&c->lock, NULL);
 	*out = c;
 	return 0;
@@ -103,7 +117,7 @@ static void drop(struct cache *c, struct entry *e)
 {
 	unlink_entry(c, e);
 	map_remove(&c->map, e->hash);
-	c->stats.bytes -= entry_bytes(e->count);
+	c->stats.bytes -= entry_bytes(e);
 	c->stats.entries--;
 	free(e);
 }
@@ -120,6 +134,92 @@ void cache_free(struct cache *c)
 }
 
 /* ---- values ---- */
+
+static const double power[] = { 1e0, 1e3, 1e6, 1e9 };
+
+static bool scale(double value, int places, int32_t *out)
+{
+	double scaled = value * power[places / 3], back;
+
+	if (isnan(value)) {
+		*out = NONE;
+		return true;
+	}
+	if (!(fabs(scaled) < INT32_MAX))
+		return false;
+	*out = (int32_t)lrint(scaled);
+	back = *out / power[places / 3];
+	return memcmp(&back, &value, sizeof(back)) == 0;
+}
+
+/* The fewest places that give all values back bit for bit; RAW: none do. */
+static int choose_places(const double *values, size_t count)
+{
+	int32_t scaled;
+	int places = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		while (!scale(values[i], places, &scaled)) {
+			places += 3;
+			if (places > 9)
+				return RAW;
+		}
+	}
+	return places;
+}
+
+/* What is scaled with few places may not fit with more. */
+static bool pack(struct entry *e, const double *values, size_t count)
+{
+	int32_t *out = (int32_t *)(void *)e->values;
+
+	for (size_t i = 0; e->places != RAW && i < count; i++) {
+		if (!scale(values[i], e->places, &out[i]))
+			return false;
+	}
+	if (e->places == RAW)
+		memcpy(e->values, values, count * sizeof(values[0]));
+	return true;
+}
+
+static void unpack(const struct entry *e, size_t offset, double *out,
+		   size_t count)
+{
+	const int32_t *in = (const int32_t *)(const void *)e->values + offset;
+
+	if (e->places == RAW) {
+		memcpy(out, e->values + offset * sizeof(out[0]),
+		       count * sizeof(out[0]));
+		return;
+	}
+	for (size_t i = 0; i < count; i++)
+		out[i] = in[i] == NONE ? NAN : in[i] / power[e->places / 3];
+}
+
+/* An entry of these values, not yet in the cache; NULL for want of memory. */
+static struct entry *entry_new(const struct cache_key *key, uint64_t hash,
+			       int64_t begin_ms, const double *values,
+			       size_t count)
+{
+	int places = choose_places(values, count);
+	struct entry *e = NULL;
+
+	for (;;) {
+		e = malloc(sizeof(*e) + count * value_bytes(places));
+		if (!e)
+			return NULL;
+		*e = (struct entry){ .key = *key,
+				     .hash = hash,
+				     .begin_ms = begin_ms,
+				     .used_ns = clock_monotonic_ns(),
+				     .count = count,
+				     .places = places };
+		if (pack(e, values, count))
+			return e;
+		free(e);
+		places = RAW;
+	}
+}
 
 static struct entry *find(struct cache *c, const struct cache_key *key,
 			  uint64_t hash)
@@ -149,7 +249,8 @@ size_t cache_get(struct cache *c, const struct cache_key *key,
 	offset = e ? offset_of(e, begin_ms) : SIZE_MAX;
 	if (e && offset < e->count) {
 		known = e->count - offset < count ? e->count - offset : count;
-		memcpy(out, e->values + offset, known * sizeof(out[0]));
+		unpack(e, offset, out, known);
+		e->used_ns = clock_monotonic_ns();
 		unlink_entry(c, e);
 		link_newest(c, e);
 	}
@@ -161,28 +262,46 @@ size_t cache_get(struct cache *c, const struct cache_key *key,
 	return known;
 }
 
+/* Whether it fits once what may go is gone. */
+static bool make_room(struct cache *c, size_t bytes)
+{
+	int64_t now_ns = clock_monotonic_ns();
+
+	if (bytes > c->bytes_max)
+		return false;
+	while (c->stats.bytes + bytes > c->bytes_max) {
+		if (now_ns - c->oldest->used_ns < c->hold_ns)
+			return false;
+		drop(c, c->oldest);
+	}
+	return true;
+}
+
+/* Takes the entry. */
 static void insert(struct cache *c, struct entry *e)
 {
-	while (c->oldest &&
-	       c->stats.bytes + entry_bytes(e->count) > c->bytes_max)
-		drop(c, c->oldest);
-	if (entry_bytes(e->count) > c->bytes_max ||
-	    map_set(&c->map, e->hash, e)) {
+	struct entry *old = map_get(&c->map, e->hash); /* perhaps another key */
+
+	if (old)
+		drop(c, old);
+	if (!make_room(c, entry_bytes(e)) || map_set(&c->map, e->hash, e)) {
 		free(e);
 		return;
 	}
 	link_newest(c, e);
-	c->stats.bytes += entry_bytes(e->count);
+	c->stats.bytes += entry_bytes(e);
 	c->stats.entries++;
 }
 
 /* How much of the old entry goes before the new values: what touches them,
- * and no more than as many again. */
-static size_t prefix_of(const struct entry *old, int64_t begin_ms, size_t count)
+ * and no more than as many again; nothing where room is short. */
+static size_t prefix_of(const struct cache *c, const struct entry *old,
+			int64_t begin_ms, size_t count)
 {
 	size_t offset = old ? offset_of(old, begin_ms) : SIZE_MAX;
 
-	if (offset == SIZE_MAX || offset > old->count)
+	if (offset == SIZE_MAX || offset > old->count ||
+	    c->stats.bytes + count * sizeof(double) > c->bytes_max)
 		return 0;
 	return offset < count ? offset : count;
 }
@@ -191,31 +310,31 @@ void cache_put(struct cache *c, const struct cache_key *key, int64_t begin_ms,
 	       const double *values, size_t count)
 {
 	uint64_t hash = key_hash(key);
-	struct entry *old, *e;
-	size_t before, offset;
+	struct entry *old, *e = NULL;
+	size_t before;
 
 	if (count == 0)
 		return;
 	pthread_mutex_lock(&c->lock);
 	old = find(c, key, hash);
-	offset = old ? offset_of(old, begin_ms) : 0;
-	before = prefix_of(old, begin_ms, count);
-	e = malloc(sizeof(*e) + (before + count) * sizeof(e->values[0]));
-	if (e) {
-		*e = (struct entry){ .key = *key,
-				     .hash = hash,
-				     .begin_ms = begin_ms -
-						 (int64_t)before * key->step_ms,
-				     .count = before + count };
-		if (before)
-			memcpy(e->values, old->values + offset - before,
-			       before * sizeof(values[0]));
-		memcpy(e->values + before, values, count * sizeof(values[0]));
-		old = map_get(&c->map, hash); /* perhaps of another key */
-		if (old)
-			drop(c, old);
-		insert(c, e);
+	before = prefix_of(c, old, begin_ms, count);
+	if (before) {
+		own(freep) double *joined =
+			malloc((before + count) * sizeof(joined[0]));
+
+		begin_ms -= (int64_t)before * key->step_ms;
+		if (joined) {
+			unpack(old, offset_of(old, begin_ms), joined, before);
+			memcpy(joined + before, values,
+			       count * sizeof(values[0]));
+			e = entry_new(key, hash, begin_ms, joined,
+				      before + count);
+		}
+	} else {
+		e = entry_new(key, hash, begin_ms, values, count);
 	}
+	if (e)
+		insert(c, e);
 	pthread_mutex_unlock(&c->lock);
 }
 

@@ -7,7 +7,11 @@
  * aggregated: which series are in question, their labels, groups and ranks
  * are worked out anew each time, so only the stored points are spared.
  *
- * Any thread. Entries go in the order of their last use.
+ * Values that are decimals with few places, as most are, take four bytes.
+ *
+ * Any thread. Entries go in the order of their last use, but what was used
+ * within the last moments stays: a wall whose panels together are larger than
+ * the cache would otherwise go round and find nothing of what it put there.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -27,7 +31,8 @@ struct cache_key {
 	int64_t phase_ms; /* where steps begin, modulo step_ms */
 };
 
-int cache_new(struct cache **out, size_t bytes);
+/* hold_ms: what was used within is not driven out. */
+int cache_new(struct cache **out, size_t bytes, int64_t hold_ms);
 void cache_free(struct cache *c);
 OWN_DEFINE(struct cache *, cache_free)
 
@@ -40,8 +45,8 @@ size_t cache_share(const struct cache *c);
 size_t cache_get(struct cache *c, const struct cache_key *key,
 		 int64_t begin_ms, double *out, size_t count);
 
-/* Keep these; where they touch what is kept already, both are joined. What
- * does not fit, or for want of memory, is not kept. */
+/* Keep these; where they touch what is kept already, both are joined if there
+ * is room. What does not fit, or for want of memory, is not kept. */
 void cache_put(struct cache *c, const struct cache_key *key, int64_t begin_ms,
 	       const double *values, size_t count);
 

@@ -101,7 +101,7 @@ struct windows {
 int64_t window_look_back(int64_t step_ms, int64_t resolution_ms);
 
 void window_add(const struct windows *all, struct window *w, size_t series,
-		size_t row, int64_t resolution_ms, struct point p);
+		size_t row, int64_t resolution_ms, const struct stretch *p);
 /* No more points of this series. */
 void window_close(const struct windows *all, struct window *w, size_t series,
 		  size_t row);

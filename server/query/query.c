@@ -322,14 +322,15 @@ static size_t row_of(const struct scan *s, size_t series)
 	return s->own_rows ? series : s->run->group_of[series];
 }
 
-static int on_point(void *arg, size_t i, struct point p)
+static int on_points(void *arg, size_t i, const struct stretch *p)
 {
 	struct scan *s = arg;
 	struct run *r = s->run;
 
 	if (s->index)
 		i = s->index[i];
-	if (++r->scanned > r->limits->scan_max)
+	r->scanned += (int64_t)p->count;
+	if (r->scanned > r->limits->scan_max)
 		return -E2BIG;
 	window_add(&s->all, &r->windows[i], i, row_of(s, i),
 		   r->series[i].resolution_ms, p);
@@ -367,7 +368,7 @@ static int scan_some(struct scan *s, const struct series *series, size_t count)
 	const struct axis *a = s->all.axis;
 	int err = view_scan(r->view, series, count,
 			    a->begin_ms - look_back(r, s->all.fn), axis_end(a),
-			    a->step_ms, on_point, s);
+			    a->step_ms, on_points, s);
 
 	if (err)
 		return scan_failed(r, err);
@@ -491,7 +492,10 @@ static void put_known(struct reuse *u, struct scan *s)
 static void keep_settled(const struct reuse *u, const struct run *r,
 			 const struct windows *all)
 {
-	for (size_t i = 0; i < r->series_count; i++) {
+	/* of the warm ones perhaps all was known already */
+	for (size_t w = u->known == u->settled ? u->warm : 0;
+	     w < r->series_count; w++) {
+		size_t i = u->index[w];
 		struct cache_key key = key_of(r, all, i);
 
 		cache_put(r->q->effort->cache, &key, r->axis.begin_ms,

@@ -90,23 +90,61 @@ void rows_put(struct rows *r, size_t series, size_t row, size_t step,
 		*cell = again(r, *cell, value);
 }
 
-static int by_value(const void *a, const void *b)
+static void swap(double *a, double *b)
 {
-	double x = *(const double *)a, y = *(const double *)b;
+	double value = *a;
 
-	return (x > y) - (x < y);
+	*a = *b;
+	*b = value;
+}
+
+/* Move values around until the one at rank k is that of a sorted array, none
+ * before it is higher and none behind it lower. The middle one as the pivot
+ * is a good one where values are sorted already. */
+static void select_rank(double *values, size_t count, size_t k)
+{
+	size_t low = 0, high = count - 1;
+
+	while (low < high) {
+		double pivot = values[low + (high - low) / 2];
+		size_t i = low, j = high;
+
+		for (;;) {
+			while (values[i] < pivot)
+				i++;
+			while (values[j] > pivot)
+				j--;
+			if (i >= j)
+				break;
+			swap(&values[i++], &values[j--]);
+		}
+		/* low..j is at most the pivot, j + 1..high at least */
+		if (k <= j)
+			high = j;
+		else
+			low = j + 1;
+	}
+}
+
+static double least_of(const double *values, size_t count)
+{
+	double least = values[0];
+
+	for (size_t i = 1; i < count; i++)
+		least = values[i] < least ? values[i] : least;
+	return least;
 }
 
 /* Linear between the two nearest ranks, as Prometheus and numpy do. */
 static double quantile(double *values, size_t count, double q)
 {
-	double rank = q * (double)(count - 1);
+	double rank = q * (double)(count - 1), next;
 	size_t low = (size_t)rank;
-	size_t high = low + 1 < count ? low + 1 : low;
 
-	qsort(values, count, sizeof(values[0]), by_value);
-	return values[low] +
-	       (values[high] - values[low]) * (rank - (double)low);
+	select_rank(values, count, low);
+	next = low + 1 < count ? least_of(values + low + 1, count - low - 1)
+			       : values[low];
+	return values[low] + (next - values[low]) * (rank - (double)low);
 }
 
 static double quantile_of(enum agg a)

@@ -25,32 +25,39 @@ static size_t step_of(const struct axis *a, int64_t time_ms)
 	return (size_t)((time_ms - a->begin_ms - 1) / a->step_ms);
 }
 
-/* Steps since the point before belong to this one, if it stands for them. */
-static size_t first_step(const struct windows *all, const struct window *w,
-			 int64_t span_ms, int64_t time_ms)
+/* The same, after a window that may well be the one before. */
+static size_t next_step(const struct axis *a, const struct window *w,
+			int64_t time_ms)
 {
-	size_t last;
+	if (w->any && w->index != NO_STEP && time_ms > w->end_ms &&
+	    time_ms <= w->end_ms + a->step_ms)
+		return w->index + 1 < a->steps ? w->index + 1 : NO_STEP;
+	return step_of(a, time_ms);
+}
 
+/* Steps since the point before, which was in step last, belong to this one,
+ * if it stands for them. */
+static size_t first_step(const struct windows *all, const struct window *w,
+			 size_t last, int64_t span_ms, int64_t time_ms)
+{
 	if (!w->any || time_ms - w->last_ms > span_ms ||
 	    all->fn == FN_INCREASE || all->fn == FN_DELTA)
 		return w->index;
-	last = step_of(all->axis, w->last_ms);
 	if (last == NO_STEP)
 		return 0;
 	return last < w->index ? last + 1 : w->index;
 }
 
 static void window_open(const struct windows *all, struct window *w,
-			int64_t resolution_ms, const struct point *p)
+			int64_t resolution_ms, int64_t span_ms, int64_t time_ms)
 {
 	const struct axis *a = all->axis;
-	int64_t span_ms = p->span_ms ? p->span_ms : resolution_ms;
-	int64_t time_ms = p->time_ms;
+	size_t last = w->index;
 
 	w->points = 0;
 	w->value = 0;
 	w->weight = 0;
-	w->index = step_of(a, time_ms);
+	w->index = next_step(a, w, time_ms);
 	if (w->index == NO_STEP) {
 		bool before = time_ms <= a->begin_ms;
 
@@ -60,68 +67,111 @@ static void window_open(const struct windows *all, struct window *w,
 	}
 	w->begin_ms = a->begin_ms + (int64_t)w->index * a->step_ms;
 	w->end_ms = w->begin_ms + a->step_ms;
-	w->first = first_step(all, w, span_ms, time_ms);
+	w->first = first_step(all, w, last, span_ms, time_ms);
 	w->based = w->any && w->begin_ms - w->last_ms <=
 			     window_look_back(a->step_ms, resolution_ms);
 	w->base = w->last;
 	w->base_ms = w->last_ms;
 }
 
-static void add_difference(struct window *w, struct point p)
+static void add_differences(struct window *w, const int64_t *times_ms,
+			    const double *values, size_t count)
 {
-	if (w->points > 0 || w->based) {
-		double rise = p.value - w->last;
+	double last = w->last;
+	size_t i = 0;
 
-		w->value += rise >= 0 ? rise : p.value;
-		return;
+	if (w->points == 0 && !w->based) {
+		w->base = last = values[0];
+		w->base_ms = times_ms[0];
+		i = 1;
 	}
-	w->base = p.value;
-	w->base_ms = p.time_ms;
+	for (; i < count; i++) {
+		double rise = values[i] - last;
+
+		w->value += rise >= 0 ? rise : values[i];
+		last = values[i];
+	}
 }
 
-/* The point's time within the window, and whether it counts. */
-static void add_share(const struct windows *all, struct window *w,
-		      int64_t resolution_ms, struct point p)
+/* The time of each point within the window, and whether it counts. */
+static void add_shares(const struct windows *all, struct window *w,
+		       int64_t resolution_ms, const int64_t *times_ms,
+		       const double *values, size_t count)
 {
-	int64_t begin = p.time_ms - resolution_ms;
-	bool counts = all->fn == FN_ABOVE ? p.value > all->limit :
-					    p.value < all->limit;
+	bool any = w->any;
+	int64_t last_ms = w->last_ms;
 
-	if (w->any && w->last_ms > begin)
-		begin = w->last_ms;
-	if (w->begin_ms > begin)
-		begin = w->begin_ms;
-	w->weight += (double)(p.time_ms - begin);
-	w->value += counts ? (double)(p.time_ms - begin) : 0;
+	for (size_t i = 0; i < count; i++) {
+		int64_t begin = times_ms[i] - resolution_ms;
+		bool counts = all->fn == FN_ABOVE ? values[i] > all->limit :
+						    values[i] < all->limit;
+
+		if (any && last_ms > begin)
+			begin = last_ms;
+		if (w->begin_ms > begin)
+			begin = w->begin_ms;
+		w->weight += (double)(times_ms[i] - begin);
+		w->value += counts ? (double)(times_ms[i] - begin) : 0;
+		last_ms = times_ms[i];
+		any = true;
+	}
 }
 
+static double greatest(double so_far, const double *values, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		so_far = values[i] > so_far ? values[i] : so_far;
+	return so_far;
+}
+
+static double least(double so_far, const double *values, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		so_far = values[i] < so_far ? values[i] : so_far;
+	return so_far;
+}
+
+static double add_up(double so_far, const double *values, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		so_far += values[i];
+	return so_far;
+}
+
+/* Points that all lie in the open window. */
 static void fold(const struct windows *all, struct window *w,
-		 int64_t resolution_ms, struct point p)
+		 int64_t resolution_ms, const int64_t *times_ms,
+		 const double *values, size_t count)
 {
-	bool first = w->points == 0;
+	double before = w->points == 0 ? values[0] : w->value;
 
 	switch (all->fn) {
 	case FN_MAX:
-		w->value = first || p.value > w->value ? p.value : w->value;
+		w->value = greatest(before, values, count);
 		break;
 	case FN_MIN:
-		w->value = first || p.value < w->value ? p.value : w->value;
+		w->value = least(before, values, count);
 		break;
 	case FN_AVG:
-		w->value += p.value;
+		w->value = add_up(w->value, values, count);
 		break;
 	case FN_RATE:
 	case FN_INCREASE:
 	case FN_DELTA:
-		add_difference(w, p);
+		add_differences(w, times_ms, values, count);
 		break;
 	case FN_ABOVE:
 	case FN_BELOW:
-		add_share(all, w, resolution_ms, p);
+		add_shares(all, w, resolution_ms, times_ms, values, count);
 		break;
 	default:
-		w->value = all->sum ? w->value + p.value : p.value;
+		w->value = all->sum ? add_up(w->value, values, count)
+				    : values[count - 1];
 	}
+	w->points += (uint32_t)count;
+	w->last = values[count - 1];
+	w->last_ms = times_ms[count - 1];
+	w->any = true;
 }
 
 /* NAN where the points do not allow a value. */
@@ -164,22 +214,38 @@ void window_close(const struct windows *all, struct window *w, size_t series,
 	w->points = 0;
 }
 
-void window_add(const struct windows *all, struct window *w, size_t series,
-		size_t row, int64_t resolution_ms, struct point p)
+/* How many of the points, from the first on, lie in the open window. */
+static size_t count_within(const struct window *w, const int64_t *times_ms,
+			   size_t count)
 {
-	if (w->any && p.epoch != w->epoch) {
+	size_t n = 0;
+
+	while (n < count && times_ms[n] > w->begin_ms &&
+	       times_ms[n] <= w->end_ms)
+		n++;
+	return n;
+}
+
+void window_add(const struct windows *all, struct window *w, size_t series,
+		size_t row, int64_t resolution_ms, const struct stretch *p)
+{
+	int64_t span_ms = p->span_ms ? p->span_ms : resolution_ms;
+	size_t n;
+
+	if (w->any && p->epoch != w->epoch) {
 		/* Times start over: no difference across that is a rate. */
 		window_close(all, w, series, row);
 		*w = (struct window){ 0 };
 	}
-	if (!w->any || p.time_ms > w->end_ms || p.time_ms <= w->begin_ms) {
-		window_close(all, w, series, row);
-		window_open(all, w, resolution_ms, &p);
+	w->epoch = p->epoch;
+	for (size_t i = 0; i < p->count; i += n) {
+		n = w->any ? count_within(w, p->times_ms + i, p->count - i) : 0;
+		if (n == 0) {
+			window_close(all, w, series, row);
+			window_open(all, w, resolution_ms, span_ms,
+				    p->times_ms[i]);
+			n = count_within(w, p->times_ms + i, p->count - i);
+		}
+		fold(all, w, resolution_ms, p->times_ms + i, p->values + i, n);
 	}
-	fold(all, w, resolution_ms, p);
-	w->points++;
-	w->last = p.value;
-	w->last_ms = p.time_ms;
-	w->epoch = p.epoch;
-	w->any = true;
 }

@@ -42,6 +42,7 @@ struct block_state {
 	uint8_t *modes; /* owned */
 	int64_t *last;  /* owned; scaled integer last seen */
 	size_t *wanted; /* owned; decoding: index + 1 in want, or 0 */
+	bool idle;	/* decoding: no series of the chain is wanted */
 };
 
 /* Forget; the next block begins a chain. */
@@ -52,9 +53,9 @@ bool block_continues(const struct block_state *s, const struct tick *t);
 
 /*
  * Append a block of n ticks of one epoch. It continues the chain when s has
- * one and knows all series. With index, series can be skipped when reading,
- * and the block stands alone (s must be empty and is left so). -E2BIG beyond
- * the limits, -ENOMEM; s is then reset, out is to be thrown away.
+ * one and knows all series. With index, a reader steps over series at once
+ * instead of value by value. -E2BIG beyond the limits, -ENOMEM; s is then
+ * reset, out is to be thrown away.
  */
 int block_encode(struct buf *out, struct block_state *s,
 		 struct tick *const *ticks, size_t n, bool index);
@@ -62,15 +63,19 @@ int block_encode(struct buf *out, struct block_state *s,
 struct block_reader {
 	const uint32_t *want; /* ids, strictly rising; NULL: all */
 	size_t want_count;
-	/* which: index in want, or the id when all are wanted; false ends */
-	bool (*point)(void *arg, size_t which, int64_t time_ms, double value);
+	/* Those of one series in the block, at least one. which: index in
+	 * want, or the id when all are wanted; false ends. */
+	bool (*points)(void *arg, size_t which, const int64_t *times_ms,
+		       const double *values, size_t count);
 	void *arg;
 };
 
 /*
  * Read a block made by anybody. s is that of the chain; for a chain always
- * with the same reader. 1 when point() ended it, -EBADMSG for what is no
- * block or continues a chain that s does not know, -ENOMEM.
+ * with the same reader. Of series that are not wanted no more is looked at
+ * than it takes to step over them; of a chain without any, nothing. 1 when
+ * points() ended it, -EBADMSG for what is no block or continues a chain that
+ * s does not know, -ENOMEM.
  */
 int block_decode(struct block_state *s, const void *data, size_t len,
 		 const struct block_reader *r);

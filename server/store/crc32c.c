@@ -1,6 +1,8 @@
 #include "crc32c.h"
 
 #include <pthread.h>
+#include <stdbool.h>
+#include <string.h>
 
 #define POLYNOMIAL 0x82f63b78u /* 0x1edc6f41, bits reversed */
 
@@ -26,12 +28,9 @@ static void fill(void)
 	}
 }
 
-uint32_t crc32c(uint32_t crc, const void *data, size_t len)
+static uint32_t by_table(uint32_t crc, const unsigned char *p, size_t len)
 {
-	const unsigned char *p = data;
-
 	pthread_once(&once, fill);
-	crc = ~crc;
 	for (; len >= 4; len -= 4, p += 4) {
 		crc ^= (uint32_t)p[0] | (uint32_t)p[1] << 8 |
 		       (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
@@ -40,5 +39,55 @@ uint32_t crc32c(uint32_t crc, const void *data, size_t len)
 	}
 	for (; len > 0; len--, p++)
 		crc = crc >> 8 ^ table[0][(crc ^ *p) & 255];
-	return ~crc;
+	return crc;
+}
+
+#ifdef __x86_64__
+
+/* The processor's own instruction, since 2008: some fifteen times as fast. */
+__attribute__((target("sse4.2"))) static uint32_t
+by_instruction(uint32_t crc, const unsigned char *p, size_t len)
+{
+	uint64_t wide = crc;
+
+	for (; len >= 8; len -= 8, p += 8) {
+		uint64_t bytes;
+
+		memcpy(&bytes, p, sizeof(bytes));
+		wide = __builtin_ia32_crc32di(wide, bytes);
+	}
+	crc = (uint32_t)wide;
+	for (; len > 0; len--, p++)
+		crc = __builtin_ia32_crc32qi(crc, *p);
+	return crc;
+}
+
+static bool has_instruction(void)
+{
+	return __builtin_cpu_supports("sse4.2");
+}
+
+#else
+
+static uint32_t by_instruction(uint32_t crc, const unsigned char *p, size_t len)
+{
+	return by_table(crc, p, len);
+}
+
+static bool has_instruction(void)
+{
+	return false;
+}
+
+#endif
+
+uint32_t crc32c(uint32_t crc, const void *data, size_t len)
+{
+	return ~(has_instruction() ? by_instruction(~crc, data, len) :
+				     by_table(~crc, data, len));
+}
+
+uint32_t crc32c_portable(uint32_t crc, const void *data, size_t len)
+{
+	return ~by_table(~crc, data, len);
 }

@@ -84,14 +84,35 @@ static bool begins_chain(const struct store *s, struct attempt *a, size_t i,
 	if (!may_continue(s, newest(a->next), s->pending[i]))
 		return true;
 	for (size_t t = 0; t < n; t++) {
-		if (!block_continues(&s->chain, s->pending[i + t]))
+		if (!chain_continues(&s->chain, s->pending[i + t]))
 			return true;
 	}
 	return false;
 }
 
+static int compare_series(const void *key, const void *item)
+{
+	uint32_t id = *(const uint32_t *)key;
+	uint32_t other = ((const struct series_state *)item)->id;
+
+	return (id > other) - (id < other);
+}
+
+/* Questions are about one metric, so its series stand together. */
+static unsigned metric_of(const void *arg, uint32_t id)
+{
+	const struct registry *g = arg;
+	const struct series_state *series =
+		bsearch(&id, g->series, g->series_count, sizeof(g->series[0]),
+			compare_series);
+
+	return series ? column_info(series->column)->metric : METRIC_COUNT;
+}
+_Static_assert(METRIC_COUNT < GROUPS_MAX, "each metric is a group");
+
 static int write_rows(struct store *s, struct attempt *a)
 {
+	const struct grouping grouping = {metric_of, &s->registry};
 	own(stmt_finalp) sqlite3_stmt *insert = NULL;
 	int r = 0;
 
@@ -102,10 +123,8 @@ static int write_rows(struct store *s, struct attempt *a)
 		struct row row = {.id = a->next_row};
 
 		row.chain = begins_chain(s, a, i, n);
-		if (row.chain)
-			block_state_reset(&s->chain);
-		r = head_write(insert, &s->chain, &row, &s->pending[i], n,
-			       &written);
+		r = head_write(insert, &s->chain, &grouping, &row,
+			       &s->pending[i], n, &written);
 		if (r == 0)
 			note_row(a->next, &row);
 		a->next_row++;
@@ -263,7 +282,7 @@ static int attempt(struct store *s)
 	if (r) {
 		db_rollback(s->db);
 		/* What the coder remembers is not in the database. */
-		block_state_reset(&s->chain);
+		chain_state_reset(&s->chain);
 	} else {
 		publish(s, &a);
 	}

@@ -1,5 +1,7 @@
 #include "head.h"
 
+#include <assert.h>
+#include <endian.h>
 #include <errno.h>
 #include <lz4.h>
 #include <stdlib.h>
@@ -9,6 +11,22 @@
 #include "db.h"
 
 #define RAW_MAX (64 << 20) /* bytes of one unpacked row */
+
+/* A part of fewer points takes in the next group: each part costs some 15
+ * bytes, and a point about one. */
+#define PART_POINTS_MIN 512
+
+/* A part of more points is divided, for questions about few processes. */
+#define PART_POINTS_MAX 8192
+
+/* From so many on it pays to tell how long each series is. */
+#define INDEX_TICKS_MIN	 16
+#define INDEX_SERIES_MIN 32
+
+#define DIRECTORY_MAX (3 + PARTS_MAX * (5 + 5 + 4))
+
+/* Smaller rows are read at once. */
+#define WHOLE_MAX "8192"
 
 /* ---- where chains lie ---- */
 
@@ -59,8 +77,20 @@ static void put_u64(unsigned char *out, uint64_t v)
 		out[i] = (unsigned char)(v >> 8 * i);
 }
 
-/* Over all of the row, its id too: a row in the wrong place is damaged. */
-static uint32_t row_crc(const struct row *r)
+static uint32_t crc_of(const uint64_t *numbers, size_t count, const void *data,
+		       size_t len)
+{
+	unsigned char bytes[8 * 8];
+
+	assert(count <= 8);
+	for (size_t i = 0; i < count; i++)
+		put_u64(bytes + 8 * i, numbers[i]);
+	return crc32c(crc32c(0, bytes, 8 * count), data, len);
+}
+
+/* Over the row but its parts, its id too: a row in the wrong place is
+ * damaged. */
+static uint32_t row_crc(const struct row *r, const void *directory, size_t len)
 {
 	const uint64_t numbers[] = {(uint64_t)r->id,
 				    r->chain,
@@ -69,59 +99,372 @@ static uint32_t row_crc(const struct row *r)
 				    (uint64_t)r->last_ms,
 				    r->ticks,
 				    r->raw_len};
-	unsigned char bytes[sizeof(numbers)];
 
-	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
-		put_u64(bytes + 8 * i, numbers[i]);
-	return crc32c(crc32c(0, bytes, sizeof(bytes)), r->data, r->len);
+	return crc_of(numbers, ARRAY_SIZE(numbers), directory, len);
 }
 
-static int insert_row(sqlite3_stmt *insert, struct row *r)
+static uint32_t part_crc(const struct row *r, size_t part, const void *data,
+			 size_t len)
 {
-	int e;
+	const uint64_t numbers[] = {r->epoch, (uint64_t)r->id, part};
 
-	r->crc = row_crc(r);
-	e = db_bind(insert, "iiiiiiiib", r->id, (int64_t)r->chain,
-		    (int64_t)r->epoch, r->first_ms, r->last_ms,
-		    (int64_t)r->ticks, (int64_t)r->raw_len, (int64_t)r->crc,
-		    r->data, r->len);
+	return crc_of(numbers, ARRAY_SIZE(numbers), data, len);
+}
+
+/* ---- writing: which series stand together ---- */
+
+void chain_state_reset(struct chain_state *s)
+{
+	for (size_t p = 0; s->parts && p < s->part_count; p++)
+		block_state_reset(&s->parts[p]);
+	free(s->parts);
+	free(s->ids);
+	free(s->part_of);
+	*s = (struct chain_state){0};
+}
+
+/* Where the id stands; count when it does not. */
+static size_t find_id(const struct chain_state *s, uint32_t id, size_t from)
+{
+	size_t low = from, high = s->count;
+
+	if (low < high && s->ids[low] == id)
+		return low; /* the usual case: one after the other */
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (s->ids[middle] < id)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < s->count && s->ids[low] == id ? low : s->count;
+}
+
+bool chain_continues(const struct chain_state *s, const struct tick *t)
+{
+	size_t at = 0;
+
+	for (size_t i = 0; i < t->count; i++) {
+		at = find_id(s, t->ids[i], at);
+		if (at++ == s->count)
+			return false;
+	}
+	return s->count > 0;
+}
+
+static int compare_id(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+static size_t sort_unique(uint32_t *ids, size_t count)
+{
+	size_t unique = 0;
+
+	qsort(ids, count, sizeof(ids[0]), compare_id);
+	for (size_t i = 0; i < count; i++) {
+		if (unique == 0 || ids[unique - 1] != ids[i])
+			ids[unique++] = ids[i];
+	}
+	return unique;
+}
+
+static int add_ids(struct chain_state *s, const struct tick *t)
+{
+	size_t count = s->count + t->count;
+	uint32_t *grown = realloc(s->ids, count * sizeof(grown[0]));
+
+	if (!grown)
+		return -ENOMEM;
+	s->ids = grown;
+	memcpy(grown + s->count, t->ids, t->count * sizeof(grown[0]));
+	s->count = sort_unique(grown, count);
+	return 0;
+}
+
+/* Ids of all ticks into s, each once. */
+static int collect_ids(struct chain_state *s, struct tick *const *ticks,
+		       size_t n)
+{
+	int r = 0;
+
+	for (size_t t = 0; t < n && r == 0; t++) {
+		if (ticks[t]->count > 0 && !chain_continues(s, ticks[t]))
+			r = add_ids(s, ticks[t]);
+	}
+	return r == 0 && s->count == 0 ? -EINVAL : r;
+}
+
+/* Where the series of a group stand. */
+struct place {
+	size_t count; /* of them */
+	size_t share; /* so many in one part, */
+	size_t part;  /* this one first */
+	size_t seen;  /* placed already */
+};
+
+/* Most series of a group in one part, so that there are never too many. */
+static size_t share_of(const struct chain_state *s, size_t ticks)
+{
+	size_t share = PART_POINTS_MAX / ticks;
+	size_t least = s->count / (PARTS_MAX / 2) + 1;
+
+	return share > least ? share : least;
+}
+
+/* Groups in their order: small ones together until a part has points enough,
+ * large ones in several. */
+static void lay_parts(struct chain_state *s, struct place *places, size_t ticks)
+{
+	size_t points = 0, share = share_of(s, ticks);
+
+	for (size_t g = 0; g < GROUPS_MAX; g++) {
+		struct place *p = &places[g];
+		size_t more = p->count ? (p->count - 1) / share : 0;
+
+		if (p->count == 0)
+			continue;
+		if (points == 0 && s->part_count < PARTS_MAX / 2)
+			s->part_count++;
+		p->part = s->part_count - 1;
+		p->share = share;
+		points += p->count * ticks;
+		s->part_count += more;
+		if (points >= PART_POINTS_MIN)
+			points = 0;
+	}
+}
+
+static unsigned group_of(const struct grouping *g, uint32_t id)
+{
+	unsigned group = g->of(g->arg, id);
+
+	return group < GROUPS_MAX ? group : GROUPS_MAX - 1;
+}
+
+static int begin_parts(struct chain_state *s, const struct grouping *g,
+		       struct tick *const *ticks, size_t n)
+{
+	struct place places[GROUPS_MAX] = {0};
+	int r;
+
+	chain_state_reset(s);
+	r = collect_ids(s, ticks, n);
+	if (r)
+		return r;
+	s->part_of = malloc(s->count * sizeof(s->part_of[0]));
+	if (!s->part_of)
+		return -ENOMEM;
+	for (size_t i = 0; i < s->count; i++)
+		places[group_of(g, s->ids[i])].count++;
+	lay_parts(s, places, n);
+	for (size_t i = 0; i < s->count; i++) {
+		struct place *p = &places[group_of(g, s->ids[i])];
+
+		s->part_of[i] = (uint16_t)(p->part + p->seen++ / p->share);
+	}
+	s->parts = calloc(s->part_count, sizeof(s->parts[0]));
+	return s->parts ? 0 : -ENOMEM;
+}
+
+/* ---- writing: rows ---- */
+
+/* The ticks of a row, each part by itself: subs[part * n + tick]. */
+struct split {
+	struct tick **subs; /* owned, a reference each */
+	size_t count;
+};
+
+static void split_fini(struct split *s)
+{
+	for (size_t i = 0; s->subs && i < s->count; i++)
+		tick_unref(s->subs[i]);
+	free(s->subs);
+}
+
+static int split_tick(struct split *out, const struct chain_state *s,
+		      const struct tick *t, size_t index, size_t n)
+{
+	size_t sizes[PARTS_MAX] = {0}, at = 0;
+	int r = 0;
+
+	for (size_t i = 0; i < t->count; i++, at++) {
+		at = find_id(s, t->ids[i], at);
+		if (at == s->count)
+			return -EINVAL;
+		sizes[s->part_of[at]]++;
+	}
+	for (size_t p = 0; p < s->part_count && r == 0; p++) {
+		struct tick **sub = &out->subs[p * n + index];
+
+		r = tick_new(sub, t->time_ms, t->epoch, sizes[p]);
+		if (r == 0)
+			(*sub)->count = 0;
+	}
+	for (size_t i = at = 0; i < t->count && r == 0; i++, at++) {
+		struct tick *sub;
+
+		at = find_id(s, t->ids[i], at);
+		sub = out->subs[s->part_of[at] * n + index];
+		sub->ids[sub->count] = t->ids[i];
+		sub->values[sub->count++] = t->values[i];
+	}
+	return r;
+}
+
+static int split_ticks(struct split *out, const struct chain_state *s,
+		       struct tick *const *ticks, size_t n)
+{
+	int r = 0;
+
+	out->count = s->part_count * n;
+	out->subs = calloc(out->count, sizeof(out->subs[0]));
+	if (!out->subs)
+		return -ENOMEM;
+	for (size_t t = 0; t < n && r == 0; t++)
+		r = split_tick(out, s, ticks[t], t, n);
+	return r;
+}
+
+static void put_varint(struct buf *b, uint64_t v)
+{
+	for (; v >= 128; v >>= 7)
+		buf_putc(b, (char)(v | 128));
+	buf_putc(b, (char)v);
+}
+
+/* Append what raw packs to, or raw itself when that gains little. */
+static int pack(struct buf *out, const struct buf *raw)
+{
+	int bound = LZ4_compressBound((int)raw->len), len;
+	char *room = buf_reserve(out, (size_t)bound);
+
+	if (!room)
+		return buf_error(out);
+	len = LZ4_compress_default(raw->data, room, (int)raw->len, bound);
+	if (len > 0 && (size_t)len < raw->len - raw->len / 16)
+		out->len += (size_t)len;
+	else
+		buf_add(out, raw->data, raw->len);
+	return buf_error(out);
+}
+
+struct writing {
+	struct buf directory, parts;
+	size_t raw_len;
+};
+
+static void writing_fini(struct writing *w)
+{
+	buf_fini(&w->directory);
+	buf_fini(&w->parts);
+}
+
+static size_t most_series(struct tick *const *ticks, size_t n)
+{
+	size_t most = 0;
+
+	for (size_t t = 0; t < n; t++) {
+		if (ticks[t]->count > most)
+			most = ticks[t]->count;
+	}
+	return most;
+}
+
+static int write_part(struct writing *w, struct chain_state *s, size_t part,
+		      const struct row *row, struct tick *const *ticks, size_t n)
+{
+	own(buf_fini) struct buf raw = BUF_INIT;
+	size_t begin = w->parts.len, series = most_series(ticks, n);
+	uint32_t crc = 0;
+	int r = 0;
+
+	if (series > 0) {
+		bool index = n >= INDEX_TICKS_MIN && series >= INDEX_SERIES_MIN;
+
+		r = block_encode(&raw, &s->parts[part], ticks, n, index);
+		w->raw_len += raw.len;
+		if (r == 0 && w->raw_len > RAW_MAX)
+			r = -E2BIG;
+		if (r == 0)
+			r = pack(&w->parts, &raw);
+		if (r)
+			return r;
+		crc = htole32(part_crc(row, part, w->parts.data + begin,
+				       w->parts.len - begin));
+	}
+	put_varint(&w->directory, raw.len);
+	put_varint(&w->directory, w->parts.len - begin);
+	buf_add(&w->directory, &crc, sizeof(crc));
+	return buf_error(&w->directory);
+}
+
+static int write_parts(struct writing *w, struct chain_state *s,
+		       const struct row *row, struct tick *const *ticks,
+		       size_t n)
+{
+	own(split_fini) struct split split = {0};
+	int r = split_ticks(&split, s, ticks, n);
+
+	put_varint(&w->directory, s->part_count);
+	for (size_t p = 0; p < s->part_count && r == 0; p++)
+		r = write_part(w, s, p, row, split.subs + p * n, n);
+	return r;
+}
+
+static int insert_row(sqlite3_stmt *insert, const struct row *r)
+{
+	int e = db_bind(insert, "iiiiiiiib", r->id, (int64_t)r->chain,
+			(int64_t)r->epoch, r->first_ms, r->last_ms,
+			(int64_t)r->ticks, (int64_t)r->raw_len,
+			(int64_t)r->crc, r->data, r->len);
+
 	if (e == 0)
 		e = db_run(insert);
 	sqlite3_clear_bindings(insert);
 	return e;
 }
 
-int head_write(sqlite3_stmt *insert, struct block_state *state, struct row *row,
+int head_write(sqlite3_stmt *insert, struct chain_state *state,
+	       const struct grouping *grouping, struct row *row,
 	       struct tick *const *ticks, size_t n, size_t *written)
 {
-	own(buf_fini) struct buf raw = BUF_INIT;
-	own(freep) char *packed = NULL;
-	int r, room, len;
+	own(writing_fini) struct writing w = {0};
+	int r = 0;
 
-	r = block_encode(&raw, state, ticks, n, false);
-	if (r)
-		return r;
-	if (raw.len > RAW_MAX)
-		return -E2BIG;
-	room = LZ4_compressBound((int)raw.len);
-	packed = malloc((size_t)room);
-	if (!packed)
-		return -ENOMEM;
-	len = LZ4_compress_default(raw.data, packed, (int)raw.len, room);
-	if (len <= 0)
-		return -EIO;
 	row->epoch = ticks[0]->epoch;
 	row->first_ms = ticks[0]->time_ms;
 	row->last_ms = ticks[n - 1]->time_ms;
 	row->ticks = (uint32_t)n;
-	row->raw_len = (uint32_t)raw.len;
-	row->data = packed;
-	row->len = (size_t)len;
-	*written = row->len;
+	if (row->chain)
+		r = begin_parts(state, grouping, ticks, n);
+	if (r == 0)
+		r = write_parts(&w, state, row, ticks, n);
+	if (r)
+		return r;
+	row->raw_len = (uint32_t)w.raw_len;
+	row->crc = row_crc(row, w.directory.data, w.directory.len);
+	buf_add(&w.directory, w.parts.data, w.parts.len);
+	if (buf_error(&w.directory))
+		return buf_error(&w.directory);
+	row->data = w.directory.data;
+	row->len = *written = w.directory.len;
 	r = insert_row(insert, row);
 	row->data = NULL;
 	return r;
 }
+
+/* ---- reading rows ---- */
+
+/* The columns of a row, as read_row() takes them: data only where it is so
+ * small that it costs nothing to have it at once. */
+#define ROW_COLUMNS                                                            \
+	"id, chain, epoch, first_ms, last_ms, ticks, raw_len, crc,"           \
+	" length(data),"                                                       \
+	" CASE WHEN length(data) <= " WHOLE_MAX " THEN data END"
 
 static void read_row(sqlite3_stmt *s, struct row *r)
 {
@@ -133,90 +476,250 @@ static void read_row(sqlite3_stmt *s, struct row *r)
 	r->ticks = (uint32_t)sqlite3_column_int64(s, 5);
 	r->raw_len = (uint32_t)sqlite3_column_int64(s, 6);
 	r->crc = (uint32_t)sqlite3_column_int64(s, 7);
-	r->data = sqlite3_column_blob(s, 8);
-	r->len = (size_t)sqlite3_column_bytes(s, 8);
+	r->len = (size_t)sqlite3_column_int64(s, 8);
+	r->data = sqlite3_column_blob(s, 9);
 }
 
 /* ---- scanning ---- */
 
+/* What a reader knows of one part of the chain at hand. */
+struct part {
+	struct block_state state;
+	bool idle;   /* no series of it is wanted */
+	bool broken; /* damaged; wait for the next chain */
+	/* in the row at hand: */
+	uint32_t raw_len, len, crc;
+	size_t offset;
+};
+
 struct scanner {
 	const struct head_scan *scan;
 	struct block_reader reader;
-	struct block_state state;
-	uint32_t epoch; /* of the row at hand */
-	char *raw;	/* owned */
-	size_t raw_cap;
-	bool broken; /* the chain is; wait for the next */
-	int64_t damaged_ms;
+	sqlite3 *db;
+	sqlite3_blob *blob; /* owned; data of the row last read from, or NULL */
+	struct part *parts; /* owned; PARTS_MAX */
+	size_t part_count;  /* of the chain at hand; 0: wait for the next */
+	uint32_t epoch;	    /* of the row at hand */
+	int64_t next_id;    /* the row after it */
+	char *packed, *raw; /* owned */
+	size_t packed_cap, raw_cap;
 };
+
+static void forget_chain(struct scanner *s)
+{
+	for (size_t p = 0; p < s->part_count; p++)
+		block_state_reset(&s->parts[p].state);
+	s->part_count = 0;
+}
 
 static void scanner_fini(struct scanner *s)
 {
-	block_state_reset(&s->state);
+	forget_chain(s);
+	sqlite3_blob_close(s->blob);
+	free(s->parts);
+	free(s->packed);
 	free(s->raw);
 }
 
-static bool pass_point(void *arg, size_t which, int64_t time_ms, double value)
+static int scanner_init(struct scanner *s)
+{
+	s->parts = calloc(PARTS_MAX, sizeof(s->parts[0]));
+	return s->parts ? 0 : -ENOMEM;
+}
+
+static bool pass_points(void *arg, size_t which, const int64_t *times_ms,
+			const double *values, size_t count)
 {
 	const struct scanner *s = arg;
 
-	if (time_ms <= s->scan->from_ms || time_ms > s->scan->to_ms)
-		return true;
-	return s->scan->point(s->scan->arg, which, time_ms, value, s->epoch);
+	return s->scan->points(s->scan->arg, which, times_ms, values, count,
+			       s->epoch);
 }
 
-static int raw_room(struct scanner *s, size_t len)
+static int room(char **data, size_t *cap, size_t len)
 {
 	char *grown;
 
-	if (len <= s->raw_cap)
+	if (len <= *cap)
 		return 0;
-	grown = realloc(s->raw, len);
+	grown = realloc(*data, len);
 	if (!grown)
 		return -ENOMEM;
-	s->raw = grown;
-	s->raw_cap = len;
+	*data = grown;
+	*cap = len;
 	return 0;
 }
 
-/* 0, 1 (enough), -EBADMSG for a damaged row, -ENOMEM. */
-static int scan_row(struct scanner *s, const struct row *row)
+/* The blob of a row; one handle goes from row to row. */
+static int open_blob(struct scanner *s, int64_t id)
 {
-	int r, len;
+	int code = s->blob ? sqlite3_blob_reopen(s->blob, id)
+			   : sqlite3_blob_open(s->db, "main", "head", "data",
+					       id, 0, &s->blob);
 
-	if (!row->data || row->raw_len > RAW_MAX || row->crc != row_crc(row))
-		return -EBADMSG;
-	r = raw_room(s, row->raw_len + 1);
-	if (r)
-		return r;
-	len = LZ4_decompress_safe(row->data, s->raw, (int)row->len,
-				  (int)row->raw_len);
-	if (len != (int)row->raw_len)
-		return -EBADMSG;
-	if (row->chain)
-		block_state_reset(&s->state);
-	s->epoch = row->epoch;
-	return block_decode(&s->state, s->raw, (size_t)len, &s->reader);
+	if (code == SQLITE_OK)
+		return 0;
+	sqlite3_blob_close(s->blob);
+	s->blob = NULL;
+	return db_error(code);
 }
 
-static int scan_next(struct scanner *s, sqlite3_stmt *rows)
+/* Bytes of data, which stay until the next call. */
+static int get_bytes(struct scanner *s, const struct row *row, size_t offset,
+		     size_t len, const char **out)
 {
-	struct row row;
 	int r;
 
-	read_row(rows, &row);
-	if (row.chain)
-		s->broken = false;
-	if (s->broken)
-		r = -EBADMSG;
-	else
-		r = scan_row(s, &row);
-	if (r == -EBADMSG) {
-		s->broken = true;
-		++*s->scan->damaged;
+	if (row->data) {
+		*out = (const char *)row->data + offset;
 		return 0;
 	}
+	r = room(&s->packed, &s->packed_cap, len);
+	if (r == 0)
+		r = db_error(sqlite3_blob_read(s->blob, s->packed, (int)len,
+					       (int)offset));
+	*out = s->packed;
 	return r;
+}
+
+struct bytes {
+	const unsigned char *at, *end;
+};
+
+/* At most 32 bits; false for what is none. */
+static bool get_number(struct bytes *b, uint32_t *out)
+{
+	uint64_t v = 0;
+
+	for (unsigned shift = 0; shift < 35; shift += 7) {
+		if (b->at == b->end)
+			return false;
+		v |= (uint64_t)(*b->at & 127) << shift;
+		if (*b->at++ < 128) {
+			*out = (uint32_t)v;
+			return v <= UINT32_MAX;
+		}
+	}
+	return false;
+}
+
+static bool get_part(struct bytes *b, struct part *p)
+{
+	if (!get_number(b, &p->raw_len) || !get_number(b, &p->len) ||
+	    b->end - b->at < 4)
+		return false;
+	memcpy(&p->crc, b->at, 4);
+	p->crc = le32toh(p->crc);
+	b->at += 4;
+	return p->raw_len <= RAW_MAX && p->len <= p->raw_len;
+}
+
+/* The list of parts; what it says must be all of data. */
+static bool parse_directory(struct scanner *s, const struct row *row,
+			    struct bytes *b)
+{
+	const unsigned char *begin = b->at;
+	uint32_t count;
+	size_t offset;
+
+	if (!get_number(b, &count) || count == 0 || count > PARTS_MAX ||
+	    (s->part_count && count != s->part_count))
+		return false;
+	for (size_t p = 0; p < count; p++) {
+		if (!get_part(b, &s->parts[p]))
+			return false;
+	}
+	if (row->crc != row_crc(row, begin, (size_t)(b->at - begin)))
+		return false;
+	offset = (size_t)(b->at - begin);
+	for (size_t p = 0; p < count; p++) {
+		s->parts[p].offset = offset;
+		offset += s->parts[p].len;
+	}
+	s->part_count = count;
+	return offset == row->len;
+}
+
+static int read_directory(struct scanner *s, const struct row *row)
+{
+	size_t len = row->len < DIRECTORY_MAX ? row->len : DIRECTORY_MAX;
+	const char *bytes;
+	struct bytes b;
+	int r = 0;
+
+	if (row->len == 0 || row->len > RAW_MAX + DIRECTORY_MAX)
+		return -EBADMSG;
+	if (!row->data)
+		r = open_blob(s, row->id);
+	if (r == 0)
+		r = get_bytes(s, row, 0, len, &bytes);
+	if (r)
+		return r;
+	b.at = (const unsigned char *)bytes;
+	b.end = b.at + len;
+	return parse_directory(s, row, &b) ? 0 : -EBADMSG;
+}
+
+/* 0, 1 (enough), -EBADMSG for a damaged part, -ENOMEM. */
+static int scan_part(struct scanner *s, const struct row *row, size_t part)
+{
+	struct part *p = &s->parts[part];
+	const char *data;
+	int r = get_bytes(s, row, p->offset, p->len, &data);
+
+	if (r)
+		return r;
+	if (p->crc != part_crc(row, part, data, p->len))
+		return -EBADMSG;
+	if (p->len < p->raw_len) {
+		r = room(&s->raw, &s->raw_cap, p->raw_len);
+		if (r)
+			return r;
+		if (LZ4_decompress_safe(data, s->raw, (int)p->len,
+					(int)p->raw_len) != (int)p->raw_len)
+			return -EBADMSG;
+		data = s->raw;
+	}
+	r = block_decode(&p->state, data, p->raw_len, &s->reader);
+	p->idle = p->state.idle;
+	if (p->idle && s->scan) /* else who reads asks for its ids */
+		block_state_reset(&p->state);
+	return r;
+}
+
+/* 0, 1, -EBADMSG when any part that is wanted is damaged, -ENOMEM. */
+static int scan_row(struct scanner *s, const struct row *row)
+{
+	bool damaged = false;
+	int r = read_directory(s, row);
+
+	if (r == -EBADMSG)
+		forget_chain(s); /* the rest builds on this row */
+	s->epoch = row->epoch;
+	for (size_t i = 0; i < s->part_count && r == 0; i++) {
+		struct part *p = &s->parts[i];
+
+		if (row->chain)
+			p->idle = p->broken = false;
+		if (p->idle || (p->raw_len == 0 && !row->chain && !p->broken))
+			continue;
+		r = p->broken ? -EBADMSG : scan_part(s, row, i);
+		if (r == -EBADMSG) {
+			p->broken = damaged = true;
+			r = 0;
+		}
+	}
+	return r == 0 && damaged ? -EBADMSG : r;
+}
+
+static int scan_next(struct scanner *s, const struct row *row)
+{
+	if (row->chain || row->id != s->next_id)
+		forget_chain(s);
+	s->next_id = row->id + 1;
+	if (!row->chain && s->part_count == 0) /* one before it is lost */
+		return -EBADMSG;
+	return scan_row(s, row);
 }
 
 static bool touches(const struct chain *c, const struct head_scan *scan)
@@ -224,16 +727,28 @@ static bool touches(const struct chain *c, const struct head_scan *scan)
 	return c->last_ms > scan->from_ms && c->first_ms <= scan->to_ms;
 }
 
+/* Until the first row behind the time asked for. */
 static int scan_rows(struct scanner *s, sqlite3_stmt *rows, int64_t first,
 		     int64_t last)
 {
 	int r = db_bind(rows, "ii", first, last);
 
 	while (r == 0) {
+		struct row row;
+
 		r = db_step(rows);
 		if (r <= 0)
 			break;
-		r = scan_next(s, rows);
+		read_row(rows, &row);
+		if (row.first_ms > s->scan->to_ms) {
+			r = 0;
+			break;
+		}
+		r = scan_next(s, &row);
+		if (r == -EBADMSG) {
+			++*s->scan->damaged;
+			r = 0;
+		}
 	}
 	sqlite3_reset(rows);
 	return r;
@@ -241,34 +756,48 @@ static int scan_rows(struct scanner *s, sqlite3_stmt *rows, int64_t first,
 
 int head_scan(sqlite3 *db, const struct head_scan *scan)
 {
-	own(scanner_fini) struct scanner s = {.scan = scan};
+	own(scanner_fini) struct scanner s = {.scan = scan, .db = db};
 	own(stmt_finalp) sqlite3_stmt *rows = NULL;
 	const struct history *h = scan->history;
-	int r;
+	int r = scanner_init(&s);
 
 	s.reader = (struct block_reader){scan->want, scan->want_count,
-					 pass_point, &s};
-	r = db_prepare(db, &rows,
-		       "SELECT id, chain, epoch, first_ms, last_ms, ticks,"
-		       " raw_len, crc, data FROM head"
-		       " WHERE id BETWEEN ?1 AND ?2 ORDER BY id");
+					 pass_points, &s};
+	if (r == 0)
+		r = db_prepare(db, &rows,
+			       "SELECT " ROW_COLUMNS " FROM head"
+			       " WHERE id BETWEEN ?1 AND ?2 ORDER BY id");
 	for (size_t i = 0; i < h->chain_count && r == 0; i++) {
 		if (!touches(&h->chains[i], scan))
 			continue;
-		s.broken = true; /* until its first row is seen */
+		forget_chain(&s); /* until its first row is seen */
 		r = scan_rows(&s, rows, h->chains[i].first, h->chains[i].last);
 	}
 	return r;
 }
 
-static bool pass_no_point(void *arg, size_t which, int64_t time_ms,
-			  double value)
+static bool pass_no_points(void *arg, size_t which, const int64_t *times_ms,
+			   const double *values, size_t count)
 {
 	(void)arg;
 	(void)which;
-	(void)time_ms;
-	(void)value;
+	(void)times_ms;
+	(void)values;
+	(void)count;
 	return true;
+}
+
+static uint32_t highest_id(const struct scanner *s)
+{
+	uint32_t highest = 0;
+
+	for (size_t p = 0; p < s->part_count; p++) {
+		const struct block_state *b = &s->parts[p].state;
+
+		if (b->count > 0 && b->ids[b->count - 1] > highest)
+			highest = b->ids[b->count - 1];
+	}
+	return highest;
 }
 
 /* The row that begins a chain lists the chain's series. */
@@ -276,22 +805,24 @@ int head_max_series(sqlite3 *db, uint32_t *out)
 {
 	static const uint32_t nothing[1];
 	own(scanner_fini) struct scanner s = {
-		.reader = {nothing, 0, pass_no_point, NULL}};
+		.reader = {nothing, 0, pass_no_points, NULL}, .db = db};
 	own(stmt_finalp) sqlite3_stmt *rows = NULL;
-	int r = db_prepare(db, &rows,
-			   "SELECT id, chain, epoch, first_ms, last_ms, ticks,"
-			   " raw_len, crc, data FROM head WHERE chain = 1");
+	int r = scanner_init(&s);
 
+	if (r == 0)
+		r = db_prepare(db, &rows,
+			       "SELECT " ROW_COLUMNS " FROM head"
+			       " WHERE chain = 1");
 	*out = 0;
 	while (r == 0 && (r = db_step(rows)) > 0) {
 		struct row row;
-		size_t n;
+		uint32_t highest;
 
 		read_row(rows, &row);
-		r = scan_row(&s, &row);
-		n = s.state.count;
-		if (r == 0 && n > 0 && s.state.ids[n - 1] > *out)
-			*out = s.state.ids[n - 1];
+		r = scan_next(&s, &row);
+		highest = highest_id(&s);
+		if (highest > *out)
+			*out = highest;
 		if (r == -EBADMSG)
 			r = 0;
 	}
@@ -369,7 +900,7 @@ static int load_rows(sqlite3 *db, struct history **h, int64_t *next_row)
 	int64_t after = count ? (*h)->chains[count - 1].last : 0;
 	int r = db_prepare(db, &s,
 			   "SELECT id, chain, epoch, first_ms, last_ms, ticks,"
-			   " raw_len, crc, NULL FROM head WHERE id > ?1"
+			   " raw_len, crc, 0, NULL FROM head WHERE id > ?1"
 			   " ORDER BY id");
 
 	if (r == 0)

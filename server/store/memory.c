@@ -166,20 +166,25 @@ static bool in_scan(const struct memory_scan *scan, uint32_t epoch,
 	return epoch > scan->epoch && scan->later_epochs;
 }
 
-static bool pass_point(void *arg, size_t which, int64_t time_ms, double value)
+static bool pass_points(void *arg, size_t which, const int64_t *times_ms,
+			const double *values, size_t count)
 {
 	const struct walker *w = arg;
+	size_t first = 0;
 
-	if (!in_scan(w->scan, w->epoch, time_ms))
-		return true;
-	return w->scan->point(w->scan->arg, which, time_ms, value, w->epoch);
+	/* Times of a block rise. */
+	while (first < count && !in_scan(w->scan, w->epoch, times_ms[first]))
+		first++;
+	return first == count ||
+	       w->scan->points(w->scan->arg, which, times_ms + first,
+			       values + first, count - first, w->epoch);
 }
 
 static int walk_block(const struct memory_scan *scan,
 		      const struct memory_block *b)
 {
 	struct walker w = {scan, b->epoch};
-	struct block_reader reader = {scan->want, scan->want_count, pass_point,
+	struct block_reader reader = {scan->want, scan->want_count, pass_points,
 				      &w};
 	own(block_state_reset) struct block_state state = {0};
 
@@ -198,8 +203,8 @@ static int walk_tick(const struct memory_scan *scan, const struct tick *t)
 		while (k < scan->want_count && scan->want[k] < t->ids[i])
 			k++;
 		if (k < scan->want_count && scan->want[k] == t->ids[i] &&
-		    !scan->point(scan->arg, k, t->time_ms, t->values[i],
-				 t->epoch))
+		    !scan->points(scan->arg, k, &t->time_ms, &t->values[i], 1,
+				  t->epoch))
 			return 1;
 	}
 	return 0;

@@ -53,9 +53,9 @@ struct memory_scan {
 	uint32_t epoch; /* only ticks of this epoch and time > begin_ms, */
 	int64_t begin_ms;
 	bool later_epochs; /* and, with this, all of later epochs */
-	/* false ends the scan */
-	bool (*point)(void *arg, size_t which, int64_t time_ms, double value,
-		      uint32_t epoch);
+	/* of one series and epoch; false ends the scan */
+	bool (*points)(void *arg, size_t which, const int64_t *times_ms,
+		       const double *values, size_t count, uint32_t epoch);
 	void *arg;
 };
 

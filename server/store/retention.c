@@ -259,7 +259,7 @@ static int drop_marked(struct store *s, const bool *marked)
 		return r;
 	}
 	if (newest)
-		block_state_reset(&s->chain);
+		chain_state_reset(&s->chain);
 	flush_publish_history(s, take(next));
 	pthread_mutex_lock(&s->lock);
 	s->stats.dropped_rows += rows;

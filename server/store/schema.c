@@ -15,7 +15,7 @@
 #define CHECK_NS (3ll * 1000000000) /* most time for the check at start */
 
 /*
- * Version 1. Labels are texts of lines name=value, sorted by name, with \n
+ * Version 2. Labels are texts of lines name=value, sorted by name, with \n
  * and \\ for a newline and a backslash in a value. Times are Unix ms.
  */
 static const char tables[] =
@@ -43,13 +43,13 @@ static const char tables[] =
 	"CREATE TABLE series (id INTEGER PRIMARY KEY, entity INT NOT NULL,"
 	" column INT NOT NULL);"
 
-	/* Points of all series, one row per flush: a block (block.h), packed
-	 * by LZ4 to data from raw_len bytes. A row with chain = 1 begins a
-	 * chain of blocks. A point at t stands for (t - resolution, t], or
-	 * for what there was of it when the store was closed or the clock
-	 * stepped back; its time is that of the last sample then. crc is
-	 * CRC32C over the integers (8 bytes each, little-endian, in this
-	 * order) and data. */
+	/* Points of all series, one row per flush: data holds blocks
+	 * (head.h), which have raw_len bytes unpacked. A row with chain = 1
+	 * begins a chain of blocks. A point at t stands for (t - resolution,
+	 * t], or for what there was of it when the store was closed or the
+	 * clock stepped back; its time is that of the last sample then. crc
+	 * is CRC32C over the integers (8 bytes each, little-endian, in this
+	 * order) and what data says of its blocks, which have their own. */
 	"CREATE TABLE head (id INTEGER PRIMARY KEY, chain INT NOT NULL,"
 	" epoch INT NOT NULL, first_ms INT NOT NULL, last_ms INT NOT NULL,"
 	" ticks INT NOT NULL, raw_len INT NOT NULL, crc INT NOT NULL,"
@@ -209,6 +209,12 @@ static int recognise(sqlite3 *db, const char *path, bool *empty,
 			      "%s was written by a newer heapwatch (schema %d, "
 			      "this one knows %d); install that one, or choose "
 			      "another file",
+			      path, (int)version, SCHEMA_VERSION);
+	if (!*empty && version < SCHEMA_VERSION)
+		return refuse(p,
+			      "%s was written by a heapwatch from before the "
+			      "first release (schema %d, this one knows %d); "
+			      "move it away, or choose another file",
 			      path, (int)version, SCHEMA_VERSION);
 	return 0;
 }

@@ -11,7 +11,7 @@
 #include "common/problem.h"
 
 #define SCHEMA_APPLICATION 0x68776473 /* "hwds" */
-#define SCHEMA_VERSION     1
+#define SCHEMA_VERSION     2
 
 /* Make the file when there is none; refuses what is no database of ours at
  * first sight. */

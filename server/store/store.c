@@ -169,7 +169,7 @@ static void store_free(struct store *s)
 	free(s->events);
 	free(s->gaps);
 	free(s->step.touched);
-	block_state_reset(&s->chain);
+	chain_state_reset(&s->chain);
 	registry_fini(&s->registry);
 	memory_fini(&s->memory);
 	history_unref(s->history);

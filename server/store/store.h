@@ -188,13 +188,29 @@ struct point {
 	int64_t span_ms; /* it stands for (time - span, time]; 0: resolution */
 };
 
+/* Points of one series that follow each other; at least one. */
+struct stretch {
+	const int64_t *times_ms;
+	const double *values;
+	size_t count;
+	uint32_t epoch;
+	int64_t span_ms; /* of each, as in struct point */
+};
+
+static inline struct point stretch_at(const struct stretch *p, size_t i)
+{
+	return (struct point){p->times_ms[i], p->values[i], p->epoch,
+			      p->span_ms};
+}
+
 /*
  * All points of these series in (from_ms, to_ms], each series in order of
  * recording; series are interleaved. Where memory has full resolution and
  * step_ms (0: as fine as there is) asks for less than the resolution, points
  * come from memory. fn returning non-zero ends the scan with that value.
  */
-typedef int (*scan_fn)(void *arg, size_t series_index, struct point p);
+typedef int (*scan_fn)(void *arg, size_t series_index,
+		       const struct stretch *p);
 int view_scan(struct view *v, const struct series *series, size_t count,
 	      int64_t from_ms, int64_t to_ms, int64_t step_ms, scan_fn fn,
 	      void *arg);

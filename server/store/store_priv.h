@@ -73,7 +73,7 @@ struct store {
 	/* writer thread only: */
 	sqlite3 *db;
 	struct column_ids columns;
-	struct block_state chain; /* of the newest chain */
+	struct chain_state chain; /* of the newest chain */
 	int64_t next_row;
 	uint64_t saved_ids;      /* next ids, as the database has them */
 	int64_t retry_ns;        /* boot time; no flush before, after an error */

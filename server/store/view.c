@@ -187,45 +187,58 @@ static void scan_fini(struct scan *s)
 	free(s->has);
 }
 
-static bool emit_span(struct scan *s, size_t which, int64_t time_ms,
-		      double value, uint32_t epoch, int64_t span_ms)
+/* Those of the points that lie in (from, to], in runs that follow each
+ * other; for all but a clock gone mad it is one. */
+static bool emit_span(struct scan *s, size_t which, struct stretch p,
+		      int64_t to_ms)
 {
-	if (time_ms <= s->from_ms || time_ms > s->to_ms)
-		return true;
-	s->result = s->fn(s->arg, s->indices[which],
-			  (struct point){time_ms, value, epoch, span_ms});
+	size_t begin = 0, end;
+
+	while (s->result == 0 && begin < p.count) {
+		struct stretch run = p;
+
+		while (begin < p.count && (p.times_ms[begin] <= s->from_ms ||
+					   p.times_ms[begin] > to_ms))
+			begin++;
+		for (end = begin; end < p.count &&
+				  p.times_ms[end] > s->from_ms &&
+				  p.times_ms[end] <= to_ms;)
+			end++;
+		run.times_ms += begin;
+		run.values += begin;
+		run.count = end - begin;
+		if (run.count)
+			s->result = s->fn(s->arg, s->indices[which], &run);
+		begin = end;
+	}
 	return s->result == 0;
 }
 
-static bool emit(void *arg, size_t which, int64_t time_ms, double value,
-		 uint32_t epoch)
-{
-	struct scan *s = arg;
-
-	return emit_span(s, which, time_ms, value, epoch, 0);
-}
-
-/* A point at full resolution. A tick comes a little late now and then, which
+/* Points at full resolution. A tick comes a little late now and then, which
  * is no gap yet; one that is missing is. */
-static bool emit_tick(void *arg, size_t which, int64_t time_ms, double value,
-		      uint32_t epoch)
+static bool emit_ticks(void *arg, size_t which, const int64_t *times_ms,
+		       const double *values, size_t count, uint32_t epoch)
 {
 	struct scan *s = arg;
+	struct stretch p = {times_ms, values, count, epoch,
+			   s->view->store->options.tick_ms * 3 / 2};
 
-	return emit_span(s, which, time_ms, value, epoch,
-			 s->view->store->options.tick_ms * 3 / 2);
+	return emit_span(s, which, p, s->to_ms);
 }
 
-/* A stored point; not one that memory tells in full. */
-static bool emit_stored(void *arg, size_t which, int64_t time_ms, double value,
-			uint32_t epoch)
+/* Stored points; not those that memory tells in full. */
+static bool emit_stored(void *arg, size_t which, const int64_t *times_ms,
+			const double *values, size_t count, uint32_t epoch)
 {
 	struct scan *s = arg;
+	struct stretch p = {times_ms, values, count, epoch, 0};
+	int64_t to_ms = s->to_ms;
 
-	if (s->limited && (epoch > s->limit_epoch ||
-			   (epoch == s->limit_epoch && time_ms > s->limit_ms)))
+	if (s->limited && epoch > s->limit_epoch)
 		return true;
-	return emit(s, which, time_ms, value, epoch);
+	if (s->limited && epoch == s->limit_epoch && s->limit_ms < to_ms)
+		to_ms = s->limit_ms;
+	return emit_span(s, which, p, to_ms);
 }
 
 static int compare_wanted(const void *a, const void *b)
@@ -293,7 +306,7 @@ static int scan_database(struct scan *s)
 		.damaged = &damaged,
 		.want = s->ids,
 		.want_count = s->count,
-		.point = emit_stored,
+		.points = emit_stored,
 		.arg = s,
 	};
 	sqlite3 *db;
@@ -318,7 +331,7 @@ static int scan_pending(struct scan *s)
 			while (k < s->count && s->ids[k] < t->ids[j])
 				k++;
 			if (k < s->count && s->ids[k] == t->ids[j] &&
-			    !emit_stored(s, k, t->time_ms, t->values[j],
+			    !emit_stored(s, k, &t->time_ms, &t->values[j], 1,
 					 t->epoch))
 				return 1;
 		}
@@ -334,26 +347,28 @@ static int scan_memory(struct scan *s)
 		.epoch = s->limit_epoch,
 		.begin_ms = s->limit_ms,
 		.later_epochs = true,
-		.point = emit_tick,
+		.points = emit_ticks,
 		.arg = s,
 	};
 
 	return memory_scan(&s->view->memory, &scan);
 }
 
-static bool fold_point(void *arg, size_t which, int64_t time_ms, double value,
-		       uint32_t epoch)
+static bool fold_points(void *arg, size_t which, const int64_t *times_ms,
+			const double *values, size_t count, uint32_t epoch)
 {
 	struct scan *s = arg;
 	enum column column = s->series[s->indices[which]].column;
+	enum metric metric = column_info(column)->metric;
 	double *so_far = &s->folded[which];
 
-	(void)time_ms;
+	(void)times_ms;
 	(void)epoch;
-	*so_far = s->has[which] ? store_fold(column_info(column)->metric,
-					     *so_far, value)
-				: value;
-	s->has[which] = true;
+	for (size_t i = 0; i < count; i++) {
+		*so_far = s->has[which] ? store_fold(metric, *so_far, values[i])
+					: values[i];
+		s->has[which] = true;
+	}
 	return true;
 }
 
@@ -366,7 +381,7 @@ static int scan_step(struct scan *s)
 		.want_count = s->count,
 		.epoch = step->epoch,
 		.begin_ms = step->start_ms,
-		.point = fold_point,
+		.points = fold_points,
 		.arg = s,
 	};
 	int r;
@@ -380,8 +395,10 @@ static int scan_step(struct scan *s)
 		return -ENOMEM;
 	r = memory_scan(&s->view->memory, &scan);
 	for (size_t i = 0; i < s->count && r == 0; i++) {
-		if (s->has[i] &&
-		    !emit(s, i, step->end_ms, s->folded[i], step->epoch))
+		struct stretch p = {&step->end_ms, &s->folded[i], 1,
+				   step->epoch, 0};
+
+		if (s->has[i] && !emit_span(s, i, p, s->to_ms))
 			r = 1;
 	}
 	return r;

@@ -65,7 +65,7 @@ START_TEST(bench)
 	struct store *s = fixture_fresh(fixture_options());
 
 	fill(s);
-	ck_ok(cache_new(&effort.cache, 8 << 20));
+	ck_ok(cache_new(&effort.cache, 8 << 20, 0));
 	for (int i = 0; i < ROUNDS; i++)
 		printf("without %.2f ms, with %.2f ms\n", refresh(s, i, NULL),
 		       refresh(s, i, &effort));

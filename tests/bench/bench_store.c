@@ -96,11 +96,10 @@ static long field(const char *path, const char *name)
 	return value;
 }
 
-static int count_point(void *arg, size_t index, struct point p)
+static int count_points(void *arg, size_t index, const struct stretch *p)
 {
 	(void)index;
-	(void)p;
-	++*(size_t *)arg;
+	*(size_t *)arg += p->count;
 	return 0;
 }
 
@@ -117,7 +116,7 @@ static void time_scan(struct store *s, const char *what, size_t most,
 		abort();
 	selected = clock_monotonic_ns();
 	if (view_scan(v, series, count < most ? count : most, from_ms, to_ms,
-		      step_ms, count_point, &points))
+		      step_ms, count_points, &points))
 		abort();
 	printf("%s: %zu series of %zu, %zu points: select %.2f ms, scan %.2f "
 	       "ms\n",

@@ -14,21 +14,27 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 static size_t left;
 
 /* Enough is enough: a small block may stand for millions of points. */
-static bool point(void *arg, size_t which, int64_t time_ms, double value)
+static bool points(void *arg, size_t which, const int64_t *times_ms,
+		   const double *values, size_t count)
 {
 	(void)arg;
 	(void)which;
-	(void)time_ms;
-	if (!isfinite(value))
-		abort();
-	return left-- > 0;
+	(void)times_ms;
+	for (size_t i = 0; i < count; i++) {
+		if (!isfinite(values[i]))
+			abort();
+	}
+	if (count == 0 || count > left)
+		return false;
+	left -= count;
+	return true;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	static const uint32_t want[] = {1, 2, 5, 300};
-	struct block_reader all = {NULL, 0, point, NULL};
-	struct block_reader some = {want, 4, point, NULL};
+	struct block_reader all = {NULL, 0, points, NULL};
+	struct block_reader some = {want, 4, points, NULL};
 	struct block_state state = {0};
 	size_t first;
 
