@@ -40,7 +40,9 @@ def read_metrics():
 
 METRICS, LIMITS = read_metrics()
 PER_SECOND = {"bytes": "Bps", "s": "percentunit"}  # of what is counted
-TABLES = ("targets", "status", "lacks", "events")  # targets that are no metric
+# Targets that are no metric, with the times among their columns.
+TIMES = {"targets": ("since", "started"), "status": (), "lacks": (),
+         "events": ("time", "timeEnd")}
 
 
 # ---- questions ----
@@ -50,11 +52,19 @@ def q(target, scope=True, **payload):
     return {"target": target, "payload": payload, "scope": scope}
 
 
+def p(expr, unit, legend="", instant=False, format="time_series"):
+    """The same of a Prometheus that scrapes GET /metrics, in PromQL."""
+    return {"expr": expr, "unit": unit, "legend": legend, "instant": instant, "format": format,
+            "scope": False}
+
+
 def unit_of(question):
     """Grafana's unit of the answer."""
+    if "expr" in question:
+        return question["unit"]
     target, payload = question["target"], question["payload"]
     name = re.split(r"[()|]", target.strip("("))[0]
-    if name in TABLES:
+    if name in TIMES:
         return "none"
     unit = METRICS[name]["unit"]
     if payload.get("agg") in ("count", "states", "histogram"):
@@ -69,10 +79,12 @@ def unit_of(question):
 def limits(metric):
     """Steps of colour at the configuration's numbers."""
     if metric is None:
-        return {"mode": "absolute", "steps": [{"color": BLUE, "value": None}]}
+        return {"mode": "absolute", "steps": [{"color": SKY, "value": None}]}
     warning, critical, side = LIMITS[metric]
     if side == "above":
-        steps = [(GREEN, None), (ORANGE, warning), (RED, critical)]
+        # The limit itself is healthy, but Grafana colours from the number on.
+        beyond = 1 + 1e-9
+        steps = [(GREEN, None), (ORANGE, warning * beyond), (RED, critical * beyond)]
     else:
         steps = [(RED, None), (ORANGE, critical), (GREEN, warning)]
     return {"mode": "absolute", "steps": [{"color": c, "value": v} for c, v in steps]}
@@ -82,6 +94,11 @@ def bad_above(zero, colour=RED):
     """Good at zero, bad from there on: a count of what should not be."""
     return {"mode": "absolute", "steps": [{"color": zero, "value": None},
                                           {"color": colour, "value": 1}]}
+
+
+def calm():
+    """A number that is neither good nor bad."""
+    return {"mode": "absolute", "steps": [{"color": BLUE, "value": None}]}
 
 
 def state_mappings():
@@ -109,8 +126,10 @@ HEAP_LINES = [
     colour("used", SKY, custom_fillOpacity=15),
     colour("live", GREEN, custom_lineWidth=3),
     colour("after collection", PURPLE),
-    colour("goal", GREY, custom_lineStyle={"fill": "dash", "dash": [6, 6]}),
-    colour("bound", RED, custom_lineStyle={"fill": "dash", "dash": [12, 6]}, custom_lineWidth=2),
+    colour("goal", GREY, custom_lineStyle={"fill": "dash", "dash": [6, 6]},
+           custom_fillOpacity=0),
+    colour("bound", RED, custom_lineStyle={"fill": "dash", "dash": [12, 6]}, custom_lineWidth=2,
+           custom_fillOpacity=0),
 ]
 
 # ---- links ----
@@ -165,7 +184,7 @@ def panel(kind, title, description, width, height, questions, unit=None, metric=
             "fieldConfig": {"defaults": defaults, "overrides": list(overrides)},
             "transformations": list(transformations)}
     if repeat:
-        made.update(repeat=repeat, repeatDirection="h", maxPerRow=3)
+        made.update(repeat=repeat, repeatDirection="h", maxPerRow=WIDTH // width)
     return made
 
 
@@ -182,14 +201,6 @@ def stat(title, description, width, height, question, fields="", calc="lastNotNu
         "colorMode": "background_solid" if background else "value",
         "graphMode": "area" if spark else "none", "justifyMode": "center",
         "showPercentChange": False, "percentChangeColorMode": "standard"}, **more)
-
-
-def gauge(title, description, width, height, question, **more):
-    """A ratio or number against its limits."""
-    return panel("gauge", title, description, width, height, [question], options={
-        "reduceOptions": reduce(), "orientation": "auto", "showThresholdLabels": False,
-        "showThresholdMarkers": True, "sizing": "auto", "minVizWidth": 75, "minVizHeight": 75},
-        **more)
 
 
 def bars(title, description, width, height, question, **more):
@@ -265,6 +276,9 @@ def table(title, description, width, height, question, columns, **more):
     overrides = [override(title, custom_width=columns[name][1])
                  for name, title in titles.items() if not isinstance(columns[name], str)]
     overrides += more.pop("overrides", [])
+    # A filter of names lets every time pass.
+    times = TIMES[question["target"]] if "target" in question else ("Time",)
+    hidden = {name: True for name in times if name not in columns}
     return panel("table", title, description, width, height, [question], unit="none",
                  overrides=overrides, custom={
                      "align": "auto", "cellOptions": {"type": "auto"}, "inspect": False,
@@ -276,7 +290,7 @@ def table(title, description, width, height, question, columns, **more):
                          "include": {"names": list(columns)}}},
                      {"id": "organize", "options": {
                          "indexByName": {name: at for at, name in enumerate(columns)},
-                         "renameByName": titles, "excludeByName": {}, "includeByName": {}}}],
+                         "renameByName": titles, "excludeByName": hidden, "includeByName": {}}}],
                  **more)
 
 

@@ -27,8 +27,8 @@ DASHBOARD = dashboard(
               "Every unit, the worst first; of two that are equally ill, the one that is so for "
               "longer. A click on a unit opens its process.", 24, 9,
               q("targets", watched="yes"),
-              {"state": ("State", 150), "service": ("Unit", 190), "instance": ("No.", 60),
-               "since": ("Since", 170), "reason": "Why", "site": ("Site", 120),
+              {"state": ("State", 130), "service": ("Unit", 150), "instance": ("No.", 50),
+               "since": ("Since", 160), "reason": "Why", "site": ("Site", 120),
                "area": ("Area", 160), "line": ("Line", 110), "node": ("Node", 160),
                "maintenance": ("Maintenance", 150)},
               overrides=[state_cell(), ago_cell("Since"),

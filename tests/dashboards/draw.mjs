@@ -67,7 +67,7 @@ function legend(series, panel, x, y, width, height) {
   for (const s of series) {
     const last = s.values.filter((v) => v !== null).at(-1);
     const text = right ? `${s.name}  ${shown(s.field.display(last))}` : s.name;
-    const w = letters(text, 12) + 26;
+    const w = letters(text, 12.8) + 28;
     if (!right && px + w > x + width && px > x) { px = x; py += 18; }
     if (py > y + height - 12) { out.push(`<text x="${px}" y="${py + 9}" class="dim">…</text>`); break; }
     out.push(`<rect x="${px}" y="${py + 3}" width="14" height="4" rx="2" fill="${s.color}"/>`
@@ -137,7 +137,7 @@ function timeseries(panel, frames, w, h, marks) {
   let high = defaults.max ?? Math.max(...all) * 1.08;
   if (!(high > low)) high = low + 1;
   const one = series[0].field;
-  const ticks = niceSteps(low, high, Math.max(2, Math.floor(h / 55)), /bytes|Bps/.test(defaults.unit));
+  const ticks = niceSteps(low, high, Math.max(2, Math.floor(h / 55)), /bytes/.test(defaults.unit));
   const labels = ticks.map((v) => shown(one.display(v)));
   const left = Math.max(...labels.map((l) => letters(l, 12))) + 14;
   const legendRows = legend(series, panel, left, 0, w - left - 8, 54).rows;
@@ -286,7 +286,8 @@ function heatmap(panel, frames, w, h) {
 
 function table(panel, frames, w, h) {
   const frame = frames[0];
-  if (!frame?.fields.length) return null;
+  const nothing = panel.fieldConfig.defaults.noValue;
+  if (!frame?.length) return nothing ? `<div class="none">${esc(nothing)}</div>` : null;
   const cells = (row) => frame.fields.map((f) => {
     const value = f.values[row];
     const d = value === null || value === undefined ? { text: '' } : f.display(value);

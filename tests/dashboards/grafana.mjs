@@ -80,7 +80,12 @@ export class Dashboard {
     let repeats = [{}];
     let part = [];
     const flush = () => {
-      for (const scoped of repeats) for (const panel of part) made.push({ panel, scoped });
+      for (const scoped of repeats) {
+        for (const panel of part) {
+          if (panel.repeat && panel.type !== 'row') made.push(...this.repeat(panel, scoped));
+          else made.push({ panel, scoped });
+        }
+      }
       part = [];
     };
     for (const panel of this.json.panels) {
@@ -94,6 +99,17 @@ export class Dashboard {
     }
     flush();
     return made;
+  }
+
+  // Side by side, as many as maxPerRow says.
+  repeat(panel, scoped) {
+    const { x, y, h } = panel.gridPos;
+    const w = 24 / panel.maxPerRow;
+    return this.values[panel.repeat].current.map((value, at) => ({
+      panel: { ...panel, id: `${panel.id}-${value}`, gridPos: {
+        w, h, x: x + (at % panel.maxPerRow) * w, y: y + Math.floor(at / panel.maxPerRow) * h } },
+      scoped: { ...scoped, [panel.repeat]: value },
+    }));
   }
 
   request(panel, scoped, width) {
