@@ -26,15 +26,15 @@ node: gw-north-1
 governor: {target: 5%, total: 20%}
 plant:
   - {node: "gw-.*", labels: {site: north}}
-  - {service: "boiler|mixer|archive", labels: {area: boiler house}}
-  - {service: "packer|hmi|control|uplink", labels: {area: packing hall}}
-  - {service: boiler, labels: {line: "1"}}
-  - {service: mixer, labels: {line: "2"}}
-  - {service: archive, labels: {line: common}}
-  - {service: packer, labels: {line: "7"}}
-  - {service: "hmi|control|uplink", labels: {line: "8"}}
+  - {service: "(boiler|mixer|archive)MARK", labels: {area: boiler house}}
+  - {service: "(packer|hmi|control|uplink)MARK", labels: {area: packing hall}}
+  - {service: "boilerMARK", labels: {line: "1"}}
+  - {service: "mixerMARK", labels: {line: "2"}}
+  - {service: "archiveMARK", labels: {line: common}}
+  - {service: "packerMARK", labels: {line: "7"}}
+  - {service: "(hmi|control|uplink)MARK", labels: {line: "8"}}
 watch:
-  - {action: include, service: "boiler|mixer|archive|packer|hmi|control|uplink"}
+  - {action: include, service: "(boiler|mixer|archive|packer|hmi|control|uplink)MARK"}
   - {action: exclude, service: ".*"}
 """
 # service, what it is of the demo's, its memory
@@ -46,10 +46,11 @@ SERVICES = [name for name, *_ in GO + JVM]
 
 
 class Plant:
-    """folder: where to keep the database; None: a scratch folder."""
+    """mark: goes behind every name, so that another plant on the machine is none of ours."""
 
-    def __init__(self, args=(), folder=None):
-        self.server = Server(args=args, config=CONFIG, folder=folder)
+    def __init__(self, args=(), mark=""):
+        self.server = Server(args=args, config=CONFIG.replace("MARK", mark))
+        self.mark = mark
         self.processes = {}
 
     def __enter__(self):
@@ -57,12 +58,15 @@ class Plant:
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="heapwatch-plant-"))
         try:
             for name, program, limit in GO:
-                shutil.copy(BUILT / program, self.folder / name)
-                self.start(name, [self.folder / name], {"GOMEMLIMIT": limit})
+                path = self.folder / f"{name}{self.mark}"
+                shutil.copy(BUILT / program, path)
+                self.start(name, [path], {"GOMEMLIMIT": limit})
             for name, limit in JVM:
-                shutil.copy(BUILT / "scada.jar", self.folder / f"{name}.jar")
+                path = self.folder / f"{name}{self.mark}.jar"
+                shutil.copy(BUILT / "scada.jar", path)
                 self.start(name, ["java", limit, limit.replace("mx", "ms"), "-XX:+UseG1GC",
-                                  "-jar", self.folder / f"{name}.jar"])
+                                  "-Xmn8m",  # a collection every 15 s
+                                  "-jar", path])
             self.server.__enter__()
             until(lambda: len(self.states()) == len(SERVICES), 60, self.states)
         except BaseException:
@@ -82,7 +86,7 @@ class Plant:
 
     def renew(self):
         """The archive is stopped and comes back as another build of it."""
-        other = self.folder / "new" / "archive"
+        other = self.folder / "new" / f"archive{self.mark}"
         env = {**os.environ, "GOFLAGS": "-buildvcs=false", "GOWORK": "off", "CGO_ENABLED": "0",
                "GOTOOLCHAIN": "local", "PATH": os.environ["PATH"] + ":/usr/lib/go-1.19/bin"}
         subprocess.run(["go", "build", "-trimpath", "-o", other, "./historian"], env=env,
