@@ -250,7 +250,7 @@ def timeline(title, description, width, height, question, **more):
                  options={"mergeValues": True, "showValue": "auto", "alignValue": "left",
                           "rowHeight": 0.85,
                           "legend": {"showLegend": False, "displayMode": "list",
-                                     "placement": "bottom"},
+                                     "placement": "bottom", "calcs": []},
                           "tooltip": {"mode": "single", "sort": "none", "hideZeros": False}},
                  **more)
 
@@ -283,8 +283,7 @@ def table(title, description, width, height, question, columns, **more):
                  overrides=overrides, custom={
                      "align": "auto", "cellOptions": {"type": "auto"}, "inspect": False,
                      "filterable": False, "minWidth": 60},
-                 options={"showHeader": True, "cellHeight": "md", "footer": {
-                     "show": False, "reducer": ["sum"], "countRows": False, "fields": ""}},
+                 options={"showHeader": True, "cellHeight": "md", "frameIndex": 0},
                  transformations=[
                      {"id": "filterFieldsByName", "options": {
                          "include": {"names": list(columns)}}},
