@@ -124,6 +124,29 @@ check-plugin: all plugin-backend | victims
 bench-plugin: all plugin-backend | victims
 	@HEAPWATCH=$(BUILD)/heapwatch PLUGIN=$(plugin) tests/grafana-host/run bench
 
+# ---- dashboards ----
+
+# From dashboards/source and docs/metrics.md; a test compares.
+.PHONY: dashboards
+dashboards:
+	@dashboards/build
+
+dashboards_npm := $(addprefix tests/dashboards/,package.json package-lock.json .npmrc)
+build/dashboards/installed: $(dashboards_npm)
+	$(call msg,NPM,$(@D))mkdir -p $(@D) && cp $^ $(@D) && cd $(@D) && \
+		{ npm ci >npm.log 2>&1 || { cat npm.log; exit 1; }; } && touch $(@F)
+
+# Grafana's types, the plugin's executable, a look at each in Chromium.
+.PHONY: check-dashboards
+check-dashboards: all plugin-backend build/grafana-data/installed build/dashboards/installed
+	@HEAPWATCH=$(BUILD)/heapwatch PLUGIN=$(plugin) tests/dashboards/check.py
+
+# docs/screenshots, after MINUTES of a small plant.
+.PHONY: screenshots
+screenshots: MINUTES = 20
+screenshots: all build/grafana-data/installed
+	@HEAPWATCH=$(BUILD)/heapwatch tests/dashboards/check.py screenshots $(MINUTES)
+
 # ---- run ----
 
 .PHONY: run deps deps-test
@@ -211,6 +234,7 @@ ci:
 	@tests/run-part warnings $(MAKE) --no-print-directory -j2 WERROR=1 BUILD=build-werror all
 	@tests/run-part clang    $(MAKE) --no-print-directory -j2 CC=clang WERROR=1 BUILD=build-clang all
 	@tests/run-part tsan     $(MAKE) --no-print-directory -j2 SANITIZE=thread check
+	@tests/run-part dashboards $(MAKE) --no-print-directory -j2 check-dashboards
 	@tests/run-part load     $(MAKE) --no-print-directory -j2 LOAD_SECONDS=60 E2E=test_load check-e2e
 
 # Server, victims that come and go, and questions together: does it grow?

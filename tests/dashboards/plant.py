@@ -115,7 +115,7 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with Plant(args=sys.argv[1:]) as plant:
         print(plant.server.url, flush=True)
-        time.sleep(300)
+        time.sleep(480)
         plant.renew()
         time.sleep(86400)
 
