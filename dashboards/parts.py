@@ -270,8 +270,9 @@ def heatmap(title, description, width, height, question, unit):
             "tooltip": {"mode": "single", "yHistogram": False, "showColorScale": False}})
 
 
-def table(title, description, width, height, question, columns, **more):
-    """columns: {field: (title, width) or title}; others are hidden, order is kept."""
+def table(title, description, width, height, question, columns, newest=None, **more):
+    """columns: {field: (title, width) or title}; others are hidden, order is kept.
+    newest: the column whose newest comes first."""
     titles = {k: v if isinstance(v, str) else v[0] for k, v in columns.items()}
     overrides = [override(title, custom_width=columns[name][1])
                  for name, title in titles.items() if not isinstance(columns[name], str)]
@@ -289,7 +290,9 @@ def table(title, description, width, height, question, columns, **more):
                          "include": {"names": list(columns)}}},
                      {"id": "organize", "options": {
                          "indexByName": {name: at for at, name in enumerate(columns)},
-                         "renameByName": titles, "excludeByName": hidden, "includeByName": {}}}],
+                         "renameByName": titles, "excludeByName": hidden, "includeByName": {}}}]
+                 + ([{"id": "sortBy", "options": {
+                     "fields": {}, "sort": [{"field": newest, "desc": True}]}}] if newest else []),
                  **more)
 
 

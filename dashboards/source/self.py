@@ -64,7 +64,8 @@ DASHBOARD = dashboard(
                "started": ("Started", 170)},
               no_value="Every process of a known runtime is watched",
               overrides=[ago_cell("Started")]),
-        table("What happened", "Events of this range, as they are drawn into the other panels.",
+        table("What happened", "Events of this range, the newest first.",
               24, 9, q("events"),
-              {"time": ("Time", 210), "title": ("What", 320), "text": "Details"}),
+              {"time": ("Time", 210), "title": ("What", 320), "text": "Details"},
+              newest="Time"),
     ])

@@ -219,7 +219,8 @@ function spark(values, w, h, color) {
   if (known.length < 2) return '';
   const low = Math.min(0, ...known), high = Math.max(...known) * 1.1 || 1;
   const d = values.map((v, i) => (v === null ? null : `${(i / (values.length - 1) * w).toFixed(1)} ${(h - (v - low) / (high - low) * h).toFixed(1)}`)).filter(Boolean);
-  return `<svg class="spark" width="${w}" height="${h}"><path d="M0 ${h}L${d.join('L')}L${w} ${h}Z" fill="${color}" opacity=".28"/><path d="M${d.join('L')}" stroke="${color}" fill="none" opacity=".8"/></svg>`;
+  const first = d[0].split(' ')[0];
+  return `<svg class="spark" width="${w}" height="${h}"><path d="M${first} ${h}L${d.join('L')}L${w} ${h}Z" fill="${color}" opacity=".28"/><path d="M${d.join('L')}" stroke="${color}" fill="none" opacity=".8"/></svg>`;
 }
 
 function stat(panel, frames, w, h) {

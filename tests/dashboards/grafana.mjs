@@ -23,7 +23,7 @@ data.standardFieldConfigEditorRegistry.setInit(() => standard);
 const { standardTransformers: t } = data;
 data.standardTransformersRegistry.setInit(() => [t.filterFieldsByNameTransformer,
   t.organizeFieldsTransformer, t.renameByRegexTransformer, t.filterFieldsTransformer,
-  t.orderFieldsTransformer, t.renameFieldsTransformer]
+  t.orderFieldsTransformer, t.renameFieldsTransformer, t.sortByTransformer]
   .map((transformation) => ({ id: transformation.id, name: transformation.name, transformation: async () => transformation })));
 
 const escape = (text) => text.replace(/[\\^$*+?.()|[\]{}/]/g, '\\$&');

@@ -31,8 +31,9 @@ DASHBOARD = dashboard(
              one("frag_ratio", UNIT, "min"), metric="frag_ratio", spark=True, decimals=0,
              minimum=0, maximum=1),
         graph("Heap", "Used saw-tooths by design; live, and what is left after collections, tell "
-              "growth.", 16, 10, one("heap_used_bytes", "used"), one("heap_live_bytes", "live"),
-              one("heap_after_gc_bytes", "after collection"), one("heap_max_bytes", "bound"),
+              "growth.", 16, 10, one("heap_used_bytes", "used"),
+              one("heap_after_gc_bytes", "after collection"), one("heap_live_bytes", "live"),
+              one("heap_max_bytes", "bound"),
               overrides=HEAP_LINES),
         graph("Resident memory", "Resident memory of each process.", 8, 10,
               one("resident_bytes", UNIT)),
