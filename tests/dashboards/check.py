@@ -5,7 +5,8 @@ types   Grafana's own types accept them (needs build/dashboards, from npm)
 plugin  every question through the plugin's executable, by Grafana's SDK as host
 pages   every dashboard drawn in Chromium with the data of a small plant, on a
         wall and on a phone: no panel is empty
-screenshots MINUTES  the same after so long, kept in docs/screenshots
+screenshots MINUTES [URL]  the same after so long, kept in docs/screenshots;
+        with a URL, of a plant (plant.py) that has been running for that time
 """
 import json
 import os
@@ -23,10 +24,11 @@ import asking  # noqa: E402
 from heapwatch import until  # noqa: E402
 from plant import SERVICES, Plant  # noqa: E402
 
-WALL, PHONE, TALL = 1920, 390, 1080
+WALL, PHONE = 1920, 390
 PICKED = {"process": "uplink", "versions": "archive"}
-KEPT = [("plant", WALL), ("plant", PHONE), ("process", WALL), ("gc", WALL), ("node", WALL),
-        ("versions", WALL), ("self", WALL)]
+# Kept as pictures; of the plant what a screen shows at once, of the others all.
+KEPT = [("plant", WALL, 1080), ("plant", PHONE, 1800), ("process", WALL, 9999),
+        ("gc", WALL, 9999), ("node", WALL, 9999), ("versions", WALL, 9999), ("self", WALL, 9999)]
 
 
 def types():
@@ -95,19 +97,19 @@ def plugin(plant):
 
 # ---- pages ----
 
-def draw(plant, name, width, minutes, folder):
+def draw(url, mark, name, width, minutes, folder, most=9999):
     """The picture of a dashboard; its titles of panels without data."""
     page, picture = folder / f"{name}-{width}.html", folder / f"{name}-{width}.png"
-    pick = [f"service={PICKED[name]}{plant.mark}"] if name in PICKED else []
+    pick = [f"service={PICKED[name]}{mark}"] if name in PICKED else []
     done = subprocess.run(
-        ["node", HERE / "draw.mjs", ROOT / f"dashboards/grafana/{name}.json", plant.server.url,
-         page, str(width), str(minutes), *pick], check=True, timeout=120, stdout=subprocess.PIPE,
+        ["node", HERE / "draw.mjs", ROOT / f"dashboards/grafana/{name}.json", url, page,
+         str(width), str(minutes), *pick], check=True, timeout=120, stdout=subprocess.PIPE,
         env={**os.environ, "HEAPWATCH_MODULES": str(ROOT / "build/grafana-data")})
     told = json.loads(done.stdout)
     home = folder / "home"
     subprocess.run(
         ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
-         f"--user-data-dir={home}", f"--window-size={width},{told['height']}",
+         f"--user-data-dir={home}", f"--window-size={width},{min(most, told['height'])}",
          f"--screenshot={picture}", page.as_uri()],
         check=True, timeout=120, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     assert picture.stat().st_size > 20000, f"{picture} shows nothing"
@@ -119,31 +121,38 @@ def pages(plant):
     with tempfile.TemporaryDirectory() as folder:
         for name in asking.load("grafana"):
             for width in (WALL, PHONE):
-                _, found = draw(plant, name, width, 2, pathlib.Path(folder))
+                _, found = draw(plant.server.url, plant.mark, name, width, 2,
+                                pathlib.Path(folder))
                 empty += [f"{name} at {width}: {title}" for title in found]
     if empty:
         sys.exit("panels without data: " + ", ".join(empty))
     print("every dashboard is drawn, on a wall and on a phone")
 
 
-def screenshots(minutes):
+def keep(url, minutes):
+    """All pictures of a plant without a mark."""
     kept = ROOT / "docs" / "screenshots"
     kept.mkdir(exist_ok=True)
-    with Plant() as plant, tempfile.TemporaryDirectory() as folder:
-        time.sleep(minutes * 30)
-        plant.renew()
-        time.sleep(minutes * 30)
-        for name, width in KEPT:
-            picture, _ = draw(plant, name, width, minutes, pathlib.Path(folder))
+    with tempfile.TemporaryDirectory() as folder:
+        for name, width, most in KEPT:
+            picture, _ = draw(url, "", name, width, minutes, pathlib.Path(folder), most)
             size = "phone" if width == PHONE else "wall"
             subprocess.run(["pngquant", "--force", "--speed", "1", "--output",
                             kept / f"{name}-{size}.png", "128", picture], check=True, timeout=120)
 
 
+def screenshots(minutes):
+    with Plant() as plant:
+        time.sleep(minutes * 30)
+        plant.renew()
+        time.sleep(minutes * 30)
+        keep(plant.server.url, minutes)
+
+
 def main():
     what = sys.argv[1:] or ["types", "plugin", "pages"]
     if what[0] == "screenshots":
-        screenshots(float(what[1]))
+        keep(what[2], float(what[1])) if len(what) > 2 else screenshots(float(what[1]))
         return
     if "types" in what:
         types()
