@@ -203,10 +203,10 @@ def stat(title, description, width, height, question, fields="", calc="lastNotNu
         "showPercentChange": False, "percentChangeColorMode": "standard"}, **more)
 
 
-def bars(title, description, width, height, question, **more):
+def bars(title, description, width, height, question, calc="lastNotNull", **more):
     """The worst few, side by side."""
     return panel("bargauge", title, description, width, height, [question], options={
-        "reduceOptions": reduce(), "orientation": "horizontal", "displayMode": "basic",
+        "reduceOptions": reduce(calc=calc), "orientation": "horizontal", "displayMode": "basic",
         "valueMode": "text", "namePlacement": "auto", "showUnfilled": True, "sizing": "auto",
         "minVizWidth": 8, "minVizHeight": 16, "maxVizHeight": 300,
         "legend": {"showLegend": False, "displayMode": "hidden", "placement": "bottom",

@@ -20,11 +20,11 @@ DASHBOARD = dashboard(
                "instance": ("No.", 60), "node": ("Node", 160), "since": ("Since", 170),
                "started": ("Started", 170)},
               overrides=[state_cell(), ago_cell("Since"), ago_cell("Started")]),
-        bars("Live heap now", "Live bytes by build, the worst instance of each.", 12, 6,
-             q("heap_live_bytes", format="latest", agg="max", frame=True, **BUILD),
+        bars("Most live heap", "The most live bytes of each build in this range, of its worst "
+             "instance.", 12, 6, q("heap_live_bytes", agg="max", **BUILD), calc="max",
              transformations=SHORT, minimum=0),
-        bars("Resident memory now", "Resident memory by build, the worst instance of each.", 12, 6,
-             q("resident_bytes", format="latest", agg="max", frame=True, **BUILD),
+        bars("Most resident memory", "The most resident memory of each build in this range, of "
+             "its worst instance.", 12, 6, q("resident_bytes", agg="max", **BUILD), calc="max",
              transformations=SHORT, minimum=0),
         compare("Live heap", "Live heap as a share of its bound, the worst instance of each "
                 "build.", q("heap_live_rate", agg="max", **BUILD), "heap_live_rate", minimum=0,
