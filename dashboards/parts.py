@@ -13,8 +13,8 @@ DATASOURCE = {"type": "heapwatch-heapwatch-datasource", "uid": "heapwatch"}
 WIDTH = 24  # columns of Grafana's grid
 
 # Okabe and Ito's colours, told apart by every eye; each state has a sign too.
-GREEN, ORANGE, RED, BLUE, SKY, GREY, PURPLE = (
-    "#009E73", "#E69F00", "#D55E00", "#0072B2", "#56B4E9", "#8A8A8A", "#CC79A7")
+GREEN, ORANGE, RED, BLUE, SKY, GREY, PURPLE, PALE = (
+    "#009E73", "#E69F00", "#D55E00", "#0072B2", "#56B4E9", "#5C5C5C", "#CC79A7", "#B0B0B0")
 STATES = {  # word: (code of target_state, sign, colour)
     "ok": (0, "●", GREEN),
     "unknown": (1, "?", GREY),
@@ -126,7 +126,7 @@ HEAP_LINES = [
     colour("used", SKY, custom_fillOpacity=15),
     colour("live", GREEN, custom_lineWidth=3),
     colour("after collection", PURPLE),
-    colour("goal", GREY, custom_lineStyle={"fill": "dash", "dash": [6, 6]},
+    colour("goal", PALE, custom_lineStyle={"fill": "dash", "dash": [6, 6]},
            custom_fillOpacity=0),
     colour("bound", RED, custom_lineStyle={"fill": "dash", "dash": [12, 6]}, custom_lineWidth=2,
            custom_fillOpacity=0),

@@ -33,7 +33,7 @@ DASHBOARD = dashboard(
         graph("Memory of the machine", "RAM that is available, and all there is.", 12, 8,
               q("memory_available_bytes", **NODE, agg="min", by=["node"], legend="available"),
               q("memory_total_bytes", **NODE, agg="min", by=["node"], legend="total"),
-              overrides=[colour("available", BLUE), colour("total", GREY)]),
+              overrides=[colour("available", SKY), colour("total", PALE)]),
         graph("Resident memory by unit", "Who takes it: resident memory, one upon the other.",
               12, 8, q("resident_bytes", agg="max", by=list(WHO), legend=UNIT), stack=True,
               links=to_process()),

@@ -3,7 +3,9 @@
 "make check-dashboards" proves the rest: Grafana's own types, the plugin's
 executable, and a look at all of them.
 """
+import itertools
 import json
+import math
 import os
 import pathlib
 import re
@@ -29,6 +31,33 @@ SETS = {"grafana": ("heapwatch-heapwatch-datasource", "heapwatch", "heapwatch-")
 KINDS = {"stat", "table", "timeseries", "state-timeline", "bargauge", "heatmap"}
 # What Grafana itself gives.
 BUILTIN = {"__field", "__data", "__url_time_range", "__rate_interval", "__range", "__interval"}
+
+
+# Machado, Oliveira, Fernandes 2009, severity 1: linear RGB as such an eye sees it.
+EYES = {
+    "all cones": ((1, 0, 0), (0, 1, 0), (0, 0, 1)),
+    "protanopia": ((0.152286, 1.052583, -0.204868), (0.114503, 0.786281, 0.099216),
+                   (-0.003882, -0.048116, 1.051998)),
+    "deuteranopia": ((0.367322, 0.860646, -0.227968), (0.280085, 0.672501, 0.047413),
+                     (-0.011820, 0.042940, 0.968881)),
+    "tritanopia": ((1.255528, -0.076749, -0.178779), (-0.078411, 0.930809, 0.147602),
+                   (0.004733, 0.691367, 0.303900)),
+}
+
+
+def linear(colour):
+    """sRGB without its gamma."""
+    return [((int(colour[i:i + 2], 16) / 255 + 0.055) / 1.055) ** 2.4 for i in (1, 3, 5)]
+
+
+def lab(rgb):
+    """CIE L*a*b*, where distances are as they look; 2.3 is just seen."""
+    r, g, b = (min(1, max(0, c)) for c in rgb)
+    xyz = ((0.4124 * r + 0.3576 * g + 0.1805 * b) / 0.9505,
+           0.2126 * r + 0.7152 * g + 0.0722 * b,
+           (0.0193 * r + 0.1192 * g + 0.9505 * b) / 1.089)
+    x, y, z = (t ** (1 / 3) if t > 0.008856 else 7.787 * t + 16 / 116 for t in xyz)
+    return 116 * y - 16, 500 * (x - y), 200 * (y - z)
 
 
 def made():
@@ -178,6 +207,18 @@ class Lint(unittest.TestCase):
                 self.assertEqual(len(texts), 5)
                 for text in texts:
                     self.assertRegex(text, r"^[^\w\s] \w+$")
+
+
+    def test_states_are_told_apart_by_eyes_that_see_colours_otherwise(self):
+        colours = {o["color"] for _, _, panel in self.each()
+                   for m in panel["fieldConfig"]["defaults"]["mappings"]
+                   for o in m["options"].values()}
+        self.assertEqual(len(colours), 5)
+        for name, matrix in EYES.items():
+            seen = [lab([sum(a * b for a, b in zip(row, linear(c))) for row in matrix])
+                    for c in sorted(colours)]
+            for a, b in itertools.combinations(seen, 2):
+                self.assertGreater(math.dist(a, b), 15, name)
 
 
 class Limits(unittest.TestCase):
