@@ -45,6 +45,16 @@ DASHBOARD = dashboard(
               "of some versions does not tell it.", 12, 8,
               q("heap_allocated_bytes_total", fn="rate", agg="max", **EACH), minimum=0,
               links=to_process()),
+        table("Each collection", "Begin, length, cause, and the heap before and after, as probes "
+              "saw it; the newest first. Of one process two a second are kept.", 24, 9,
+              q("events", kind="collection"),
+              {"time": ("Begin", 240), "service": ("Unit", 150), "instance": ("No.", 50),
+               "collection": ("Kind", 120), "duration_seconds": ("Length", 110),
+               "before_bytes": ("Before", 120), "after_bytes": ("After", 120),
+               "cause": "Cause", "collector": ("Collector", 220), "node": ("Node", 150)},
+              newest="Begin", no_value="No collection was seen in this range", overrides=[
+                  override("Length", unit="s"), override("Before", unit="bytes"),
+                  override("After", unit="bytes")]),
         row("Heap before and after collections"),
         graph("$service", "The highest use of each step, and what was left right after the last "
               "collection.", 8, 8,
