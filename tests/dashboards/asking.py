@@ -10,7 +10,6 @@ DASHBOARDS = ROOT / "dashboards"
 EMPTY = {
     ("self", "What it lacks"): "nothing is missing where tests have all rights",
     ("self", "Not watched, and why"): "every process of a known runtime may be watched",
-    ("gc", "Each collection"): "a server that does not record collections one by one",
     ("process", "Allocation"): "hsperfdata of this JVM tells no allocation",
     ("plant", "✖ Critical"): "nobody may be ill",
     ("plant", "▲ Warning"): "nobody may be ill",
