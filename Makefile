@@ -148,6 +148,29 @@ check-arm64: all | victims
 bench-plugin: all plugin-backend | victims
 	@HEAPWATCH=$(BUILD)/heapwatch PLUGIN=$(plugin) tests/grafana-host/run bench
 
+# ---- dashboards ----
+
+# From dashboards/source and docs/metrics.md; a test compares.
+.PHONY: dashboards
+dashboards:
+	@dashboards/build
+
+dashboards_npm := $(addprefix tests/dashboards/,package.json package-lock.json .npmrc)
+build/dashboards/installed: $(dashboards_npm)
+	$(call msg,NPM,$(@D))mkdir -p $(@D) && cp $^ $(@D) && cd $(@D) && \
+		{ npm ci >npm.log 2>&1 || { cat npm.log; exit 1; }; } && touch $(@F)
+
+# Grafana's types, the plugin's executable, a look at each in Chromium.
+.PHONY: check-dashboards
+check-dashboards: all plugin-backend build/grafana-data/installed build/dashboards/installed
+	@HEAPWATCH=$(BUILD)/heapwatch PLUGIN=$(plugin) tests/dashboards/check.py
+
+# docs/screenshots, after MINUTES of a small plant.
+.PHONY: screenshots
+screenshots: MINUTES = 20
+screenshots: all build/grafana-data/installed
+	@HEAPWATCH=$(BUILD)/heapwatch tests/dashboards/check.py screenshots $(MINUTES)
+
 # ---- run ----
 
 .PHONY: run deps deps-test
@@ -257,6 +280,7 @@ ci:
 	@tests/run-part warnings $(MAKE) --no-print-directory -j2 WERROR=1 BUILD=build-werror all
 	@tests/run-part clang    $(MAKE) --no-print-directory -j2 CC=clang WERROR=1 BUILD=build-clang all
 	@tests/run-part tsan     $(MAKE) --no-print-directory -j2 SANITIZE=thread check
+	@tests/run-part dashboards $(MAKE) --no-print-directory -j2 check-dashboards
 	@tests/run-part tsan-e2e $(MAKE) --no-print-directory -j2 SANITIZE=thread E2E_JOBS=1 E2E="$(tsan_e2e)" check-e2e
 	@tests/run-part tidy     $(MAKE) --no-print-directory tidy
 	@tests/run-part plugin   $(MAKE) --no-print-directory -j2 check-plugin

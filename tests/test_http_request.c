@@ -602,6 +602,37 @@ START_TEST(conditions_may_be_text)
 }
 END_TEST
 
+/* Not metrics, but asked for like them; the format plays no part. */
+START_TEST(what_is_so_now_has_names_of_its_own)
+{
+	static const struct {
+		const char *target;
+		enum query_format format;
+	} rows[] = {
+		{ "targets", QUERY_TARGETS },
+		{ "status", QUERY_STATUS },
+		{ "lacks", QUERY_LACKS },
+		{ "events", QUERY_EVENTS },
+	};
+	char text[200];
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		snprintf(text, sizeof(text),
+			 "{\"targets\":[{\"target\":\"%s\",\"payload\":"
+			 "{\"state\":\"critical\",\"format\":\"table\"}}]}",
+			 rows[i].target);
+		ck_ok(parse(text));
+		ck_assert_uint_eq(request.count, 1);
+		ck_assert_int_eq(request.queries[0].format, rows[i].format);
+		ck_assert_uint_eq(request.queries[0].matcher_count, 1);
+		query_request_fini(&request);
+	}
+	refused(parse("{\"targets\":[{\"target\":\"target\"}]}"),
+		PROBLEM_UNKNOWN_METRIC, "target");
+	query_request_fini(&request);
+}
+END_TEST
+
 TEST_MAIN("http_request", one_value_comes_in_many_forms,
 	  escapes_of_a_variable_are_removed, signs_of_a_pattern_make_a_pattern,
 	  all_is_no_restriction, a_parameter_that_is_an_object_is_refused,
@@ -622,4 +653,5 @@ TEST_MAIN("http_request", one_value_comes_in_many_forms,
 	  depth_is_bounded_and_text_does_not_count,
 	  an_empty_body_is_an_empty_object, a_bad_target_leaves_the_others,
 	  ranks_limits_and_events_are_asked_by_words, conditions_may_be_text,
+	  what_is_so_now_has_names_of_its_own,
 	  variables_that_nobody_filled_in_are_found_in_scoped_vars)

@@ -11,6 +11,7 @@
 #include "server/encode/encode.h"
 
 #include "ask.h"
+#include "live.h"
 #include "rows.h"
 
 #define LIMIT_DEFAULT 10000
@@ -233,6 +234,11 @@ static int refuse_events(const struct query_request *request,
 			 const char *format, struct problem *p)
 {
 	for (size_t i = 0; i < request->count; i++) {
+		if (live_name(request->queries[i].format))
+			return problem_set(p, PROBLEM_BAD_REQUEST,
+					   "metric: %s are at /api/v1/targets "
+					   "and /api/v1/status",
+					   live_name(request->queries[i].format));
 		if (request->queries[i].format == QUERY_EVENTS &&
 		    strcmp(format, "events"))
 			return problem_set(p, PROBLEM_BAD_REQUEST,

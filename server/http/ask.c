@@ -1,4 +1,5 @@
 #include "ask.h"
+#include "live.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -37,6 +38,10 @@ static void explain_limit(struct problem *p, const struct query_limits *left,
 
 static const char *target_name(const struct query *q)
 {
+	const char *live = live_name(q->format);
+
+	if (live)
+		return live;
 	return q->format == QUERY_EVENTS ? "events" :
 					   metric_info(q->metric)->name;
 }
@@ -112,7 +117,9 @@ static int ask_one(struct asking *x, struct query *q, struct problem *p)
 	q->effort = &x->effort;
 	q->threshold = site_threshold(x->site, q->metric, &limits) ? &limits :
 								     NULL;
-	r = query_run(&f, q, x->view, &x->limits, &why);
+	r = live_name(q->format) ?
+		    live_frame(&f, q, x->site) :
+		    query_run(&f, q, x->view, &x->limits, &why);
 	q->threshold = NULL;
 	if (r && concerns_all(why.code)) {
 		*p = why;

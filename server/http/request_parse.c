@@ -11,6 +11,7 @@
 #include "common/buf.h"
 #include "common/units.h"
 
+#include "live.h"
 #include "request_parts.h"
 
 #define HOUR_MS	 (60 * 60 * 1000ll)
@@ -579,12 +580,27 @@ static bool wants_events(const json_t *payload, const json_t *name)
 	return (word && is_events(word)) || (type && is_events(type));
 }
 
+/* "targets" and the like, whatever the format asks for. */
+static int add_live(struct target_parser *t, const json_t *target,
+		    const json_t *payload, enum query_format format)
+{
+	int r = add_query(t, target, payload, METRIC_COUNT);
+
+	if (!r)
+		t->out->queries[t->out->count - 1].format = format;
+	return r;
+}
+
 static int add_metrics(struct target_parser *t, const json_t *target,
 		       const json_t *payload, const json_t *name)
 {
+	enum query_format live;
 	struct words w = { 0 };
 	int r;
 
+	if (json_is_string(name) &&
+	    live_format(&live, json_string_value(name)))
+		return add_live(t, target, payload, live);
 	if (wants_events(payload, name))
 		return add_query(t, target, payload, METRIC_COUNT);
 	r = words_parse(&w, name, "target", t->p);

@@ -234,11 +234,14 @@ static enum gap gap_now(struct run *r, size_t i)
 {
 	const struct series *s = &r->series[i];
 	int64_t shown_ms = (int64_t)r->rows.shown * r->axis.step_ms;
+	enum gap gap;
 
 	if (!s->open || r->windows[i].last_ms > r->axis.begin_ms + shown_ms -
 							2 * r->axis.step_ms)
 		return GAP_NONE;
-	return view_gap(r->view, s);
+	gap = view_gap(r->view, s);
+	/* Nothing is missing where the same number stands beside. */
+	return gap == GAP_OTHER_BASIS ? GAP_NONE : gap;
 }
 
 static int tell_gaps(struct frame *f, struct run *r)

@@ -54,7 +54,9 @@ enum fn {
 
 enum query_format {
 	QUERY_TIMESERIES, QUERY_TABLE, QUERY_LATEST, QUERY_HEATMAP,
-	QUERY_STATES, QUERY_EVENTS
+	QUERY_STATES, QUERY_EVENTS,
+	/* of this moment, not of the store: server/http/live.h */
+	QUERY_TARGETS, QUERY_STATUS, QUERY_LACKS
 };
 
 /* What above, below and beyond compare with. */
