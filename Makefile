@@ -95,7 +95,9 @@ plugin_objects := $(patsubst %.c,$(plugin_build)/%.o,$(plugin_common:%=common/%.
 plugin_libs := -lnghttp2 -levent_openssl -levent_core -lssl -lcrypto -lm
 
 .PHONY: plugin-backend
-plugin-backend: $(plugin)
+plugin-backend:
+	@[ -x $(plugin) ] || packaging/deps build plugin
+	@$(MAKE) --no-print-directory $(plugin)
 
 $(plugin_build)/common/version.o $(plugin_build)/common/clock.o: ALL_CFLAGS += \
 	-DHEAPWATCH_VERSION='"$(VERSION)"' -DHEAPWATCH_BUILD_TIME=$(SOURCE_DATE_EPOCH)
