@@ -114,6 +114,8 @@ static int ask_one(struct asking *x, struct query *q, struct problem *p)
 								     NULL;
 	r = query_run(&f, q, x->view, &x->limits, &why);
 	q->threshold = NULL;
+	if (r == 0 && q->hint) /* without memory it goes unsaid */
+		(void)frame_notice(f, NOTICE_INFO, "%s", q->hint);
 	if (r && concerns_all(why.code)) {
 		*p = why;
 		return r;
