@@ -110,6 +110,7 @@ static int ask_one(struct asking *x, struct query *q, struct problem *p)
 	int r;
 
 	q->effort = &x->effort;
+	q->stale_ms = x->site->options.stale_ms;
 	q->threshold = site_threshold(x->site, q->metric, &limits) ? &limits :
 								     NULL;
 	r = query_run(&f, q, x->view, &x->limits, &why);

@@ -241,6 +241,12 @@ static void time_text(char out[24], int64_t ms)
 		strftime(out, 24, "%Y-%m-%dT%H:%M:%SZ", &tm);
 }
 
+/* When it had a value last; 0: not in this range. */
+static int64_t newest_ms(const struct window *w)
+{
+	return w->known_ms > w->last_ms ? w->known_ms : w->last_ms;
+}
+
 /*
  * Its newest windows are empty, though its process is there. Where the store
  * knows no reason, it is silent only once points are missing: the newest one
@@ -257,27 +263,27 @@ static bool is_silent(const struct run *r, size_t i, enum gap gap)
 	if (gap == GAP_NONE &&
 	    slack_ms < STALE_POINTS * r->series[i].resolution_ms)
 		slack_ms = STALE_POINTS * r->series[i].resolution_ms;
-	if (gap == GAP_NONE && slack_ms < 2 * r->limits->stale_ms)
-		slack_ms = 2 * r->limits->stale_ms;
-	return r->windows[i].last_ms <= end_ms - slack_ms;
+	if (gap == GAP_NONE && slack_ms < 2 * r->q->stale_ms)
+		slack_ms = 2 * r->q->stale_ms;
+	return newest_ms(&r->windows[i]) <= end_ms - slack_ms;
 }
 
 /* Why there is no value now: there was none yet, or it is stale. */
 static int tell_gap(struct frame *f, struct run *r, size_t i, enum gap gap)
 {
 	const char *metric = metric_info(r->q->metric)->name;
-	const struct window *w = &r->windows[i];
+	int64_t newest = newest_ms(&r->windows[i]);
 	char who[128], last[24];
 
 	legend_who(&r->series[i], who, sizeof(who));
-	if (!w->any && gap != GAP_NONE)
+	if (!newest && gap != GAP_NONE)
 		return frame_notice(f, NOTICE_INFO, "%s of %s: %s", metric, who,
 				    gap_text(gap));
-	if (!w->any)
+	if (!newest)
 		return frame_notice(f, NOTICE_WARNING,
 				    "stale: %s of %s was not read lately",
 				    metric, who);
-	time_text(last, w->last_ms);
+	time_text(last, newest);
 	return frame_notice(f, NOTICE_WARNING, "stale: %s of %s ends at %s%s%s",
 			    metric, who, last, gap == GAP_NONE ? "" : ": ",
 			    gap == GAP_NONE ? "" : gap_text(gap));

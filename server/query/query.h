@@ -85,6 +85,8 @@ struct query {
 	int64_t shift_ms;          /* ask for that much earlier */
 	char *legend;              /* owned; "{{service}}", or NULL */
 	enum query_format format;
+	int64_t stale_ms;          /* so long without a reading is no chance;
+				    * 0: the resolution says */
 	const char *hint;          /* static; told beside the answer, or NULL */
 	enum limit limit;
 	double limit_value;        /* LIMIT_NUMBER */
@@ -105,7 +107,6 @@ struct query_limits {
 	int64_t points_max;  /* steps x series of one answer, in a long table
 			      * x columns; for quantiles series matched */
 	int64_t scan_max;    /* stored points read for one answer */
-	int64_t stale_ms;    /* so long without a reading is no chance */
 };
 
 /*
