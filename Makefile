@@ -186,8 +186,13 @@ build/grafana-data/installed: $(grafana_data)
 		{ npm ci >npm.log 2>&1 || { cat npm.log; exit 1; }; } && touch $(@F)
 
 .PHONY: check-e2e
-check-e2e: all $(BUILD)/tests/bench/load_store build/grafana-data/installed | victims
+check-e2e: all $(BUILD)/tests/bench/load_store $(BUILD)/tests/alerts/load_day build/grafana-data/installed | victims
 	@HEAPWATCH=$(BUILD)/heapwatch tests/run-e2e $(E2E)
+
+# Alert rules beside a real Prometheus and Alertmanager, twelve times faster.
+.PHONY: check-alerts
+check-alerts: all | victims
+	@cd tests/alerts && HEAPWATCH=$(BUILD)/heapwatch python3 -m unittest -v test_live
 
 FUZZ_SECONDS ?= 15
 .PHONY: check-fuzz
@@ -214,6 +219,7 @@ ci:
 	@tests/run-part clang    $(MAKE) --no-print-directory -j2 CC=clang WERROR=1 BUILD=build-clang all
 	@tests/run-part tsan     $(MAKE) --no-print-directory -j2 SANITIZE=thread check
 	@tests/run-part load     $(MAKE) --no-print-directory -j2 LOAD_SECONDS=60 E2E=test_load check-e2e
+	@tests/run-part alerts   $(MAKE) --no-print-directory -j2 check-alerts
 
 # Server, victims that come and go, and questions together: does it grow?
 MINUTES ?= 60
@@ -255,6 +261,12 @@ clean:
 docs: $(BUILD)/tests/test_metric_page $(BUILD)/heapwatch
 	$(BUILD)/tests/test_metric_page --print > docs/metrics.md
 	packaging/readme-table $(BUILD)/heapwatch
+
+# The alert rules of Grafana and Prometheus, from dashboards/alerts/rules.yaml.
+.PHONY: alerts
+alerts:
+	dashboards/alerts/build
+	@dashboards/alerts/check
 
 .PHONY: format
 format:
