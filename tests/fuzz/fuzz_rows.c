@@ -1,5 +1,5 @@
 /*
- * Any bytes as the URL of a GET of rows, asked of a store with data: path,
+ * Any bytes as the URL of a GET, of rows above all, asked of a store with data: path,
  * then parameters, split and decoded as libmicrohttpd does. What comes back
  * is whole JSON, or CSV, or a problem that is the client's.
  */
@@ -82,6 +82,7 @@ static void set_up(void)
 						     .points_max = 5000,
 						     .scan_max = 100000 };
 	need(census_board_new(&site.board) == 0);
+	need(queue_new(&site.queue) == 0);
 	atexit(clean_up);
 }
 
