@@ -24,8 +24,9 @@ MULTIARCH := $(shell $(CC) -print-multiarch)
 BPF_ARCH := $(subst aarch64,arm64,$(subst x86_64,x86,$(shell uname -m)))
 
 # The build's date tells a gateway without a clock battery that its clock is
-# wrong. The newest commit's, so that two builds of one tree are equal.
-SOURCE_DATE_EPOCH ?= $(or $(shell git log -1 --format=%ct 2>/dev/null),0)
+# wrong. The newest commit's, so that two builds of one tree are equal; where
+# there is no git, the newest change of what is told of it.
+SOURCE_DATE_EPOCH ?= $(or $(shell git log -1 --format=%ct 2>/dev/null),$(shell stat -c %Y CHANGELOG.md))
 
 LIBRARIES := libbpf libelf zlib libmicrohttpd jansson sqlite3 liblz4 yaml-0.1 libpcre2-8
 LIBRARY_CFLAGS = $(shell pkg-config --cflags $(LIBRARIES))
@@ -83,21 +84,34 @@ $(BUILD)/bpf/%.skel.h: $(BUILD)/bpf/%.bpf.o
 
 # ---- the executable of the Grafana plugin ----
 # Static, so that it runs in any image of Grafana's; a sanitized one is not.
-# For arm64: make plugin-backend PLUGIN_ARCH=arm64 CC=aarch64-linux-gnu-gcc,
-# where those of arm64 lie in CFLAGS and LDFLAGS.
+# PLUGIN_ARCH=arm64 builds it for another architecture, with libraries of that
+# one fetched below build/ and a compiler that "packaging/deps cross" installs.
 
 PLUGIN_ARCH ?= $(BPF_ARCH:x86=amd64)
 plugin_build := $(BUILD)/plugin$(if $(filter-out amd64,$(PLUGIN_ARCH)),-$(PLUGIN_ARCH))
 plugin := $(BUILD)/plugin/gpx_heapwatch_linux_$(PLUGIN_ARCH)
 plugin_common := buf clock json json_span number proto utf8 version
-plugin_objects := $(patsubst %.c,$(plugin_build)/%.o,$(plugin_common:%=common/%.c) \
-		  $(wildcard grafana-plugin/backend/*.c))
+plugin_backend := $(patsubst %.c,$(plugin_build)/%.o,$(wildcard grafana-plugin/backend/*.c))
+plugin_objects := $(plugin_common:%=$(plugin_build)/common/%.o) $(plugin_backend)
 plugin_libs := -lnghttp2 -levent_openssl -levent_core -lssl -lcrypto -lm
 
 .PHONY: plugin-backend
 plugin-backend:
 	@[ -x $(plugin) ] || packaging/deps build plugin
 	@$(MAKE) --no-print-directory $(plugin)
+
+ifneq ($(PLUGIN_ARCH),$(BPF_ARCH:x86=amd64))
+cross := build/cross-$(PLUGIN_ARCH)
+triplet := $(subst amd64,x86_64,$(subst arm64,aarch64,$(PLUGIN_ARCH)))-linux-gnu
+$(plugin) $(plugin_objects): CC := $(triplet)-gcc
+$(plugin) $(plugin_objects): CFLAGS += -I$(cross)/usr/include -I$(cross)/usr/include/$(triplet)
+$(plugin): LDFLAGS += -L$(cross)/usr/lib/$(triplet)
+$(plugin_objects): | $(cross)/fetched
+$(cross)/fetched:
+	@packaging/deps cross
+	@packaging/cross-libraries $(PLUGIN_ARCH) $(cross) libssl-dev libnghttp2-dev libevent-dev
+	@touch $@
+endif
 
 $(plugin_build)/common/version.o $(plugin_build)/common/clock.o: ALL_CFLAGS += \
 	-DHEAPWATCH_VERSION='"$(VERSION)"' -DHEAPWATCH_BUILD_TIME=$(SOURCE_DATE_EPOCH)
@@ -120,6 +134,16 @@ $(plugin): $(plugin_objects)
 .PHONY: check-plugin
 check-plugin: all plugin-backend | victims
 	@HEAPWATCH=$(BUILD)/heapwatch PLUGIN=$(plugin) tests/grafana-host/run test
+
+# The one for arm64, run by qemu.
+emulated := build/plugin/emulated-arm64
+.PHONY: check-arm64
+check-arm64: all | victims
+	@$(MAKE) --no-print-directory PLUGIN_ARCH=arm64 plugin-backend
+	@printf '#!/bin/sh\nexec qemu-aarch64 "$$(dirname "$$0")"/gpx_heapwatch_linux_arm64\n' >$(emulated)
+	@chmod +x $(emulated)
+	@HEAPWATCH=$(BUILD)/heapwatch PLUGIN=$(emulated) tests/grafana-host/run test \
+		-run 'EveryCall|TLS|ServersThatFail|Shutdown'
 
 # Size, start, memory and speed beside a Go plugin that does the same.
 .PHONY: bench-plugin
@@ -164,7 +188,12 @@ $(BUILD)/tests/%: tests/%.c tests/test.h $(BUILD)/libheapwatch.a
 $(BUILD)/tests/fuzz/%: tests/fuzz/%.c $(BUILD)/libheapwatch.a
 	@mkdir -p $(@D)
 	$(call msg,CC,$<)$(CC) $(ALL_CFLAGS) -fsanitize=fuzzer -MMD -MP -o $@ $< \
-		$(ALL_LDFLAGS) $(BUILD)/libheapwatch.a $(LIBRARY_LIBS) -lm
+		$(ALL_LDFLAGS) $(filter %.o,$^) $(BUILD)/libheapwatch.a $(LIBRARY_LIBS) -lm
+
+# All of the plugin but its way to servers.
+wire := $(BUILD)/tests/fuzz/fuzz_plugin_wire
+$(wire): $(filter-out $(addprefix %/,main.o log.o tls.o upstream.o),$(plugin_backend))
+$(wire): LIBRARY_LIBS += -lnghttp2 -levent_core
 
 .PHONY: check
 check: $(unit_tests)
@@ -194,6 +223,13 @@ check-e2e: all $(BUILD)/tests/bench/load_store $(BUILD)/tests/alerts/load_day bu
 check-alerts: all | victims
 	@cd tests/alerts && HEAPWATCH=$(BUILD)/heapwatch python3 -m unittest -v test_live
 
+# The container image's build stage in a Debian of its own, and what comes out
+# of it run as docker-compose.yml says. Fetches some 250 MB of packages.
+.PHONY: check-image
+check-image: all | victims
+	@packaging/deps image
+	@cd tests/image && python3 -m unittest -v test_image
+
 FUZZ_SECONDS ?= 15
 .PHONY: check-fuzz
 check-fuzz: $(fuzzers)
@@ -212,26 +248,40 @@ test: deps-test
 	@tests/run-part e2e      $(MAKE) --no-print-directory -j2 $(sanitized) check-e2e
 	@tests/run-part fuzz     $(MAKE) --no-print-directory -j2 $(fuzzing) check-fuzz
 
+# Those that make many threads meet: questions beside writing, reload, targets
+# that come and go, events, maintenance.
+tsan_e2e := test_http test_load test_reload test_state test_discovery \
+	    test_questions test_program test_maintenance
+
 # What takes longer or needs another compiler.
 .PHONY: ci
 ci:
 	@tests/run-part warnings $(MAKE) --no-print-directory -j2 WERROR=1 BUILD=build-werror all
 	@tests/run-part clang    $(MAKE) --no-print-directory -j2 CC=clang WERROR=1 BUILD=build-clang all
 	@tests/run-part tsan     $(MAKE) --no-print-directory -j2 SANITIZE=thread check
+	@tests/run-part tsan-e2e $(MAKE) --no-print-directory -j2 SANITIZE=thread E2E_JOBS=1 E2E="$(tsan_e2e)" check-e2e
+	@tests/run-part tidy     $(MAKE) --no-print-directory tidy
+	@tests/run-part plugin   $(MAKE) --no-print-directory -j2 check-plugin
+	@tests/run-part plugin-asan $(MAKE) --no-print-directory -j2 $(sanitized) check-plugin
+	@tests/run-part arm64    $(MAKE) --no-print-directory -j2 check-arm64
+	@tests/run-part image    $(MAKE) --no-print-directory -j2 check-image
 	@tests/run-part load     $(MAKE) --no-print-directory -j2 LOAD_SECONDS=60 E2E=test_load check-e2e
 	@tests/run-part alerts   $(MAKE) --no-print-directory -j2 check-alerts
+	@tests/run-part soak     $(MAKE) --no-print-directory MINUTES=5 soak
 
 # Server, victims that come and go, and questions together: does it grow?
 MINUTES ?= 60
 .PHONY: soak
-soak: all | victims
+soak: all $(BUILD)/tests/bench/load_store | victims
 	@HEAPWATCH=$(BUILD)/heapwatch tests/soak/soak.py $(MINUTES)
 
-# What clang's analyser and its checks of mistakes say; .clang-tidy has them.
+# Mistakes that clang-tidy knows; .clang-tidy says which, and which not.
 .PHONY: tidy
 tidy: $(skeletons)
-	@printf '%s\n' $(sources) $(main_source) | xargs -P 2 -n 4 \
-		sh -c 'clang-tidy-14 --quiet "$$@" -- $(filter-out -W%,$(ALL_CFLAGS)) 2>/dev/null' tidy
+	@tests/run-tidy $(sources) $(main_source) \
+		$(wildcard grafana-plugin/backend/*.c) -- \
+		$(filter-out -W%,$(ALL_CFLAGS)) -DHEAPWATCH_VERSION='"$(VERSION)"' \
+		-DHEAPWATCH_BUILD_TIME=$(SOURCE_DATE_EPOCH)
 
 # ---- speed and weight: ratios, never asserted ----
 

@@ -15,7 +15,7 @@ enum event_type {
 	EVENT_TYPE_GO_GC_START = 3, /* struct event_go_gc */
 	EVENT_TYPE_GO_GC_END = 4,   /* struct event_go_gc */
 	EVENT_TYPE_JVM_GC_BEGIN = 5, /* struct event_jvm_pool */
-	EVENT_TYPE_JVM_GC_END = 6,   /* struct event_jvm_pool */
+	EVENT_TYPE_JVM_GC_END = 6,   /* struct event_jvm_end */
 	EVENT_TYPE_OOM = 12, /* struct event_process: the victim */
 };
 
@@ -38,11 +38,18 @@ struct event_exit {
 };
 _Static_assert(sizeof(struct event_exit) == 24, "exit has no padding");
 
-/* gcStart may run without starting a cycle; gcMarkTermination ends one. */
+/*
+ * gcStart may run without starting a cycle; gcMarkTermination ends one. The
+ * sizes are what runtime.work has at that instruction: at the end of a cycle
+ * what the heap had at its begin, and what the cycle before it left.
+ */
 struct event_go_gc {
 	struct event_header header;
+	__u64 before_bytes; /* work.heap0 */
+	__u64 middle_bytes; /* work.heap1 */
+	__u64 left_bytes;   /* work.heap2; all 0: not read */
 };
-_Static_assert(sizeof(struct event_go_gc) == 16, "go_gc has no padding");
+_Static_assert(sizeof(struct event_go_gc) == 40, "go_gc has no padding");
 
 /* One heap pool as a collection of one manager begins or ends. */
 struct event_jvm_pool {
@@ -52,6 +59,15 @@ struct event_jvm_pool {
 	__u32 pool;
 };
 _Static_assert(sizeof(struct event_jvm_pool) == 32, "jvm_pool has no padding");
+
+#define JVM_CAUSE_MAX 40
+
+/* At the end of a collection its cause too, "" where it cannot be read. */
+struct event_jvm_end {
+	struct event_jvm_pool pool;
+	char cause[JVM_CAUSE_MAX]; /* NUL-terminated; the target's word */
+};
+_Static_assert(sizeof(struct event_jvm_end) == 72, "jvm_end has no padding");
 
 enum probe {
 	PROBE_GO_GC_START,
@@ -73,6 +89,8 @@ enum probe {
 /* One row of the map of watched processes; its key is the tgid, a __u32. */
 struct watched {
 	__u64 hits[PROBE_COUNT]; /* added atomically by the kernel's side */
+	__u64 peek; /* address in its memory, of what is read at a hit: the
+		     * cause of a JVM's collection, the sizes of Go's; or 0 */
 };
 
 /* Where an argument of a USDT probe lies. */

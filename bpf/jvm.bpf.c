@@ -86,8 +86,7 @@ static __always_inline __u32 number_of(void *ctx, const struct usdt_args *args,
 	return number ? *number : 0;
 }
 
-static __always_inline void emit_pool(__u64 probe, __u32 tgid, __u32 manager,
-				      __u32 pool, __u64 used)
+static __always_inline void emit_begin(const struct event_jvm_pool *pool)
 {
 	struct event_jvm_pool *e = bpf_ringbuf_reserve(&ring, sizeof(*e), 0);
 
@@ -95,12 +94,24 @@ static __always_inline void emit_pool(__u64 probe, __u32 tgid, __u32 manager,
 		count_lost();
 		return;
 	}
-	e->header.time_ns = bpf_ktime_get_boot_ns();
-	e->header.type = EVENT_TYPE_JVM_GC_BEGIN + (probe - PROBE_JVM_GC_BEGIN);
-	e->header.tgid = tgid;
-	e->used_bytes = used;
-	e->manager = manager;
-	e->pool = pool;
+	*e = *pool;
+	bpf_ringbuf_submit(e, BPF_RB_NO_WAKEUP);
+}
+
+/* The thread that collects set the cause before and clears it after. */
+static __always_inline void emit_end(const struct event_jvm_pool *pool,
+				     __u64 cause)
+{
+	struct event_jvm_end *e = bpf_ringbuf_reserve(&ring, sizeof(*e), 0);
+
+	if (!e) {
+		count_lost();
+		return;
+	}
+	e->pool = *pool;
+	if (!cause || bpf_probe_read_user_str(e->cause, sizeof(e->cause),
+					      (void *)cause) < 0)
+		e->cause[0] = 0;
 	bpf_ringbuf_submit(e, BPF_RB_NO_WAKEUP);
 }
 
@@ -109,22 +120,30 @@ int jvm_gc(void *ctx)
 {
 	__u64 cookie = bpf_get_attach_cookie(ctx);
 	__u32 tgid = current_tgid();
+	struct watched *w = count_hit(cookie, tgid);
+	struct event_jvm_pool e = { 0 };
 	struct usdt_args *args;
-	__u32 manager, pool;
 
-	if (!count_hit(cookie, tgid))
+	if (!w)
 		return 0;
 	args = bpf_map_lookup_elem(&usdt_sites, &cookie);
 	if (!args)
 		return 0;
-	pool = number_of(ctx, args, POOL, &jvm_pools);
-	if (!pool)
+	e.pool = number_of(ctx, args, POOL, &jvm_pools);
+	if (!e.pool)
 		return 0;
-	manager = number_of(ctx, args, MANAGER, &jvm_managers);
-	if (!manager)
+	e.manager = number_of(ctx, args, MANAGER, &jvm_managers);
+	if (!e.manager)
 		return 0;
-	emit_pool(COOKIE_PROBE(cookie), tgid, manager, pool,
-		  read_arg(ctx, args, USED));
+	e.used_bytes = read_arg(ctx, args, USED);
+	e.header.time_ns = bpf_ktime_get_boot_ns();
+	e.header.type = EVENT_TYPE_JVM_GC_BEGIN +
+			(COOKIE_PROBE(cookie) - PROBE_JVM_GC_BEGIN);
+	e.header.tgid = tgid;
+	if (e.header.type == EVENT_TYPE_JVM_GC_END)
+		emit_end(&e, w->peek);
+	else
+		emit_begin(&e);
 	return 0;
 }
 

@@ -12,7 +12,8 @@
 
 #include "events.h"
 
-/* 24 bytes a record: some ten thousand, more than one second ever brings. */
+/* At most 80 bytes a record: some three thousand, more than one second ever
+ * brings within the budget of the probes. */
 #define RING_BYTES (256 * 1024)
 
 struct {

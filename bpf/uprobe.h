@@ -32,18 +32,18 @@ static __always_inline void count_stranger(__u32 link)
 		__sync_fetch_and_add(hits, 1);
 }
 
-/* Count the hit; is it one of a process that is watched? */
-static __always_inline int count_hit(__u64 cookie, __u32 tgid)
+/* Count the hit; the row of a process that is watched, else NULL. */
+static __always_inline struct watched *count_hit(__u64 cookie, __u32 tgid)
 {
 	__u64 probe = COOKIE_PROBE(cookie);
 	struct watched *w = bpf_map_lookup_elem(&watched, &tgid);
 
 	if (!w) {
 		count_stranger(COOKIE_LINK(cookie));
-		return 0;
+		return NULL;
 	}
 	if (probe >= PROBE_COUNT)
-		return 0;
+		return NULL;
 	__sync_fetch_and_add(&w->hits[probe], 1);
-	return 1;
+	return w;
 }

@@ -1,4 +1,5 @@
 /* What is told when it changes: builds, bounds, the wall clock. */
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -27,14 +28,61 @@ static bool runs_elsewhere(const struct collector *c, const struct target *t,
 	return false;
 }
 
-static void remember(struct collector *c, const char *service,
-		     const char *build_id)
+static void build_free(struct known_build *b)
 {
-	char *copy = strdup(build_id);
+	if (b)
+		free(b->build_id);
+	free(b);
+}
+OWN_DEFINE(struct known_build *, build_free)
 
-	free(map_remove_str(&c->builds, service));
-	if (copy && map_set_str(&c->builds, service, copy))
-		free(copy);
+static void forget_one_build(struct collector *c)
+{
+	struct known_build *b, *oldest = NULL;
+	size_t i = 0;
+
+	while ((b = map_next(&c->builds, &i))) {
+		if (!oldest || b->seen_ns < oldest->seen_ns)
+			oldest = b;
+	}
+	if (oldest)
+		build_free(map_remove_str(&c->builds, oldest->service));
+}
+
+int changes_know_build(struct collector *c, const char *service,
+		       const char *build_id, int64_t seen_ns)
+{
+	own(build_freep) struct known_build *b = calloc(1, sizeof(*b));
+	int r;
+
+	if (!b || !(b->build_id = strdup(build_id)))
+		return -ENOMEM;
+	snprintf(b->service, sizeof(b->service), "%s", service);
+	b->seen_ns = seen_ns;
+	build_free(map_remove_str(&c->builds, b->service));
+	if (c->builds.count >= BUILDS_MAX)
+		forget_one_build(c);
+	r = map_set_str(&c->builds, b->service, b);
+	if (r == 0)
+		(void)take(b);
+	return r;
+}
+
+const char *changes_last_build(const struct collector *c, const char *service)
+{
+	const struct known_build *b = map_get_str(&c->builds, service);
+
+	return b ? b->build_id : NULL;
+}
+
+void changes_fini(struct collector *c)
+{
+	struct known_build *b;
+	size_t i = 0;
+
+	while ((b = map_next(&c->builds, &i)))
+		build_free(b);
+	map_fini(&c->builds);
 }
 
 void changes_note_build(struct collector *c, const struct target *t,
@@ -42,17 +90,18 @@ void changes_note_build(struct collector *c, const struct target *t,
 {
 	const char *service = labels_get(&t->entity.labels, "service");
 	const char *build_id = t->binary->build_id;
-	const char *before = map_get_str(&c->builds, service);
+	const char *before = changes_last_build(c, service);
 
-	if (!*build_id || (before && strcmp(before, build_id) == 0))
+	if (!*build_id)
 		return;
-	if (before && !runs_elsewhere(c, t, service))
+	if (before && strcmp(before, build_id) != 0 &&
+	    !runs_elsewhere(c, t, service))
 		batch_add_event(c->batch, EVENT_DEPLOYED, t->entity.number,
 				now.boot_ns,
 				"%s runs another build: %.40s (%s), before "
 				"%.40s", service, build_id, t->binary->version,
 				before);
-	remember(c, service, build_id);
+	changes_know_build(c, service, build_id, now.boot_ns);
 }
 
 /* ---- the bound ---- */

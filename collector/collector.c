@@ -54,8 +54,11 @@ static void on_ring_event(void *arg, const struct event_header *e)
 		break;
 	default:
 		t = map_get(&c->targets, e->tgid);
-		if (t && t->stage == TARGET_WATCHED && t->source->on_event)
+		if (t && t->stage == TARGET_WATCHED && t->source->on_event) {
+			t->batch = c->batch;
 			t->source->on_event(t, e);
+			t->batch = NULL;
+		}
 	}
 }
 
@@ -369,16 +372,14 @@ static void prepare_sources(struct probes *p)
 
 static int copy_builds(struct collector *c, const struct collector_options *o)
 {
-	for (size_t i = 0; i < o->build_count; i++) {
-		char *copy = strdup(o->builds[i].build_id);
+	int r = 0;
 
-		free(map_remove_str(&c->builds, o->builds[i].service));
-		if (!copy || map_set_str(&c->builds, o->builds[i].service, copy)) {
-			free(copy);
-			return -ENOMEM;
-		}
-	}
-	return 0;
+	/* Oldest first, and all before this run began. */
+	for (size_t i = 0; i < o->build_count && r == 0; i++)
+		r = changes_know_build(c, o->builds[i].service,
+				       o->builds[i].build_id,
+				       (int64_t)i - (int64_t)o->build_count);
+	return r;
 }
 
 static int prepare(struct collector *c, const struct collector_options *o)

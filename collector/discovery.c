@@ -270,6 +270,8 @@ static void close_lost(struct collector *c, struct entity *e, struct now now)
 	batch_add_close(c->batch, e->number, now.boot_ns,
 			process ? "exited while heapwatch was down" :
 				  "restarted");
+	if (process && service && instance)
+		watch_note_departed(c, e, true, now);
 	if (process)
 		batch_add_event(c->batch, EVENT_TARGET_EXITED, e->number,
 				now.boot_ns,

@@ -32,9 +32,19 @@ struct candidate {
 /* Who held a service and instance last, to tell a restart. */
 struct departed {
 	char name[SERVICE_MAX + 16]; /* "service/instance" */
-	int64_t boot_ns;
-	pid_t pid;
+	int64_t boot_ns;             /* when it went, or was found gone */
+	struct entity_key key;
+	bool unseen;                 /* it went while heapwatch was down */
 };
+
+/* The build that a service ran last, to tell a deploy. */
+struct known_build {
+	char service[SERVICE_MAX];
+	char *build_id;  /* owned */
+	int64_t seen_ns; /* boot time; rises with each start of the service */
+};
+
+#define BUILDS_MAX 2000 /* services; the one not seen for longest goes */
 
 struct collector {
 	struct collector_options options; /* its borrowed parts are gone */
@@ -54,7 +64,7 @@ struct collector {
 	struct map targets;    /* pid -> struct target, owned */
 	struct map candidates; /* pid -> struct candidate, owned */
 	struct map departed;   /* "service/instance" -> struct departed, owned */
-	struct map builds;     /* service -> its last build id, owned text */
+	struct map builds;     /* service -> struct known_build, owned */
 	struct windows windows; /* of maintenance */
 	unsigned windows_version;
 	int64_t clock_offset_ms; /* wall minus boot clock, of the last tick */
@@ -115,6 +125,10 @@ void watch_advance(struct collector *c, struct target *t, struct now now);
 /* End: closes its series with the reason and frees it. */
 void watch_close(struct collector *c, struct target *t, struct now now,
 		 const char *reason);
+
+/* It went; watch_close() does so itself. unseen: while heapwatch was down. */
+void watch_note_departed(struct collector *c, const struct entity *e,
+			 bool unseen, struct now now);
 
 /* Those that went too long ago for their next start to be a restart. */
 void watch_forget_departed(struct collector *c, struct now now);
@@ -192,6 +206,12 @@ void ending_describe(struct target *t, char *out, size_t len);
 /* changes.c: what is told when it changes */
 void changes_note_build(struct collector *c, const struct target *t,
 			struct now now);
+
+/* The service runs that build. -ENOMEM. */
+int changes_know_build(struct collector *c, const char *service,
+		       const char *build_id, int64_t seen_ns);
+const char *changes_last_build(const struct collector *c, const char *service);
+void changes_fini(struct collector *c);
 void changes_note_limit(struct collector *c, struct target *t, struct now now);
 
 /* True when the wall clock stepped since the last tick. */

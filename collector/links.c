@@ -148,7 +148,7 @@ void links_want(struct collector *c, struct target *t, struct now now)
 	if (t->source->open_library && find_library(c, t))
 		return;
 	/* Full: it is counted as a stranger, and tells nothing. */
-	if (probes_watch(c->probes, t->process->pid))
+	if (probes_watch(c->probes, t->process->pid, t->peek))
 		log_warn("too many processes for probes pid=%d",
 			 t->process->pid);
 	b = links_binary(t);

@@ -52,8 +52,9 @@ bool probes_is_emulated(const uint8_t *code, size_t len);
 int probes_name_pool(struct probes *p, const char *name, uint32_t number);
 int probes_name_manager(struct probes *p, const char *name, uint32_t number);
 
-/* Let records of this process pass the filter in the kernel, or not. */
-int probes_watch(struct probes *p, pid_t tgid);
+/* Let records of this process pass the filter in the kernel, or not. peek:
+ * struct watched. */
+int probes_watch(struct probes *p, pid_t tgid, uint64_t peek);
 void probes_unwatch(struct probes *p, pid_t tgid);
 
 /* Hits of each probe in one process since it is watched. */

@@ -32,6 +32,15 @@ static void tell_end(struct collector *c, const struct window *w,
 	log_info("maintenance ended service=\"%s\"", w->service);
 }
 
+/* One of an earlier run, by what the wall clock says now. */
+static void place(struct window *w, struct now now)
+{
+	int64_t until_ns = boot_of(now, w->until_ms);
+
+	w->until_boot_ns = until_ns < w->latest_boot_ns ? until_ns :
+							  w->latest_boot_ns;
+}
+
 void silence_load(struct collector *c, const char *text, struct now now)
 {
 	c->windows_version = 1; /* targets begin at 0 */
@@ -40,7 +49,10 @@ void silence_load(struct collector *c, const char *text, struct now now)
 	for (size_t i = 0; i < c->windows.count; i++) {
 		struct window *w = &c->windows.items[i];
 
-		w->until_boot_ns = boot_of(now, w->until_ms);
+		/* The clock may be wrong yet: not longer than it was to. */
+		w->latest_boot_ns = now.boot_ns +
+				    (w->until_ms - w->from_ms) * 1000000;
+		place(w, now);
 	}
 }
 
@@ -83,11 +95,15 @@ int silence_end(struct collector *c, const char *service, struct now now)
 	return -ENOENT;
 }
 
-/* Its times as the wall clock tells them after a step. */
+/* After a step of the wall clock: its times as that tells them now. */
 static void move(struct window *w, struct now now)
 {
 	int64_t length_ms = w->until_ms - w->from_ms;
 
+	if (w->latest_boot_ns) {
+		place(w, now);
+		return;
+	}
 	w->until_ms = clock_wall_of(now, w->until_boot_ns);
 	w->from_ms = w->until_ms - length_ms;
 }

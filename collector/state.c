@@ -22,6 +22,7 @@ static bool worsen(struct grading *g, enum grade seen, int64_t now_ns,
 		g->worse_ns = 0;
 		return false;
 	}
+	g->better_ns = 0; /* "without a break" ends here */
 	if (g->worse_ns == 0) {
 		g->worse_ns = now_ns;
 		g->worse_least = seen;

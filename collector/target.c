@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/collection.h"
+
 static void tell_gap(struct target *t, enum column c, enum gap why)
 {
 	t->told[c] = true;
@@ -28,6 +30,40 @@ void target_put(struct target *t, enum column c, double value)
 void target_miss(struct target *t, enum column c, enum gap why)
 {
 	tell_gap(t, c, why);
+}
+
+#define PACE_NS  500000000ll        /* one of a process so often */
+#define BURST_NS (20 * PACE_NS)      /* so many at once */
+
+/* Is there room for one more? Each moves the pace on by its share. */
+static bool keeps_pace(struct target *t, int64_t now_ns)
+{
+	int64_t next_ns = t->collections_ns < now_ns ? now_ns :
+						       t->collections_ns;
+
+	if (next_ns - now_ns > BURST_NS ||
+	    t->batch->collection_count >= TARGET_COLLECTIONS_MAX)
+		return false;
+	t->collections_ns = next_ns + PACE_NS;
+	return true;
+}
+
+void target_collection(struct target *t, struct collection *what,
+		       int64_t begin_ns, int64_t end_ns)
+{
+	char text[COLLECTION_TEXT_MAX];
+
+	if (!keeps_pace(t, end_ns)) {
+		t->collections_left_out++;
+		return;
+	}
+	what->length_us = begin_ns ? (end_ns - begin_ns) / 1000 : -1;
+	what->left_out = t->collections_left_out;
+	t->collections_left_out = 0;
+	t->batch->collection_count++;
+	collection_write(text, what);
+	batch_add_span(t->batch, EVENT_COLLECTION, t->entity.number,
+		       begin_ns ? begin_ns : end_ns, end_ns, "%s", text);
 }
 
 void target_set_attribute(struct target *t, const char *name,

@@ -53,6 +53,8 @@ struct target {
 	int64_t read_cpu_ns;
 	uint64_t reads, failed_reads;
 
+	uint64_t peek;           /* for struct watched; the source's attach */
+
 	/* links.c: */
 	enum gap probe_gap;       /* why probes tell nothing; GAP_NONE: they do */
 	int64_t probe_since_ns;   /* since when they do; 0: they do not */
@@ -66,6 +68,8 @@ struct target {
 	int64_t measured_ns;      /* when; 0: never */
 
 	struct target_state grade; /* state.c's */
+	int64_t collections_ns;  /* target_collection()'s pace; boot time */
+	uint64_t collections_left_out; /* since the last that was kept */
 	bool excluded;       /* refused by a rule of watch */
 	bool oom_killed;
 	bool exit_known;
@@ -84,6 +88,17 @@ void target_put(struct target *t, enum column c, double value);
 
 /* No number, and why. */
 void target_miss(struct target *t, enum column c, enum gap why);
+
+/*
+ * A collection that began and ended at these boot times (begin 0: not seen)
+ * becomes an event, unless there are too many: of one process 2 a second and
+ * some at once, of all TARGET_COLLECTIONS_MAX a tick. How many were left out
+ * the next one tells. Within on_event and on_tick.
+ */
+#define TARGET_COLLECTIONS_MAX 32
+struct collection;
+void target_collection(struct target *t, struct collection *what,
+		       int64_t begin_ns, int64_t end_ns);
 
 /* Set an attribute (version, build_id, ...); told to the store on change. */
 void target_set_attribute(struct target *t, const char *name,

@@ -27,6 +27,13 @@ static void refuse(struct target *t, struct now now)
 			 t->process->pid, t->source->name, t->why);
 }
 
+/* An exec is none: it goes on under its pid. */
+static bool same_start(const struct entity_key *a, const struct entity_key *b)
+{
+	return a->pid == b->pid && a->start_ticks == b->start_ticks &&
+	       strcmp(a->boot_id, b->boot_id) == 0;
+}
+
 /* A process that took the place of one that went not long ago. */
 static void tell_start(struct collector *c, struct target *t, struct now now)
 {
@@ -37,12 +44,13 @@ static void tell_start(struct collector *c, struct target *t, struct now now)
 	snprintf(name, sizeof(name), "%s/%s", labels_get(l, "service"),
 		 labels_get(l, "instance"));
 	d = map_remove_str(&c->departed, name);
-	if (d && d->pid != t->process->pid &&
+	if (d && !same_start(&d->key, &t->entity.key) &&
 	    now.boot_ns - d->boot_ns < RESTART_NS)
 		batch_add_event(c->batch, EVENT_TARGET_RESTARTED,
 				t->entity.number, now.boot_ns,
-				"%s restarted: pid %d after pid %d", name,
-				t->process->pid, d->pid);
+				"%s restarted%s: pid %d after pid %d", name,
+				d->unseen ? " while heapwatch was down" : "",
+				t->process->pid, d->key.pid);
 	else
 		batch_add_event(c->batch, EVENT_TARGET_STARTED,
 				t->entity.number, now.boot_ns,
@@ -307,10 +315,10 @@ void watch_open(struct collector *c, struct process *p, struct binary *b,
 }
 
 /* Remember who went, so that the next of the same name is a restart. */
-static void note_departed(struct collector *c, struct target *t,
-			  struct now now)
+void watch_note_departed(struct collector *c, const struct entity *e,
+			 bool unseen, struct now now)
 {
-	const struct labels *l = &t->entity.labels;
+	const struct labels *l = &e->labels;
 	struct departed *d = calloc(1, sizeof(*d));
 	char name[SERVICE_MAX + 16];
 
@@ -318,8 +326,8 @@ static void note_departed(struct collector *c, struct target *t,
 		return;
 	snprintf(name, sizeof(name), "%s/%s", labels_get(l, "service"),
 		 labels_get(l, "instance"));
-	*d = (struct departed){ .boot_ns = now.boot_ns,
-				.pid = t->process->pid };
+	*d = (struct departed){ .boot_ns = now.boot_ns, .key = e->key,
+				.unseen = unseen };
 	memcpy(d->name, name, sizeof(name));
 	free(map_remove_str(&c->departed, name));
 	if (map_set_str(&c->departed, name, d))
@@ -356,7 +364,7 @@ void watch_close(struct collector *c, struct target *t, struct now now,
 				"%s/%s (pid %d) %s", labels_get(l, "service"),
 				labels_get(l, "instance"), t->process->pid,
 				reason);
-		note_departed(c, t, now);
+		watch_note_departed(c, &t->entity, false, now);
 		log_info("target closed pid=%d service=%s instance=%s "
 			 "reason=\"%s\"", t->process->pid,
 			 labels_get(l, "service"), labels_get(l, "instance"),
@@ -370,7 +378,6 @@ void watch_fini(struct collector *c)
 {
 	struct departed *d;
 	struct target *t;
-	char *build;
 	size_t i = 0;
 
 	while ((t = map_next(&c->targets, &i)))
@@ -380,8 +387,5 @@ void watch_fini(struct collector *c)
 	while ((d = map_next(&c->departed, &i)))
 		free(d);
 	map_fini(&c->departed);
-	i = 0;
-	while ((build = map_next(&c->builds, &i)))
-		free(build);
-	map_fini(&c->builds);
+	changes_fini(c);
 }

@@ -58,6 +58,7 @@ struct batch {
 	size_t gap_count, gap_cap;
 	struct event *events; /* owned */
 	size_t event_count, event_cap;
+	size_t collection_count; /* of the events */
 	struct batch_fact *facts; /* owned; written without delay */
 	size_t fact_count, fact_cap;
 

@@ -21,6 +21,9 @@ static const char *const words[EVENT_KIND_COUNT] = {
 	[EVENT_MAINTENANCE_ENDED] = "maintenance_ended",
 	[EVENT_CLOCK_STEPPED] = "clock_stepped",
 	[EVENT_RELOADED] = "reloaded",
+	[EVENT_COLLECTION] = "collection",
+	[EVENT_STORE_SALVAGED] = "database_salvaged",
+	[EVENT_STORE_DROPPED] = "damaged_copy_dropped",
 };
 
 const char *event_word(enum event_kind kind)

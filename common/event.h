@@ -25,6 +25,9 @@ enum event_kind {
 	EVENT_MAINTENANCE_ENDED, /* spans the window */
 	EVENT_CLOCK_STEPPED,
 	EVENT_RELOADED,
+	EVENT_COLLECTION,      /* one of the heap; its text is collection.h's */
+	EVENT_STORE_SALVAGED,  /* the database was damaged; what came over */
+	EVENT_STORE_DROPPED,   /* a damaged copy went for want of room */
 	EVENT_KIND_COUNT
 };
 

@@ -148,10 +148,12 @@ static int read_window(struct windows *out, const char *times,
 {
 	own(window_freep) struct window *w = NULL;
 	struct problem p = { 0 };
-	long long from, until;
+	long long from, until, length;
 	int r;
 
-	if (sscanf(times, "%lld %lld", &from, &until) != 2)
+	if (sscanf(times, "%lld %lld", &from, &until) != 2 ||
+	    __builtin_sub_overflow(until, from, &length) || length <= 0 ||
+	    length > WINDOW_MS_MAX)
 		return 0;
 	r = window_new(&w, service, reason, &p);
 	if (r)

@@ -1,7 +1,8 @@
 #pragma once
 /*
  * maintenance.h - planned work: states of some services are silenced for a
- * while. Numbers and states go on being taken; alerts look away.
+ * while, 30 days at most. Numbers and states go on being taken; alerts look
+ * away.
  *
  * A window is known by the text of its pattern: another one with the same
  * text takes its place.
@@ -21,6 +22,10 @@ struct window {
 	char *reason;            /* owned */
 	int64_t from_ms, until_ms; /* Unix milliseconds */
 	int64_t until_boot_ns;   /* the same, by the clock that never steps */
+
+	/* Of an earlier run: of it only the wall time is known, so the wall
+	 * clock decides, but never beyond this boot time. 0: of this run. */
+	int64_t latest_boot_ns;
 };
 
 struct windows {

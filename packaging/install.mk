@@ -9,6 +9,7 @@ installed := \
 	644:$(BUILD)/packaging/heapwatch.service:$(PREFIX)/lib/systemd/system/heapwatch.service \
 	644:packaging/heapwatch.sysusers:$(PREFIX)/lib/sysusers.d/heapwatch.conf \
 	644:packaging/heapwatch.8:$(PREFIX)/share/man/man8/heapwatch.8 \
+	644:packaging/heapwatch.yaml.5:$(PREFIX)/share/man/man5/heapwatch.yaml.5 \
 	644:packaging/completions/heapwatch.bash:$(PREFIX)/share/bash-completion/completions/heapwatch \
 	644:packaging/completions/_heapwatch:$(PREFIX)/share/zsh/site-functions/_heapwatch \
 	644:packaging/completions/heapwatch.fish:$(PREFIX)/share/fish/vendor_completions.d/heapwatch.fish \

@@ -37,6 +37,9 @@ static const struct config_key keys[] = {
 	  "resolution step at most" },
 	{ "memory", CONFIG_DURATION, AT(memory_ms), "15m", MINUTE, DAY,
 	  "How far back memory keeps full resolution" },
+	{ "ended_max", CONFIG_INTEGER, AT(ended_max), "1000", 10, 100000,
+	  "Most processes remembered after their end, each some 10 KiB of "
+	  "memory; the shortest lives go first" },
 	{ "retention.age", CONFIG_DURATION, AT(retention_ms), "30d", 0,
 	  3660 * DAY, "Older points are dropped; 0 keeps them" },
 	{ "retention.bytes", CONFIG_BYTES, AT(retention_bytes), "1GiB", MIB,

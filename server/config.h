@@ -34,6 +34,7 @@ struct config {
 
 	int64_t resolution_ms, flush_ms, memory_ms;
 	int64_t retention_ms, retention_bytes;
+	int64_t ended_max;
 	int64_t tick_ms, rescan_ms;
 	int64_t worsen_ms, improve_ms;
 	int64_t target_max;

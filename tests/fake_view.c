@@ -108,7 +108,8 @@ static int fake_order(const void *a, const void *b)
 static bool fake_may_have(const struct fake_series *f, int64_t from_ms,
 			  int64_t to_ms)
 {
-	bool any = f->count == 0;
+	/* One that lives will have points at any time to come. */
+	bool any = f->count == 0 || (f->series.open && to_ms == INT64_MAX);
 
 	for (size_t i = 0; i < f->count; i++)
 		any |= f->points[i].time_ms > from_ms &&
@@ -246,7 +247,8 @@ int view_label_values(struct view *v, const char *name,
 	return v->error;
 }
 
-int view_events(struct view *v, const struct matcher *m, size_t matcher_count,
+int view_events(struct view *v, enum event_choice choice,
+		const struct matcher *m, size_t matcher_count,
 		int64_t from_ms, int64_t to_ms,
 		int (*fn)(void *arg, const struct stored_event *e), void *arg)
 {
@@ -254,6 +256,10 @@ int view_events(struct view *v, const struct matcher *m, size_t matcher_count,
 		const struct stored_event *e = &v->events[i];
 		int r;
 
+		if ((choice == EVENTS_COLLECTIONS) !=
+			    (strcmp(e->kind, "collection") == 0) &&
+		    choice != EVENTS_ALL)
+			continue;
 		if (e->time_ms > to_ms ||
 		    (e->end_ms ? e->end_ms : e->time_ms) <= from_ms ||
 		    !matchers_match(m, matcher_count, e->labels))

@@ -20,6 +20,7 @@
 #include "collector/go/layout.h"
 #include "collector/priv.h"
 #include "collector/source.h"
+#include "common/collection.h"
 
 static const char *const versions[] = { "1.19", "1.21.13", "1.26.8", "1.27.0" };
 
@@ -517,7 +518,7 @@ START_TEST(cycles_come_from_the_last_start_before_an_end)
 {
 	static struct victim v;
 	const char *const none[] = { NULL };
-	struct event_header e = { .type = EVENT_TYPE_GO_GC_END };
+	struct event_go_gc e = { .header = { .type = EVENT_TYPE_GO_GC_END } };
 	struct watch w;
 
 	start(&v, "1.26.8", "", none);
@@ -530,20 +531,20 @@ START_TEST(cycles_come_from_the_last_start_before_an_end)
 	ck_assert_int_eq(w.target.gaps[COL_GC_CYCLE_SECONDS_TOTAL],
 			 GAP_NOT_PERMITTED);
 	w.target.probe_gap = GAP_NONE;
-	e.time_ns = 500000000; /* began before we looked */
-	source_go.on_event(&w.target, &e);
+	e.header.time_ns = 500000000; /* began before we looked */
+	source_go.on_event(&w.target, &e.header);
 	ck_ok(watch_tick(&w));
 	ck_assert_double_eq(got(&w, COL_GC_CYCLE_SECONDS_TOTAL), 0);
 	ck_assert_int_eq(w.target.gaps[COL_GC_LAST_CYCLE_SECONDS],
 			 GAP_NOT_YET);
 	for (int i = 1; i <= 3; i++) {
-		e.time_ns = (uint64_t)i * 1000000000; /* two false ones */
-		e.type = EVENT_TYPE_GO_GC_START;
-		source_go.on_event(&w.target, &e);
+		e.header.time_ns = (uint64_t)i * 1000000000; /* two false ones */
+		e.header.type = EVENT_TYPE_GO_GC_START;
+		source_go.on_event(&w.target, &e.header);
 	}
-	e.time_ns = 3250000000;
-	e.type = EVENT_TYPE_GO_GC_END;
-	source_go.on_event(&w.target, &e);
+	e.header.time_ns = 3250000000;
+	e.header.type = EVENT_TYPE_GO_GC_END;
+	source_go.on_event(&w.target, &e.header);
 	ck_ok(watch_tick(&w));
 	ck_assert_double_eq(got(&w, COL_GC_LAST_CYCLE_SECONDS), 0.25);
 	ck_assert_double_eq(got(&w, COL_GC_CYCLE_SECONDS_TOTAL), 0.25);
@@ -556,6 +557,7 @@ END_TEST
 
 struct listener {
 	struct watch *watch;
+	struct batch *batch;
 	bool started;
 	int cycles; /* ends with a start since the last end */
 };
@@ -566,10 +568,29 @@ static void pass_on(void *arg, const struct event_header *e)
 
 	if (e->tgid != (uint32_t)l->watch->process.pid)
 		return;
+	l->watch->target.batch = l->batch;
 	source_go.on_event(&l->watch->target, e);
+	l->watch->target.batch = NULL;
 	if (e->type == EVENT_TYPE_GO_GC_END && l->started)
 		l->cycles++;
 	l->started = e->type == EVENT_TYPE_GO_GC_START;
+}
+
+/* Each cycle but the last, of which what it left is not yet known. */
+static void check_events(const struct batch *b, int cycles)
+{
+	struct collection c;
+
+	ck_assert_uint_eq(b->event_count, (size_t)cycles - 1);
+	for (size_t i = 0; i < b->event_count; i++) {
+		ck_assert_int_eq(b->events[i].kind, EVENT_COLLECTION);
+		ck_assert(collection_read(&c, b->events[i].text));
+		ck_assert_double_gt(c.before_bytes, 10 << 20);
+		ck_assert_double_gt(c.after_bytes, 10 << 20);
+		ck_assert_int_gt(c.length_us, 0);
+		ck_assert_int_gt(b->events[i].end_boot_ns,
+				 b->events[i].boot_ns);
+	}
 }
 
 static void cycles_of(struct probes *probes, const char *version,
@@ -580,15 +601,20 @@ static void cycles_of(struct probes *probes, const char *version,
 	const struct probe_site *sites;
 	uint64_t hits_before[PROBE_COUNT], hits[PROBE_COUNT];
 	struct watch w;
+	own(batch_freep) struct batch *b = NULL;
 	struct listener l = { .watch = &w };
 	double before;
+	int seen;
 
 	start(&v, version, suffix, none);
-	ask(&v, "grow 10");
+	ask(&v, "grow 11");
 	watch_init(&w, v.pid);
 	ck_ok(watch_learn(&w));
 	ck_ok(source_go.attach(&w.target));
-	ck_ok(probes_watch(probes, v.pid));
+	ck_assert_uint_ne(w.target.peek, 0);
+	ck_ok(probes_watch(probes, v.pid, w.target.peek));
+	ck_ok(batch_new(&b, clock_now()));
+	l.batch = b;
 	ck_assert_uint_eq(source_go.probe_sites(&w.binary, &sites), 2);
 	ck_ok(link_set_attach(&w.binary.links, probes, w.binary.exe_fd, sites,
 			      2));
@@ -596,6 +622,7 @@ static void cycles_of(struct probes *probes, const char *version,
 	ask(&v, "gc");
 	probes_consume(probes, pass_on, &l);
 	probes_hits(probes, v.pid, hits_before);
+	seen = l.cycles;
 	l.cycles = 0;
 	ask(&v, "report");
 	before = told(&v, "NumGC");
@@ -605,6 +632,7 @@ static void cycles_of(struct probes *probes, const char *version,
 	probes_consume(probes, pass_on, &l);
 	ck_ok(watch_tick(&w));
 	ck_assert_double_eq(l.cycles, told(&v, "NumGC") - before);
+	check_events(b, seen + l.cycles);
 	/* A function whose stack must grow first comes by its check twice. */
 	probes_hits(probes, v.pid, hits);
 	for (int i = PROBE_GO_GC_START; i <= PROBE_GO_GC_END; i++) {

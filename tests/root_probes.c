@@ -170,7 +170,7 @@ START_TEST(end_of_a_program_wakes_at_once)
 	struct pollfd ring = { .fd = probes_ring_fd(p), .events = POLLIN };
 
 	/* Behind records that wake nobody and still wait. */
-	ck_ok(probes_watch(p, v.pid));
+	ck_ok(probes_watch(p, v.pid, 0));
 	probes_consume(p, NULL, NULL);
 	victim_go(&v);
 	victim_end(&v);
@@ -189,7 +189,7 @@ START_TEST(hits_are_the_calls_that_the_victim_made)
 	uint64_t hits[PROBE_COUNT];
 	int64_t begin;
 
-	ck_ok(probes_watch(p, v.pid));
+	ck_ok(probes_watch(p, v.pid, 0));
 	victim_go(&v);
 	probes_hits(p, v.pid, hits);
 	ck_assert_uint_eq(hits[PROBE_GO_GC_START], 1000);
@@ -214,7 +214,7 @@ START_TEST(detached_victim_is_not_hit)
 	struct victim v = victim_start("1000");
 	uint64_t hits[PROBE_COUNT];
 
-	ck_ok(probes_watch(p, v.pid));
+	ck_ok(probes_watch(p, v.pid, 0));
 	link_set_detach(attach(p));
 	victim_go(&v);
 	probes_hits(p, v.pid, hits);
@@ -232,7 +232,7 @@ START_TEST(process_that_is_not_watched_passes_unseen)
 	struct seen s = { .pid = other.pid };
 	uint64_t hits[PROBE_COUNT];
 
-	ck_ok(probes_watch(p, ours.pid));
+	ck_ok(probes_watch(p, ours.pid, 0));
 	victim_go(&other);
 	victim_go(&ours);
 	probes_hits(p, ours.pid, hits);
@@ -258,7 +258,7 @@ START_TEST(record_that_finds_the_ring_full_is_counted)
 	struct seen s = { .pid = v.pid };
 	uint64_t hits[PROBE_COUNT], seen;
 
-	ck_ok(probes_watch(p, v.pid));
+	ck_ok(probes_watch(p, v.pid, 0));
 	victim_go(&v);
 	probes_hits(p, v.pid, hits);
 	ck_assert_uint_eq(hits[PROBE_GO_GC_START], 20000);
@@ -394,7 +394,7 @@ START_TEST(ordinary_user_with_three_capabilities_can_probe)
 	ck_assert_int_ge(exe_fd, 0);
 	ck_err(priv_open_mem(v.pid), EACCES);
 	ck_ok(link_set_attach(&links, p, exe_fd, sites, 2));
-	ck_ok(probes_watch(p, v.pid));
+	ck_ok(probes_watch(p, v.pid, 0));
 	victim_go(&v);
 	probes_hits(p, v.pid, hits);
 	ck_assert_uint_eq(hits[PROBE_GO_GC_END], 100);
@@ -429,7 +429,7 @@ static void assert_offers_nothing(struct probes *p)
 	ck_assert_int_eq(probes_consume(p, note, NULL), 0);
 	ck_assert_double_eq(hit_cost_ns(p), 0);
 	ck_assert_uint_eq(probes_lost(p), 0);
-	ck_err(probes_watch(p, getpid()), EOPNOTSUPP);
+	ck_err(probes_watch(p, getpid(), 0), EOPNOTSUPP);
 	ck_err(link_set_attach(&links, p, 0, &site, 1), EOPNOTSUPP);
 	probes_hits(p, getpid(), hits);
 	ck_assert_uint_eq(hits[0], 0);
@@ -461,7 +461,7 @@ START_TEST(what_was_opened_with_rights_goes_on_without)
 	uint64_t hits[PROBE_COUNT];
 
 	become_nobody(0);
-	ck_ok(probes_watch(p, v.pid));
+	ck_ok(probes_watch(p, v.pid, 0));
 	victim_go(&v);
 	probes_hits(p, v.pid, hits);
 	ck_assert_uint_eq(hits[PROBE_GO_GC_START], 50);

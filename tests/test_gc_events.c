@@ -6,6 +6,7 @@
 
 static struct gc_events g;
 static uint64_t now_ns;
+static const char *cause = "";
 
 static uint32_t manager_number(const char *name)
 {
@@ -36,7 +37,7 @@ static void tell(enum jvm_gc gc, uint32_t type, const char *manager,
 	};
 
 	now_ns += 10;
-	gc_events_add(&g, gc, &e);
+	gc_events_add(&g, gc, &e, cause);
 }
 
 /* One end of a collection of Serial. */
@@ -183,7 +184,7 @@ START_TEST(record_that_names_nothing_we_know_is_passed_over)
 	for (uint64_t i = 0; i < 4; i++) {
 		e.manager = i & 1 ? UINT32_MAX : 0;
 		e.pool = i & 2 ? UINT32_MAX : 0;
-		gc_events_add(&g, JVM_SERIAL, &e);
+		ck_assert_ptr_null(gc_events_add(&g, JVM_SERIAL, &e, ""));
 	}
 	tell(JVM_G1, EVENT_TYPE_JVM_GC_END, "Copy", "Eden Space", 1);
 	for (int i = 0; i < GC_KINDS; i++)
@@ -191,7 +192,34 @@ START_TEST(record_that_names_nothing_we_know_is_passed_over)
 }
 END_TEST
 
+static void cycle(const char *why)
+{
+	cause = why;
+	tell(JVM_Z, EVENT_TYPE_JVM_GC_BEGIN, "ZGC Cycles", "ZHeap", 9);
+	tell(JVM_Z, EVENT_TYPE_JVM_GC_END, "ZGC Cycles", "ZHeap", 3);
+	cause = "";
+}
+
+START_TEST(cycle_that_was_asked_for_is_told_apart_by_its_cause)
+{
+	reset();
+	cycle("Allocation Rate");
+	cycle("System.gc()");
+	cycle("Diagnostic Command");
+	cycle("System.gc() or so");
+	ck_assert_uint_eq(g.counts[GC_CYCLE], 4);
+	ck_assert_uint_eq(g.asked_for[GC_CYCLE], 2);
+	ck_assert_uint_eq(g.causeless[GC_CYCLE], 0);
+	ck_assert_str_eq(g.last[GC_CYCLE].cause, "System.gc() or so");
+	cycle("No GC");
+	ck_assert_uint_eq(g.causeless[GC_CYCLE], 1);
+	ck_assert_str_eq(g.last[GC_CYCLE].cause, "");
+	ck_assert(!gc_is_pause(g.last[GC_CYCLE].manager));
+}
+END_TEST
+
 TEST_MAIN("gc_events",
+	  cycle_that_was_asked_for_is_told_apart_by_its_cause,
 	  young_collection_tells_what_it_left_and_how_long_it_took,
 	  full_collection_tells_what_lives,
 	  collection_that_began_unseen_counts_without_a_length,

@@ -11,6 +11,7 @@ static int put(struct windows *w, const char *service, const char *reason,
 	struct problem p = { 0 };
 
 	ck_ok(window_new(&item, service, reason, &p));
+	item->from_ms = until_ms - 1000;
 	item->until_ms = until_ms;
 	return windows_put(w, item);
 }
@@ -72,7 +73,9 @@ START_TEST(damaged_text_gives_what_is_whole)
 {
 	static const char *const damaged[] = {
 		"", "\n", "1 2", "1 2\n(\nbad pattern\n", "x y\na\nb\n",
-		"1 2\na\n", "\n\n\n\n",
+		"1 2\na\n", "\n\n\n\n", "5 5\nno\nlength\n",
+		"0 9000000000000\ntoo\nlong\n",
+		"-9223372036854775807 9223372036854775807\ntoo\nlong\n",
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(damaged); i++) {

@@ -1439,7 +1439,59 @@ START_TEST(events_have_the_columns_of_annotations)
 }
 END_TEST
 
-TEST_MAIN("query", value_at_t_stands_for_the_window_open_on_the_left,
+START_TEST(collections_come_when_asked_for_and_with_their_numbers)
+{
+	struct label items[] = { { (char *)"service", (char *)"scada" } };
+	const struct labels labels = { items, 1 };
+	const struct stored_event events[] = {
+		{ 7, "target_started", T0 + 1000, 0, &labels, "it runs" },
+		{ 8, "collection", T0 + 2000, T0 + 2003, &labels,
+		  "young: Copy; Allocation Failure; 500 -> 20 bytes; paused "
+		  "for 2500 us; 4 before it left out" },
+		{ 9, "collection", T0 + 3000, 0, &labels, "garbled" },
+	};
+	struct view v = { .events = events, .event_count = 3 };
+	struct query q = question(METRIC_COUNT);
+	struct problem p = { 0 };
+	struct matcher m;
+	struct frame *f;
+
+	q.format = QUERY_EVENTS;
+	f = answer(&q, &v);
+	CELLS(f, 5, "7");
+	ck_assert_uint_eq(f->field_count, 10);
+	frame_free(f);
+	q.matchers = &m;
+	q.matcher_count = 1;
+	ck_ok(matcher_init(&m, "kind", MATCH_NOT_EQUAL, "reloaded", &p));
+	f = answer(&q, &v);
+	CELLS(f, 5, "7");
+	frame_free(f);
+	matcher_fini(&m);
+	ck_ok(matcher_init(&m, "kind", MATCH_EQUAL, "collection", &p));
+	f = answer(&q, &v);
+	CELLS(f, 5, "8 9");
+	CELLS(f, 10, "young -");
+	CELLS(f, 11, "Copy -");
+	CELLS(f, 12, "Allocation Failure -");
+	CELLS(f, 13, "0.0025 -");
+	CELLS(f, 15, "500 -");
+	CELLS(f, 16, "20 -");
+	ck_assert_int_eq(f->fields[17].cells->i64[0], 4);
+	ck_assert_str_eq(f->fields[15].unit, "bytes");
+	frame_free(f);
+	matcher_fini(&m);
+	ck_ok(matcher_init(&m, "kind", MATCH_REGEX, "coll.*|target_.*", &p));
+	f = answer(&q, &v);
+	CELLS(f, 5, "7 8 9");
+	CELLS(f, 10, "- young -");
+	frame_free(f);
+	matcher_fini(&m);
+}
+END_TEST
+
+TEST_MAIN("query", collections_come_when_asked_for_and_with_their_numbers,
+	  value_at_t_stands_for_the_window_open_on_the_left,
 	  every_window_that_touches_the_range_is_answered_whole,
 	  fold_is_the_metrics_own, fn_makes_one_value_of_the_points_of_a_step,
 	  counters_rise_from_the_point_before_the_window,

@@ -1,5 +1,6 @@
 /* The state of a target: hysteresis, the worst SLI, stale and unknown. */
 #include <math.h>
+#include <stdio.h>
 
 #include "collector/internal.h"
 #include "test.h"
@@ -57,6 +58,25 @@ START_TEST(better_wants_a_margin_and_more_time)
 	ck_assert_int_eq(feed(&g, &now_ns, 0.74, 200), GRADE_WARNING);
 	ck_assert_int_eq(feed(&g, &now_ns, 0.6, 60), GRADE_WARNING);
 	ck_assert_int_eq(feed(&g, &now_ns, 0.6, 1), GRADE_OK);
+}
+END_TEST
+
+START_TEST(worsening_at_once_ends_what_was_better_before_it)
+{
+	const struct state_times at_once = { 0, 60 * SECOND };
+	struct grading g = { 0 };
+
+	grading_add(&g, &live, 0.8, SECOND, &at_once);
+	ck_assert_int_eq(g.grade, GRADE_WARNING);
+	grading_add(&g, &live, 0.5, 2 * SECOND, &at_once);
+	grading_add(&g, &live, 0.95, 3 * SECOND, &at_once);
+	ck_assert_int_eq(g.grade, GRADE_CRITICAL);
+	/* A minute after it was better, but not after the break. */
+	grading_add(&g, &live, 0.5, 61 * SECOND, &at_once);
+	grading_add(&g, &live, 0.5, 63 * SECOND, &at_once);
+	ck_assert_int_eq(g.grade, GRADE_CRITICAL);
+	grading_add(&g, &live, 0.5, 121 * SECOND, &at_once);
+	ck_assert_int_eq(g.grade, GRADE_OK);
 }
 END_TEST
 
@@ -211,6 +231,60 @@ START_TEST(maintenance_silences_but_does_not_change_the_state)
 }
 END_TEST
 
+/* One that an earlier run began, from 1000 s to 1060 s of the wall clock. */
+static void load_window(struct now now)
+{
+	set_up();
+	silence_load(&c, "1000000 1060000\np.*\nwork\n", now);
+	ck_assert_uint_eq(c.windows.count, 1);
+}
+
+START_TEST(loaded_window_ends_at_its_wall_time_once_the_clock_is_right)
+{
+	load_window((struct now){ 5 * SECOND, 0 }); /* no clock battery */
+	silence_tick(&c, (struct now){ 6 * SECOND, 1000 }, false);
+	ck_assert_uint_eq(c.windows.count, 1);
+	silence_tick(&c, (struct now){ 7 * SECOND, 1050000 }, true);
+	ck_assert_uint_eq(c.windows.count, 1);
+	ck_assert_int_eq(c.windows.items[0].until_ms, 1060000);
+	silence_tick(&c, (struct now){ 16 * SECOND, 1059000 }, false);
+	ck_assert_uint_eq(c.windows.count, 1);
+	silence_tick(&c, (struct now){ 17 * SECOND, 1060000 }, false);
+	ck_assert_uint_eq(c.windows.count, 0);
+	tear_down();
+}
+END_TEST
+
+START_TEST(loaded_window_never_lasts_longer_than_it_was_to)
+{
+	load_window((struct now){ 5 * SECOND, 0 });
+	silence_tick(&c, (struct now){ 64 * SECOND, 59000 }, false);
+	ck_assert_uint_eq(c.windows.count, 1);
+	silence_tick(&c, (struct now){ 65 * SECOND, 60000 }, false);
+	ck_assert_uint_eq(c.windows.count, 0);
+	tear_down();
+}
+END_TEST
+
+START_TEST(builds_remembered_are_bounded_and_the_longest_unseen_goes)
+{
+	char service[16];
+
+	c = (struct collector){ 0 };
+	for (int i = 0; i < BUILDS_MAX; i++) {
+		snprintf(service, sizeof(service), "s%d", i);
+		ck_ok(changes_know_build(&c, service, "a", i + 1));
+	}
+	ck_ok(changes_know_build(&c, "s0", "b", BUILDS_MAX + 1));
+	ck_ok(changes_know_build(&c, "one more", "c", BUILDS_MAX + 2));
+	ck_assert_uint_eq(c.builds.count, BUILDS_MAX);
+	ck_assert_str_eq(changes_last_build(&c, "s0"), "b");
+	ck_assert_str_eq(changes_last_build(&c, "one more"), "c");
+	ck_assert_ptr_null(changes_last_build(&c, "s1"));
+	changes_fini(&c);
+}
+END_TEST
+
 START_TEST(clock_steps_are_told_and_drift_is_not)
 {
 	set_up();
@@ -230,9 +304,13 @@ END_TEST
 TEST_MAIN("state", worse_must_hold_without_a_break,
 	  mixed_breach_is_as_bad_as_its_mildest_moment,
 	  better_wants_a_margin_and_more_time,
+	  worsening_at_once_ends_what_was_better_before_it,
 	  margin_lies_on_the_healthy_side_of_each_limit,
 	  worst_sli_is_the_state_and_says_why, nothing_to_grade_is_unknown,
 	  failed_reads_are_stale_after_a_while_and_told_with_their_span,
 	  rule_of_the_service_wins_and_a_reload_is_taken,
 	  maintenance_silences_but_does_not_change_the_state,
+	  loaded_window_ends_at_its_wall_time_once_the_clock_is_right,
+	  loaded_window_never_lasts_longer_than_it_was_to,
+	  builds_remembered_are_bounded_and_the_longest_unseen_goes,
 	  clock_steps_are_told_and_drift_is_not)

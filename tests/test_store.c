@@ -519,11 +519,11 @@ START_TEST(events_come_back_oldest_first)
 		}
 		ck_ok(view_open(&v, s));
 		*text = '\0';
-		ck_ok(view_events(v, NULL, 0, T0, T0 + 9000, collect_event,
+		ck_ok(view_events(v, EVENTS_ALL, NULL, 0, T0, T0 + 9000, collect_event,
 				  text));
 		ck_assert_str_eq(text, "one middle+ two+ ");
 		*text = '\0';
-		ck_ok(view_events(v, NULL, 0, T0 + 1000, T0 + 1500,
+		ck_ok(view_events(v, EVENTS_ALL, NULL, 0, T0 + 1000, T0 + 1500,
 				  collect_event, text));
 		ck_assert_str_eq(text, "middle+ ");
 		view_close(v);
@@ -1163,6 +1163,65 @@ START_TEST(an_interrupted_salvage_begins_again)
 }
 END_TEST
 
+/* Pages of text that no retention counts beforehand. */
+static void put_pages(struct store *s, int64_t time_ms, int count)
+{
+	struct batch *b = tick_of(at(time_ms));
+	char text[4000];
+
+	memset(text, 'x', sizeof(text) - 1);
+	text[sizeof(text) - 1] = '\0';
+	for (int i = 0; i < count; i++)
+		batch_add_event(b, EVENT_RELOADED, 0, at(time_ms).boot_ns, "%s",
+				text);
+	ck_ok(store_append(s, b));
+}
+
+START_TEST(damaged_files_are_kept_and_go_before_any_point)
+{
+	struct store_options o = fixture_options();
+	struct store_stats stats;
+	struct store *s;
+	int i = 1001;
+
+	log_set_sink(quiet);
+	fill(1000);
+	for (int n = 0; n < 3; n++) {
+		overwrite(page_at(100), 1);
+		s = fixture_open(o);
+		store_stats(s, &stats);
+		ck_assert_str_eq(stats.salvaged_from, DB "-damaged");
+		ck_assert_int_eq(stats.salvage_error, 0);
+		store_close(s);
+	}
+	ck_assert_int_eq(truncate(DB "-damaged.2", 300000), 0);
+	o.retention_bytes = 2 << 20;
+	s = fixture_open(o);
+	do {
+		put_pages(s, T0 + i * 10000ll, 8);
+		store_flush(s); /* what there is no room for yet waits */
+		store_stats(s, &stats);
+		ck_assert_int_le(stats.file_bytes, 2 << 20);
+		ck_assert(stats.dropped_rows == 0 ||
+			  stats.damaged_bytes < 300000);
+	} while (++i < 1100 && stats.damaged_bytes > 300000);
+	ck_assert_int_gt(i, 1005);
+	ck_assert_int_ne(access(DB "-damaged.2", F_OK), 0);
+	ck_assert_int_eq(access(DB "-damaged", F_OK), 0);
+	store_close(s);
+	/* One that leaves no room for a database goes at once. */
+	ck_assert_int_eq(truncate(DB "-damaged", 1 << 20), 0);
+	s = fixture_open(o);
+	put_pages(s, T0 + 20000000, 1);
+	store_flush(s);
+	store_stats(s, &stats);
+	ck_assert_int_eq(stats.damaged_bytes, 0);
+	ck_assert_int_le(stats.file_bytes, 2 << 20);
+	store_close(s);
+	log_set_sink(NULL);
+}
+END_TEST
+
 /* Whichever page it is: it starts, and what it tells is true. */
 START_TEST(any_overwritten_page_is_survived)
 {
@@ -1258,6 +1317,69 @@ static void minutes(struct store *s, int from, int to, int64_t wrong_ms)
 		ck_ok(store_append(s, b));
 	}
 }
+
+START_TEST(age_holds_at_once_where_the_clock_goes_on)
+{
+	struct store_options o = fixture_options();
+	struct store_stats stats;
+	struct store *s;
+
+	o.retention_ms = 2 * 3600000;
+	s = fixture_fresh(o);
+	minutes(s, 0, 150, 0);
+	store_close(s);
+	o.retention_ms = 3600000;
+	s = fixture_open(o); /* ten minutes later */
+	minutes(s, 160, 165, 0);
+	ck_ok(store_flush(s));
+	store_stats(s, &stats);
+	/* a chain of the loop is an hour long */
+	ck_assert_int_eq(stats.oldest_ms, T0 + 60 * 60000);
+	store_close(s);
+	s = fixture_open(o); /* two hours later: it may be wrong */
+	minutes(s, 290, 295, 0);
+	ck_ok(store_flush(s));
+	store_stats(s, &stats);
+	ck_assert_int_eq(stats.oldest_ms, T0 + 60 * 60000);
+	store_close(s);
+}
+END_TEST
+
+START_TEST(collections_are_the_first_notes_that_go)
+{
+	struct store_options o = fixture_options();
+	struct store_stats stats;
+	char text[1 << 12] = "";
+	struct store *s;
+	struct view *v;
+
+	o.retention_bytes = 2 << 20;
+	s = fixture_fresh(o);
+	for (int i = 1; i <= 600; i++) {
+		struct now now = at(T0 + i * 10000);
+		struct batch *b = tick_of(now);
+
+		if (i % 200 == 1)
+			batch_add_event(b, EVENT_RELOADED, 0, now.boot_ns,
+					"rare");
+		for (int k = 0; k < 60; k++)
+			batch_add_event(b, EVENT_COLLECTION, 0, now.boot_ns,
+					"young: Copy; Allocation Failure; "
+					"%d -> 5 bytes; paused for 7 us", k);
+		ck_ok(store_append(s, b));
+	}
+	ck_ok(store_flush(s));
+	store_stats(s, &stats);
+	ck_assert_uint_gt(stats.dropped_rows, 4000);
+	ck_assert_uint_eq(stats.lost_events, 0);
+	ck_ok(view_open(&v, s));
+	ck_ok(view_events(v, EVENTS_NOTABLE, NULL, 0, 0, INT64_MAX,
+			  collect_event, text));
+	ck_assert_str_eq(text, "rare rare rare ");
+	view_close(v);
+	store_close(s);
+}
+END_TEST
 
 START_TEST(a_clock_wrong_for_a_while_drops_nothing)
 {
@@ -1708,9 +1830,13 @@ TEST_MAIN("store", memory_has_every_sample,
 	  what_is_no_database_of_ours_is_refused, a_database_in_use_is_refused,
 	  the_file_says_whose_it_is, a_damaged_row_is_skipped_and_counted,
 	  three_overwritten_pages_cost_little,
-	  an_interrupted_salvage_begins_again, any_overwritten_page_is_survived,
+	  an_interrupted_salvage_begins_again,
+	  damaged_files_are_kept_and_go_before_any_point,
+	  any_overwritten_page_is_survived,
 	  a_file_without_any_sound_page_gives_a_new_one,
 	  a_garbled_first_page_is_not_ours_to_move, old_rows_go,
+	  age_holds_at_once_where_the_clock_goes_on,
+	  collections_are_the_first_notes_that_go,
 	  a_clock_wrong_for_a_while_drops_nothing,
 	  what_was_not_read_for_long_is_not_the_present,
 	  what_waits_for_the_clock_is_bounded,

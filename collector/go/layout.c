@@ -54,6 +54,7 @@ static const struct go_field_info fields[GO_FIELD_COUNT] = {
 	[GO_GC_TOTAL_TIME] = { GO_WORK, 8,
 			       { "cpuStats.gcTotalTime",
 				 "cpuStats.GCTotalTime" }, true },
+	[GO_CYCLE_SIZES] = { GO_WORK, 8, { "heap0" }, true },
 	[GO_P_GFREE] = { GO_TYPE_P, 4, { "gFree.n", "gFree.size" }, false },
 	[GO_TINY_ALLOC_COUNT] = { GO_TYPE_DELTA, 8,
 				  { "tinyAllocCount" }, false },

@@ -56,6 +56,7 @@ enum go_field {
 	GO_SCHED_GFREE_NO_STACK, /* from 1.25 on; else absent */
 	GO_NGSYS,
 	GO_GC_TOTAL_TIME, /* from 1.20 on */
+	GO_CYCLE_SIZES,   /* heap0, heap1, heap2: a cycle's; one after another */
 	GO_P_GFREE,
 	GO_TINY_ALLOC_COUNT,
 	GO_LARGE_ALLOC_COUNT,

@@ -6,7 +6,7 @@
 
 #define A UINT32_MAX /* absent */
 
-static const uint32_t go_layout_rows[33][9] = {
+static const uint32_t go_layout_rows[34][9] = {
 	/* memoryLimit */
 	{ 8, 8, 8, 8, 8, 8, 8, 8, 8, },
 	/* gcPercentHeapGoal */
@@ -59,6 +59,8 @@ static const uint32_t go_layout_rows[33][9] = {
 	{ 72, 72, 72, 72, 72, 72, 80, 96, 96, },
 	/* cpuStats.gcTotalTime */
 	{ A, 456, 520, 512, 536, 536, 624, 760, 760, },
+	/* heap0 */
+	{ 408, 400, 464, 456, 480, 480, 568, 704, 704, },
 	/* gFree.n */
 	{ 2472, 2472, 2472, 2472, 2464, 2464, 2464, 2472, 2472, },
 	/* tinyAllocCount */

@@ -11,6 +11,7 @@
 #include "collector/pressure.h"
 #include "collector/priv.h"
 #include "collector/source.h"
+#include "common/collection.h"
 
 #include "buildinfo.h"
 #include "layout.h"
@@ -46,6 +47,14 @@ struct state {
 	int64_t start_ns; /* last candidate; 0: none since the last end */
 	int64_t cycle_total_ns, cycle_last_ns;
 	uint64_t cycles;
+
+	/* The last cycle, until what it left is known. */
+	struct collection cycle;
+	int64_t begin_ns, end_ns; /* its; end 0: there is none */
+	uint64_t ends;            /* of cycles, as the probes told them */
+	uint64_t behind;          /* numgc less ends, where they agree, */
+	uint64_t behind_before;   /* and at the tick before */
+	bool waited;              /* for a tick already */
 };
 
 /* ---- match, analyse ---- */
@@ -217,8 +226,12 @@ static int attach(struct target *t)
 	if ((r = find_bias(t, s->known, &s->bias)) ||
 	    (r = check_reading(t, s)))
 		return r;
+	if (s->known->layout.offset[GO_CYCLE_SIZES] != GO_ABSENT)
+		t->peek = s->known->layout.vaddr[GO_WORK] + s->bias +
+			  s->known->layout.offset[GO_CYCLE_SIZES];
 	target_set_attribute(t, "source",
 			     s->known->from_table ? "version table" : "dwarf");
+	s->behind = s->behind_before = s->reading.numgc;
 	t->state = take(s);
 	return 0;
 }
@@ -229,6 +242,51 @@ static void detach(struct target *t)
 }
 
 /* ---- events ---- */
+
+/* What the last cycle left is known, or will not be: NAN. */
+static void tell_cycle(struct target *t, struct state *s, double after_bytes)
+{
+	if (!s->end_ns)
+		return;
+	s->cycle.after_bytes = after_bytes;
+	target_collection(t, &s->cycle, s->begin_ns, s->end_ns);
+	s->end_ns = 0;
+}
+
+static void end_cycle(struct target *t, struct state *s,
+		      const struct event_go_gc *e)
+{
+	bool read = e->before_bytes > 0;
+
+	/* Here the runtime still has what the cycle before left. */
+	tell_cycle(t, s, read ? (double)e->left_bytes : NAN);
+	s->cycle = (struct collection){
+		.kind = "cycle",
+		.collector = "Go",
+		.before_bytes = read ? (double)e->before_bytes : NAN,
+	};
+	s->begin_ns = s->start_ns;
+	s->end_ns = (int64_t)e->header.time_ns;
+	s->waited = false;
+}
+
+/*
+ * At a tick the reading has what the newest cycle left. Is that the one we
+ * wait for? If one more ended meanwhile, its record will tell.
+ */
+static void settle_cycle(struct target *t, struct state *s)
+{
+	uint64_t behind = s->reading.numgc - s->ends;
+	bool agrees = behind == s->behind;
+
+	if (agrees || s->waited)
+		tell_cycle(t, s, agrees ? (double)s->reading.heap_marked : NAN);
+	s->waited = s->end_ns != 0;
+	/* For good, and not because a record is on its way: a lost one. */
+	if (behind == s->behind_before)
+		s->behind = behind;
+	s->behind_before = behind;
+}
 
 /*
  * gcStart may return without starting a cycle, so the last candidate before
@@ -246,6 +304,8 @@ static void on_event(struct target *t, const struct event_header *e)
 		s->cycle_last_ns = ns - s->start_ns;
 		s->cycle_total_ns += s->cycle_last_ns;
 		s->cycles++;
+		s->ends++;
+		end_cycle(t, s, (const struct event_go_gc *)e);
 		s->start_ns = 0;
 	}
 }
@@ -417,6 +477,7 @@ static int on_tick(struct target *t, struct now now)
 		miss_all(t);
 		return 0;
 	}
+	settle_cycle(t, s);
 	put_heap(t, now, reading);
 	put_sizes(t, s, reading);
 	put_collections(t, reading);

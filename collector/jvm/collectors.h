@@ -15,7 +15,9 @@
  *   shenand. none                           none: it counts phases
  *
  * (*) as its GarbageCollectorMXBean counts: each Remark and each Cleanup.
- * (**) System.gc() included, so it is not told as gc_pressure.
+ * (**) System.gc() included; gc_pressure of Z and Shenandoah without
+ * generations is cycles by the probes less those that the cause, read by the
+ * probes too, says were asked for. Without probes it is absent.
  * Parallel until JDK 23 scavenges before a System.gc(); that scavenge is a
  * young collection like any other, for its MXBean as for us.
  */

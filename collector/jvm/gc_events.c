@@ -1,6 +1,8 @@
 #include "gc_events.h"
 
 #include <math.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "common/own.h"
 
@@ -45,6 +47,36 @@ void gc_events_init(struct gc_events *g)
 	*g = (struct gc_events){ .after_gc_bytes = NAN, .live_bytes = NAN };
 }
 
+const char *const gc_kind_words[GC_KINDS] = {
+	[GC_YOUNG] = "young",
+	[GC_OLD] = "old",
+	[GC_CONCURRENT] = "concurrent",
+	[GC_CYCLE] = "cycle",
+};
+
+bool gc_is_pause(const struct gc_manager *m)
+{
+	/* Of the concurrent one of G1 Remark and Cleanup are told: pauses. */
+	return strncmp(m->name, "ZGC", 3) != 0 &&
+	       strcmp(m->name, "Shenandoah Cycles") != 0;
+}
+
+/* GCCause::to_string() of those that no lack of room asked for. */
+static bool was_asked_for(const char *cause)
+{
+	static const char *const causes[] = {
+		"System.gc()", "Diagnostic Command",
+		"JvmtiEnv ForceGarbageCollection",
+		"Heap Inspection Initiated GC", "Heap Dump Initiated GC",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(causes); i++) {
+		if (strcmp(causes[i], cause) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* All pools of the heap that this one is a part of. */
 static uint32_t pools_beside(const struct gc_pool *p)
 {
@@ -72,7 +104,10 @@ static void begin(struct gc_collection *c, uint32_t pool,
 static void finish(struct gc_events *g, const struct gc_manager *m,
 		   const struct gc_pool *p, struct gc_collection *c)
 {
+	c->manager = m;
 	g->counts[m->kind]++;
+	g->asked_for[m->kind] += was_asked_for(c->cause);
+	g->causeless[m->kind] += !c->cause[0];
 	if (c->begun == c->ended) {
 		g->last_ns = c->end_ns - c->begin_ns;
 		g->total_ns += g->last_ns;
@@ -80,6 +115,9 @@ static void finish(struct gc_events *g, const struct gc_manager *m,
 		c->begin_ns = 0;
 		c->before_bytes = NAN;
 	}
+	/* G1 counts its pools from its first collection on. */
+	if (c->before_bytes == 0)
+		c->before_bytes = NAN;
 	if (m->tells)
 		g->after_gc_bytes = c->after_bytes;
 	if (m->tells && m->whole && !p->partial)
@@ -89,17 +127,21 @@ static void finish(struct gc_events *g, const struct gc_manager *m,
 }
 
 static void end(struct gc_collection *c, uint32_t pool,
-		const struct event_jvm_pool *e)
+		const struct event_jvm_pool *e, const char *cause)
 {
 	if (c->ended & pool) /* the rest of the last one is lost */
 		*c = (struct gc_collection){ 0 };
 	c->end_ns = (int64_t)e->header.time_ns;
 	c->ended |= pool;
 	c->after_bytes += (double)e->used_bytes;
+	/* "No GC" is none: it collects beside the program. */
+	if (strcmp(cause, "No GC") != 0)
+		snprintf(c->cause, sizeof(c->cause), "%s", cause);
 }
 
-void gc_events_add(struct gc_events *g, enum jvm_gc gc,
-		   const struct event_jvm_pool *e)
+const struct gc_collection *gc_events_add(struct gc_events *g, enum jvm_gc gc,
+					  const struct event_jvm_pool *e,
+					  const char *cause)
 {
 	const struct gc_manager *m;
 	struct gc_collection *c;
@@ -108,16 +150,18 @@ void gc_events_add(struct gc_events *g, enum jvm_gc gc,
 
 	if (e->manager < 1 || e->manager > gc_manager_count || e->pool < 1 ||
 	    e->pool > gc_pool_count || gc_pools[e->pool - 1].gc != gc)
-		return;
+		return NULL;
 	m = &gc_managers[e->manager - 1];
 	p = &gc_pools[e->pool - 1];
 	c = &g->current[m->kind];
 	pool = 1u << (e->pool - 1);
 	if (e->header.type == EVENT_TYPE_JVM_GC_BEGIN) {
 		begin(c, pool, e);
-		return;
+		return NULL;
 	}
-	end(c, pool, e);
-	if (c->ended == pools_beside(p))
-		finish(g, m, p, c);
+	end(c, pool, e, cause);
+	if (c->ended != pools_beside(p))
+		return NULL;
+	finish(g, m, p, c);
+	return &g->last[m->kind];
 }

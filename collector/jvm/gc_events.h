@@ -19,6 +19,9 @@
  *   ZGC Minor Cycles                                 no
  *   Shenandoah Cycles                                yes, unless generational
  *
+ * What asked for a collection is its cause, which the JVM publishes while it
+ * collects (sun.gc.cause); the program in the kernel reads it at each end.
+ *
  * Pure: no I/O and no clock.
  */
 #include "bpf/events.h"
@@ -47,13 +50,18 @@ extern const size_t gc_pool_count;
 
 /* One collection, finished or under way, of one kind. */
 struct gc_collection {
+	const struct gc_manager *manager;
 	int64_t begin_ns, end_ns; /* boot time; begin 0: not seen */
-	double before_bytes, after_bytes; /* sums over the heap's pools */
+	double before_bytes, after_bytes; /* sums over the heap's pools;
+					   * before NAN: not seen */
 	uint32_t begun, ended;    /* bit i: gc_pools[i] has told */
+	char cause[JVM_CAUSE_MAX]; /* "": not read */
 };
 
 struct gc_events {
 	uint64_t counts[GC_KINDS];
+	uint64_t asked_for[GC_KINDS];   /* of those: System.gc() and the like */
+	uint64_t causeless[GC_KINDS];   /* of those: without a cause */
 	struct gc_collection current[GC_KINDS]; /* under way */
 	struct gc_collection last[GC_KINDS];    /* finished */
 	double after_gc_bytes, live_bytes; /* NAN: none yet */
@@ -62,6 +70,13 @@ struct gc_events {
 
 void gc_events_init(struct gc_events *g);
 
-/* One record of a JVM whose collector is gc. */
-void gc_events_add(struct gc_events *g, enum jvm_gc gc,
-		   const struct event_jvm_pool *e);
+/* One record of a JVM whose collector is gc, with the cause of an end. The
+ * collection that it finished, which is g's, or NULL. */
+const struct gc_collection *gc_events_add(struct gc_events *g, enum jvm_gc gc,
+					  const struct event_jvm_pool *e,
+					  const char *cause);
+
+extern const char *const gc_kind_words[GC_KINDS];
+
+/* Does the program stand still from begin to end? */
+bool gc_is_pause(const struct gc_manager *m);

@@ -30,6 +30,8 @@ static const struct {
 	[HSPERF_VM_VERSION] = { "java.property.java.vm.version", 'B' },
 	[HSPERF_FREQUENCY] = { "sun.os.hrt.frequency", 'J' },
 	[HSPERF_TICKS] = { "sun.os.hrt.ticks", 'J' },
+	[HSPERF_GC_CAUSE] = { "sun.gc.cause", 'B' },
+	[HSPERF_GC_LAST_CAUSE] = { "sun.gc.lastCause", 'B' },
 	[HSPERF_POLICY_NAME] = { "sun.gc.policy.name", 'B' },
 #define COLLECTOR(n)                                                           \
 	[HSPERF_COLLECTOR_##n##_NAME] = { "sun.gc.collector." #n ".name", 'B' }, \

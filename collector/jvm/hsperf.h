@@ -23,6 +23,8 @@ enum hsperf_counter {
 	HSPERF_VM_VERSION,  /* text */
 	HSPERF_FREQUENCY,   /* ticks a second of all times */
 	HSPERF_TICKS,       /* only there while the JVM samples (until 24) */
+	HSPERF_GC_CAUSE,    /* text; of the collection under way */
+	HSPERF_GC_LAST_CAUSE, /* text; of the one before */
 	HSPERF_POLICY_NAME, /* text; Serial, Parallel and G1 */
 	/* sun.gc.collector.N; one group after another */
 	HSPERF_COLLECTOR_0_NAME,

@@ -11,6 +11,7 @@
 #include "collector/pressure.h"
 #include "collector/usdt.h"
 #include "collector/source.h"
+#include "common/collection.h"
 #include "common/own.h"
 #include "perfdata.h"
 #include "reading.h"
@@ -48,9 +49,17 @@ static void jvm_free(struct jvm *j)
 }
 OWN_DEFINE(struct jvm *, jvm_free)
 
+/* Young ones are not told apart; but by their cause cycles that were asked
+ * for are. */
+static bool counts_cycles(const struct jvm *j)
+{
+	return j->collector->gc == JVM_Z || j->collector->gc == JVM_SHENANDOAH;
+}
+
 static bool counts_by_events(const struct jvm *j)
 {
-	return j->collector->gc == JVM_Z_GENERATIONAL;
+	return j->collector->gc == JVM_Z_GENERATIONAL ||
+	       counts_cycles(j);
 }
 
 static bool match(const struct process *p, struct binary *b)
@@ -159,14 +168,40 @@ static bool expected_hits(const struct target *t, double *out)
 	return told;
 }
 
+static void tell_collection(struct target *t, const struct gc_collection *c)
+{
+	struct collection what = {
+		.before_bytes = c->before_bytes,
+		.after_bytes = c->after_bytes,
+		.paused = gc_is_pause(c->manager),
+	};
+
+	snprintf(what.kind, sizeof(what.kind), "%s",
+		 gc_kind_words[c->manager->kind]);
+	snprintf(what.collector, sizeof(what.collector), "%s",
+		 c->manager->name);
+	snprintf(what.cause, sizeof(what.cause), "%s", c->cause);
+	target_collection(t, &what, c->begin_ns, c->end_ns);
+}
+
 static void on_event(struct target *t, const struct event_header *e)
 {
+	const struct event_jvm_end *end = (const struct event_jvm_end *)e;
+	const struct event_jvm_pool *pool = &end->pool; /* all of a begin */
+	const struct gc_collection *done = NULL;
 	struct jvm *j = t->state;
+	char cause[JVM_CAUSE_MAX] = "";
 
-	if (e->type == EVENT_TYPE_JVM_GC_BEGIN ||
-	    e->type == EVENT_TYPE_JVM_GC_END)
-		gc_events_add(&j->events, j->collector->gc,
-			      (const struct event_jvm_pool *)e);
+	if (e->type == EVENT_TYPE_JVM_GC_BEGIN) {
+		gc_events_add(&j->events, j->collector->gc, pool, "");
+	} else if (e->type == EVENT_TYPE_JVM_GC_END) {
+		snprintf(cause, sizeof(cause), "%.*s", JVM_CAUSE_MAX - 1,
+			 end->cause);
+		done = gc_events_add(&j->events, j->collector->gc, pool,
+				     cause);
+	}
+	if (done)
+		tell_collection(t, done);
 }
 
 /* What was counted before the probes went is not what they count next. */
@@ -292,6 +327,24 @@ static int identify(struct target *t, struct jvm *j)
 	return 0;
 }
 
+/*
+ * Where the JVM writes the cause of a collection, for our probes. Shenandoah
+ * clears it just before its pools tell the end of a cycle: then it is that of
+ * the last one.
+ */
+static void find_cause(struct target *t, const struct jvm *j)
+{
+	uint32_t at = j->index.at[j->collector->gc == JVM_SHENANDOAH ?
+					  HSPERF_GC_LAST_CAUSE :
+					  HSPERF_GC_CAUSE];
+	uint64_t start;
+
+	if (!j->layout_gap && at &&
+	    !vm_read_word(&j->layout, t->mem_fd, 0, VM_PERF_START, &start) &&
+	    start)
+		t->peek = start + at;
+}
+
 static int attach(struct target *t)
 {
 	own(jvm_freep) struct jvm *j = calloc(1, sizeof(*j));
@@ -315,9 +368,11 @@ static int attach(struct target *t)
 		return r;
 	}
 	r = identify(t, j);
-	if (r == 0)
-		t->state = take(j);
-	return r;
+	if (r)
+		return r;
+	find_cause(t, j);
+	t->state = take(j);
+	return 0;
 }
 
 static int read_heap(struct vm_heap *out, const struct jvm *j, int mem_fd)
@@ -329,6 +384,23 @@ static int read_heap(struct vm_heap *out, const struct jvm *j, int mem_fd)
 	return r;
 }
 
+/* Cycles that nobody asked for. NAN and why, where that is not known. */
+static double young_cycles(const struct target *t, const struct jvm *j,
+			   enum gap *why)
+{
+	const struct gc_events *e = &j->events;
+
+	*why = t->probe_gap;
+	if (*why)
+		return NAN;
+	if (!t->peek)
+		*why = j->layout_gap ? j->layout_gap : GAP_UNSUPPORTED;
+	else if (e->causeless[GC_CYCLE])
+		*why = GAP_UNREADABLE;
+	return *why ? NAN :
+		      (double)(e->counts[GC_CYCLE] - e->asked_for[GC_CYCLE]);
+}
+
 /* Young collections in 60 s; both from the counter, so none is missed. Probes
  * count since they are there, which is not since the start. */
 static void put_pressure(struct target *t, struct jvm *j, struct now now,
@@ -336,11 +408,13 @@ static void put_pressure(struct target *t, struct jvm *j, struct now now,
 {
 	int64_t started_ns = process_start_boot_ns(t->process);
 	double young = r->value[COL_GC_COLLECTIONS_YOUNG];
+	enum gap why = (enum gap)r->gap[COL_GC_COLLECTIONS_YOUNG];
 	uint64_t count;
 
+	if (counts_cycles(j))
+		young = young_cycles(t, j, &why);
 	if (isnan(young)) {
-		target_miss(t, COL_GC_PRESSURE,
-			    (enum gap)r->gap[COL_GC_COLLECTIONS_YOUNG]);
+		target_miss(t, COL_GC_PRESSURE, why);
 		return;
 	}
 	if (counts_by_events(j))

@@ -12,24 +12,24 @@
 #include "common/clock.h"
 #include "common/own.h"
 
-#define CALLS_MAX     128		/* at once on a connection */
-#define IN_MAX	      (64 * 1024 * 1024) /* requests still arriving, all */
+#define CALLS_MAX     128		  /* at once on a connection */
+#define IN_MAX	      (64 * 1024 * 1024)  /* requests still arriving, all */
 #define OUT_MAX	      (256 * 1024 * 1024) /* answers not yet taken, all */
-#define OUT_MARK      (256 * 1024)	/* handed to the socket at once */
+#define OUT_MARK      (256 * 1024)	  /* handed to the socket at once */
 #define STREAM_WINDOW (1024 * 1024)
 #define CONN_WINDOW   (4 * 1024 * 1024)
 #define PREFIX	      5 /* compressed or not, length */
 
 struct grpc_call {
 	struct connection *conn;
-	struct grpc_call *next, *prev; /* of the connection */
+	struct grpc_call *next, *prev;	  /* of the connection */
 	const struct grpc_method *method; /* NULL: there is none */
 	int32_t id;
 	struct buf in, out;
 	size_t sent; /* bytes of out that are gone */
 	bool begun, finished, called, deferred;
 	int code;
-	char *text; /* owned; for grpc-message, or NULL */
+	char *text;	     /* owned; for grpc-message, or NULL */
 	int64_t deadline_ns; /* CLOCK_MONOTONIC; INT64_MAX: none */
 	struct event *timer;
 	void (*gone)(void *arg);
@@ -157,8 +157,8 @@ static ssize_t read_answer(nghttp2_session *session, int32_t id, uint8_t *into,
 	if (c->finished && c->out.len == 0) {
 		trailer[0].valuelen =
 			(size_t)snprintf(code, sizeof(code), "%d", c->code);
-		*flags |= NGHTTP2_DATA_FLAG_EOF |
-			  NGHTTP2_DATA_FLAG_NO_END_STREAM;
+		*flags |=
+			NGHTTP2_DATA_FLAG_EOF | NGHTTP2_DATA_FLAG_NO_END_STREAM;
 		nghttp2_submit_trailer(session, id, trailer, c->text ? 2 : 1);
 	}
 	return (ssize_t)count;
@@ -201,7 +201,7 @@ static size_t unsent_total(const struct grpc_server *s)
 	return total;
 }
 
-void grpc_send(struct grpc_call *c, const struct buf *message)
+bool grpc_send(struct grpc_call *c, const struct buf *message)
 {
 	uint8_t prefix[PREFIX] = { 0, (uint8_t)(message->len >> 24),
 				   (uint8_t)(message->len >> 16),
@@ -209,11 +209,11 @@ void grpc_send(struct grpc_call *c, const struct buf *message)
 				   (uint8_t)message->len };
 
 	if (c->finished)
-		return;
+		return false;
 	if (unsent_total(c->conn->server) + message->len > OUT_MAX) {
 		grpc_finish(c, GRPC_RESOURCE_EXHAUSTED,
 			    "too many answers are waiting to be read");
-		return;
+		return false;
 	}
 	buf_add(&c->out, prefix, sizeof(prefix));
 	buf_add(&c->out, message->data, message->len);
@@ -221,10 +221,11 @@ void grpc_send(struct grpc_call *c, const struct buf *message)
 		buf_reset(&c->out);
 		c->sent = 0;
 		grpc_finish(c, GRPC_RESOURCE_EXHAUSTED, "out of memory");
-		return;
+		return false;
 	}
 	grpc_begin(c);
 	resume(c);
+	return true;
 }
 
 /* Percent-encoded, as the header wants it. */
@@ -655,10 +656,9 @@ int grpc_server_new(struct grpc_server **out, struct event_base *base, int fd,
 	}
 	s->base = base;
 	s->methods = methods;
-	s->listener = evconnlistener_new(base, on_accept, s,
-					 LEV_OPT_CLOSE_ON_FREE |
-						 LEV_OPT_CLOSE_ON_EXEC,
-					 0, fd);
+	s->listener = evconnlistener_new(
+		base, on_accept, s,
+		LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
 	if (!s->listener) {
 		grpc_server_free(s);
 		return -ENOMEM;

@@ -46,7 +46,9 @@ void grpc_server_drain(struct grpc_server *s, void (*done)(void *), void *arg);
 
 /* Answers begin: the caller gets headers before the first message. */
 void grpc_begin(struct grpc_call *c);
-void grpc_send(struct grpc_call *c, const struct buf *message);
+
+/* false: it cannot be sent, and the call is finished for that. */
+bool grpc_send(struct grpc_call *c, const struct buf *message);
 
 /* The end; the call is freed some time after. text may be NULL. */
 void grpc_finish(struct grpc_call *c, enum grpc_code code, const char *text);

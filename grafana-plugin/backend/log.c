@@ -1,5 +1,7 @@
 #include "log.h"
 
+#include <limits.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/time.h>
@@ -21,12 +23,23 @@ static void put_time(struct json *j)
 	json_put_string(j, "@timestamp", text);
 }
 
+/* A host that does not read its pipe must not stop us: what finds no room is
+ * lost. A pipe that is ready takes PIPE_BUF bytes, which no line exceeds. */
+static void put_line(const struct buf *line)
+{
+	struct pollfd room = { STDERR_FILENO, POLLOUT, 0 };
+
+	if (poll(&room, 1, 0) == 1 && (room.revents & POLLOUT) &&
+	    write(STDERR_FILENO, line->data, line->len) < 0)
+		return; /* there is nobody to tell */
+}
+
 void plugin_log(enum plugin_level level, const char *format, ...)
 {
 	static const char *const words[] = { "debug", "info", "warn", "error" };
-	struct buf line = BUF_INIT;
+	struct buf line = { .limit = PIPE_BUF };
 	struct json j = json_writer(&line);
-	char text[1024];
+	char text[600]; /* a sign takes six bytes of JSON at most */
 	va_list args;
 
 	va_start(args, format);
@@ -39,8 +52,7 @@ void plugin_log(enum plugin_level level, const char *format, ...)
 	put_time(&j);
 	json_end(&j);
 	buf_putc(&line, '\n');
-	/* A host that does not read its pipe must not stop us. */
-	if (!buf_error(&line) && write(STDERR_FILENO, line.data, line.len) < 0)
-		line.len = 0;
+	if (!buf_error(&line))
+		put_line(&line);
 	buf_fini(&line);
 }

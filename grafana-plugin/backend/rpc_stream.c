@@ -23,6 +23,7 @@ enum { STATUS_OK = 0, STATUS_NOT_FOUND = 1, STATUS_DENIED = 2 };
 #define STEP_MAX_MS 60000
 #define SETTLE_MS   300 /* for the last tick of a step to arrive */
 #define DATA_MAX    (64 * 1024)
+#define PACKET_MAX  (2 * 1024 * 1024)
 
 struct live {
 	struct grpc_call *call;
@@ -88,23 +89,25 @@ static void wait_step(struct live *l)
 {
 	int64_t now = clock_now().wall_ms;
 	int64_t next = now - (now - SETTLE_MS) % l->step_ms + l->step_ms;
-	struct timeval wait = { (next - now) / 1000, (next - now) % 1000 * 1000 };
+	struct timeval wait = { (next - now) / 1000,
+				(next - now) % 1000 * 1000 };
 
 	evtimer_add(l->timer, &wait);
 }
 
-/* A reader that does not keep up misses steps; none is kept for it. */
-static void send_frame(struct live *l, struct bytes frames)
+/* false: the call is finished. */
+static bool send_frame(struct live *l, struct bytes frames)
 {
 	struct buf packet = BUF_INIT;
 	struct bytes frame;
+	bool sent;
 
-	if (grpc_unsent(l->call) > 0 || !json_span_check(frames) ||
-	    !json_span_first(frames, &frame))
-		return;
+	if (!json_span_check(frames) || !json_span_first(frames, &frame))
+		return true;
 	proto_put_bytes(&packet, 1, frame.data, frame.len);
-	grpc_send(l->call, &packet);
+	sent = grpc_send(l->call, &packet);
 	buf_fini(&packet);
+	return sent;
 }
 
 static void on_answer(void *arg, const struct upstream_answer *a)
@@ -115,7 +118,11 @@ static void on_answer(void *arg, const struct upstream_answer *a)
 	l->upstream = NULL;
 	if (a->status == 200 && a->body) {
 		l->told = false;
-		send_frame(l, (struct bytes){ a->body->data, a->body->len });
+		if (!send_frame(
+			    l, (struct bytes){ a->body->data, a->body->len })) {
+			live_free(l);
+			return;
+		}
 	} else if (!l->told) {
 		l->told = true;
 		rpc_problem(a, problem, sizeof(problem));
@@ -190,13 +197,16 @@ static void on_step(evutil_socket_t fd, short what, void *arg)
 		.type = "application/json",
 		.body = &body,
 		.time_left_ns = INT64_MAX,
+		.answer_max = PACKET_MAX,
 	};
 	int64_t now = clock_now().wall_ms - SETTLE_MS / 2;
 	int64_t end = now - now % l->step_ms;
 
 	(void)fd;
 	(void)what;
-	if (end == l->asked_ms) { /* the timer came a moment early */
+	/* The timer came a moment early; or the reader does not keep up: it
+	 * misses steps, and at most one is kept for it. */
+	if (end == l->asked_ms || grpc_unsent(l->call) > 0) {
 		wait_step(l);
 		return;
 	}

@@ -11,10 +11,10 @@
 
 #include "resolve.h"
 
-#define TIMEOUT_MS     30000
-#define TIMEOUT_MAX_S  600
-#define HEADERS_LEN    (16 * 1024)
-#define PEM_MAX	       (64 * 1024)
+#define TIMEOUT_MS    30000
+#define TIMEOUT_MAX_S 600
+#define HEADERS_LEN   (16 * 1024)
+#define PEM_MAX	      (64 * 1024)
 
 /* Field numbers of backend.proto. */
 enum { CONTEXT_DATA_SOURCE = 5 };
@@ -74,7 +74,8 @@ static bool secret(const struct source *s, const char *key, struct bytes *out)
 	struct proto_field f;
 
 	while (proto_next(&r, &f)) {
-		if (f.number == SOURCE_SECRETS && proto_entry(f.bytes, &name, &value) &&
+		if (f.number == SOURCE_SECRETS &&
+		    proto_entry(f.bytes, &name, &value) &&
 		    name.len == strlen(key) &&
 		    memcmp(name.data, key, name.len) == 0 && value.len > 0) {
 			*out = value;
@@ -109,8 +110,9 @@ static int set_unix(struct settings *s, const char *path, char *problem,
 	struct sockaddr_un *un = (struct sockaddr_un *)&s->address;
 
 	if (*path != '/' || strlen(path) >= sizeof(un->sun_path))
-		return refuse(problem, len,
-			      "the URL must be like unix:///run/heapwatch.sock");
+		return refuse(
+			problem, len,
+			"the URL must be like unix:///run/heapwatch.sock");
 	un->sun_family = AF_UNIX;
 	strcpy(un->sun_path, path);
 	s->address_len = sizeof(*un);
@@ -193,7 +195,9 @@ static int set_url(struct settings *s, const struct source *src, char *problem,
 				      "the URL has signs that none has, or a "
 				      "user: use basic auth");
 	}
-	s->url = strdup(url);
+	/* for messages: what stands behind a ? is no part of an address, and
+	 * may be a secret */
+	s->url = strndup(url, strcspn(url, "?#"));
 	if (!s->url)
 		return -ENOMEM;
 	if (strncmp(url, "unix://", 7) == 0)
@@ -258,18 +262,18 @@ static void put_basic(struct settings *s, const struct source *src)
 
 static bool name_safe(const char *name)
 {
-	return *name && strlen(name) == strspn(name,
-					       "abcdefghijklmnopqrstuvwxyz"
-					       "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-					       "0123456789-_");
+	return *name &&
+	       strlen(name) == strspn(name, "abcdefghijklmnopqrstuvwxyz"
+					    "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+					    "0123456789-_");
 }
 
 /* These frame the request: they are ours alone. */
 static bool reserved(const char *name)
 {
 	static const char *const names[] = {
-		"Host", "Content-Length", "Transfer-Encoding", "Connection",
-		"Accept", "Content-Type",
+		"Host",	      "Content-Length", "Transfer-Encoding",
+		"Connection", "Accept",		"Content-Type",
 	};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {

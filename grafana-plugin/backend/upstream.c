@@ -16,18 +16,27 @@
 #include "log.h"
 #include "tls.h"
 
-#define ACTIVE_MAX 32
-#define WAIT_MAX   512
+#define ACTIVE_MAX 128
+#define WAIT_MAX   1024
+#define PART_MAX   8 /* so many servers may be slow at the same time */
 #define IDLE_MAX   8
 #define IDLE_S	   20 /* the server gives up after 30 */
 #define READ_MARK  (256 * 1024)
 #define HELD_MAX   (128 * 1024 * 1024) /* bytes of all answers on their way */
 
+/* Whom connections reach, and as whom. Lives as long as it has users:
+ * questions and connections. */
+struct server {
+	char *identity; /* owned */
+	size_t users, active, waiting;
+	struct server *next;
+};
+
 /* One connection; used, or at rest. */
 struct link {
 	struct bufferevent *bev;
-	char *identity; /* owned; whom it reaches, and as whom */
-	struct link *next; /* while at rest */
+	struct server *server; /* a reference */
+	struct link *next;     /* while at rest */
 	bool used_before;
 };
 
@@ -36,22 +45,84 @@ struct upstream {
 	struct settings settings;
 	struct buf request;
 	struct http_answer answer;
-	struct link *link; /* NULL while it waits for its turn */
+	struct server *server; /* a reference */
+	struct link *link;     /* NULL while it waits for its turn */
 	struct event *timer;
 	struct upstream *next; /* in the queue */
-	bool heard; /* a byte came on this connection */
+	bool heard;	       /* a byte came on this connection */
 	upstream_done done;
 	void *arg;
 };
 
 static struct upstream_counts counts;
 static size_t held;
+static struct server *servers;
 static struct link *idle;
 static struct upstream *queue, **queue_end = &queue;
 
 const struct upstream_counts *upstream_counts(void)
 {
 	return &counts;
+}
+
+/* ---- servers ---- */
+
+/* Equal for two that may share a connection. Credentials in headers do not
+ * matter: they go with each request. */
+static char *identity_of(const struct settings *s)
+{
+	const unsigned char *bytes = (const unsigned char *)&s->address;
+	struct buf out = BUF_INIT;
+
+	buf_printf(&out, "%d %d %s\n", s->tls, s->skip_verify,
+		   s->tls ? s->name : "");
+	for (socklen_t i = 0; i < s->address_len; i++)
+		buf_printf(&out, "%02x", bytes[i]);
+	if (s->tls)
+		buf_printf(&out, "\n%s\n%s\n%s", s->ca ? s->ca : "",
+			   s->certificate ? s->certificate : "",
+			   s->key ? s->key : "");
+	buf_putc(&out, '\0');
+	if (buf_error(&out))
+		buf_fini(&out);
+	return out.data;
+}
+
+static struct server *server_ref(struct server *s)
+{
+	s->users++;
+	return s;
+}
+
+static void server_unref(struct server *s)
+{
+	struct server **at = &servers;
+
+	if (!s || --s->users)
+		return;
+	while (*at != s)
+		at = &(*at)->next;
+	*at = s->next;
+	free(s->identity);
+	free(s);
+}
+
+static struct server *server_of(const struct settings *settings)
+{
+	own(freep) char *identity = identity_of(settings);
+	struct server *s = servers;
+
+	while (s && identity && strcmp(s->identity, identity) != 0)
+		s = s->next;
+	if (s && identity)
+		return server_ref(s);
+	s = identity ? calloc(1, sizeof(*s)) : NULL;
+	if (!s)
+		return NULL;
+	s->identity = take(identity);
+	s->next = servers;
+	servers = s;
+	return server_ref(s);
 }
 
 /* ---- connections ---- */
@@ -62,7 +133,7 @@ static void link_free(struct link *l)
 		return;
 	if (l->bev)
 		bufferevent_free(l->bev);
-	free(l->identity);
+	server_unref(l->server);
 	free(l);
 }
 
@@ -121,31 +192,10 @@ void upstream_forget(void)
 	tls_forget();
 }
 
-/* Equal for two that may share a connection. Credentials in headers do not
- * matter: they go with each request. */
-static char *identity_of(const struct settings *s)
-{
-	const unsigned char *bytes = (const unsigned char *)&s->address;
-	struct buf out = BUF_INIT;
-
-	buf_printf(&out, "%d %d %s\n", s->tls, s->skip_verify,
-		   s->tls ? s->name : "");
-	for (socklen_t i = 0; i < s->address_len; i++)
-		buf_printf(&out, "%02x", bytes[i]);
-	if (s->tls)
-		buf_printf(&out, "\n%s\n%s\n%s", s->ca ? s->ca : "",
-			   s->certificate ? s->certificate : "",
-			   s->key ? s->key : "");
-	buf_putc(&out, '\0');
-	if (buf_error(&out))
-		buf_fini(&out);
-	return out.data;
-}
-
-static struct link *link_reuse(const char *identity)
+static struct link *link_reuse(const struct server *server)
 {
 	for (struct link *l = idle; l; l = l->next) {
-		if (strcmp(l->identity, identity) == 0) {
+		if (l->server == server) {
 			unlink_idle(l);
 			bufferevent_set_timeouts(l->bev, NULL, NULL);
 			return l;
@@ -175,9 +225,9 @@ static struct bufferevent *dial(struct upstream *u, char *problem, size_t len)
 			bufferevent_openssl_set_allow_dirty_shutdown(bev, 1);
 	}
 	snprintf(problem, len, "cannot connect");
-	if (bev && bufferevent_socket_connect(
-			   bev, (struct sockaddr *)&s->address,
-			   (int)s->address_len)) {
+	if (bev &&
+	    bufferevent_socket_connect(bev, (struct sockaddr *)&s->address,
+				       (int)s->address_len)) {
 		snprintf(problem, len, "%s", strerror(errno));
 		bufferevent_free(bev);
 		return NULL;
@@ -199,7 +249,29 @@ static void upstream_free(struct upstream *u)
 	buf_fini(&u->request);
 	held -= u->answer.body.len;
 	buf_fini(&u->answer.body);
+	server_unref(u->server);
 	free(u);
+}
+
+static void queue_put(struct upstream *u)
+{
+	*queue_end = u;
+	queue_end = &u->next;
+	counts.waiting++;
+	u->server->waiting++;
+}
+
+static struct upstream *queue_take(struct upstream **at)
+{
+	struct upstream *u = *at;
+
+	*at = u->next;
+	if (!*at)
+		queue_end = at;
+	u->next = NULL;
+	counts.waiting--;
+	u->server->waiting--;
+	return u;
 }
 
 /* Off the wire, or out of the queue. */
@@ -209,17 +281,15 @@ static void detach(struct upstream *u, bool keep)
 
 	if (l) {
 		counts.active--;
+		u->server->active--;
 		keep ? link_rest(l) : link_free(l);
 		return;
 	}
 	for (struct upstream **at = &queue; *at; at = &(*at)->next) {
-		if (*at != u)
-			continue;
-		*at = u->next;
-		if (!*at)
-			queue_end = at;
-		counts.waiting--;
-		return;
+		if (*at == u) {
+			queue_take(at);
+			return;
+		}
 	}
 }
 
@@ -269,9 +339,10 @@ static void on_read(struct bufferevent *bev, void *arg)
 	if (!r && held > HELD_MAX)
 		r = -EFBIG;
 	if (r) {
-		fail(u, 502, r == -EFBIG ? "the answer is too large" :
-			     r == -ENOMEM ? "out of memory" :
-					    "the answer is not HTTP");
+		fail(u, 502,
+		     r == -EFBIG  ? "the answer is too large" :
+		     r == -ENOMEM ? "out of memory" :
+				    "the answer is not HTTP");
 		return;
 	}
 	if (u->answer.state != HTTP_DONE)
@@ -317,8 +388,7 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
 	if (!u->heard && u->link->used_before) {
 		/* It was closed while at rest, and nothing was lost. */
 		counts.retried++;
-		link_free(take(u->link));
-		counts.active--;
+		detach(u, false);
 		if (begin(u, true, reason, sizeof(reason)))
 			fail(u, 502, reason);
 		return;
@@ -337,31 +407,34 @@ static void on_timeout(evutil_socket_t fd, short what, void *arg)
 	fail(arg, 504, "no answer in time");
 }
 
+static struct link *link_dial(struct upstream *u, char *problem, size_t len)
+{
+	struct link *l = calloc(1, sizeof(*l));
+
+	if (!l)
+		return NULL;
+	l->bev = dial(u, problem, len);
+	if (!l->bev) {
+		free(l);
+		return NULL;
+	}
+	l->server = server_ref(u->server);
+	return l;
+}
+
 /* Over a connection at rest, or a new one. */
 static int begin(struct upstream *u, bool fresh, char *problem, size_t len)
 {
-	struct link *l;
-	char *identity = identity_of(&u->settings);
+	struct link *l = fresh ? NULL : link_reuse(u->server);
 
-	if (!identity)
-		return -ENOMEM;
-	l = fresh ? NULL : link_reuse(identity);
-	if (l) {
-		free(identity);
-	} else {
-		l = calloc(1, sizeof(*l));
-		if (l)
-			l->bev = dial(u, problem, len);
-		if (!l || !l->bev) {
-			free(identity);
-			free(l);
-			return -ECONNREFUSED;
-		}
-		l->identity = identity;
-	}
+	if (!l)
+		l = link_dial(u, problem, len);
+	if (!l)
+		return -ECONNREFUSED;
 	u->link = l;
 	u->heard = false;
 	counts.active++;
+	u->server->active++;
 	bufferevent_setcb(l->bev, on_read, NULL, on_event, u);
 	bufferevent_setwatermark(l->bev, EV_READ, 0, READ_MARK);
 	bufferevent_enable(l->bev, EV_READ | EV_WRITE);
@@ -369,17 +442,25 @@ static int begin(struct upstream *u, bool fresh, char *problem, size_t len)
 	return 0;
 }
 
+/* The first whose server has a place left; NULL: none may begin. */
+static struct upstream *next_waiting(void)
+{
+	if (counts.active >= ACTIVE_MAX)
+		return NULL;
+	for (struct upstream **at = &queue; *at; at = &(*at)->next) {
+		if ((*at)->server->active < ACTIVE_MAX / PART_MAX)
+			return queue_take(at);
+	}
+	return NULL;
+}
+
 static void start_waiting(void)
 {
-	while (queue && counts.active < ACTIVE_MAX) {
-		struct upstream *u = queue;
+	struct upstream *u;
+
+	while ((u = next_waiting())) {
 		char problem[200] = "out of memory";
 
-		queue = u->next;
-		if (!queue)
-			queue_end = &queue;
-		u->next = NULL;
-		counts.waiting--;
 		if (begin(u, false, problem, sizeof(problem)))
 			fail(u, 502, problem);
 	}
@@ -436,22 +517,23 @@ int upstream_start(struct upstream **out, struct event_base *base,
 	}
 	u->settings = copy;
 	u->timer = evtimer_new(base, on_timeout, u);
-	if (!u->timer || counts.waiting >= WAIT_MAX) {
+	u->server = server_of(&copy);
+	if (!u->timer || !u->server || counts.waiting >= WAIT_MAX ||
+	    u->server->waiting >= WAIT_MAX / PART_MAX) {
 		upstream_free(u);
 		return -EBUSY;
 	}
 	u->base = base;
 	u->done = done;
 	u->arg = arg;
-	u->answer.body.limit = UPSTREAM_ANSWER_MAX;
+	u->answer.body.limit =
+		q->answer_max ? q->answer_max : UPSTREAM_ANSWER_MAX;
 	request_write(&u->request, &copy, q);
 	if (buf_error(&u->request) || evtimer_add(u->timer, &wait)) {
 		upstream_free(u);
 		return -ENOMEM;
 	}
-	*queue_end = u;
-	queue_end = &u->next;
-	counts.waiting++;
+	queue_put(u);
 	counts.asked++;
 	*out = u;
 	event_base_once(base, -1, EV_TIMEOUT, on_turn, NULL,

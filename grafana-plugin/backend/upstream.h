@@ -5,7 +5,8 @@
  *
  * An answer, or the reason why there is none, is told exactly once, unless
  * the question was cancelled. Bounded: so many at once, the rest waits; so
- * many bytes of an answer.
+ * many bytes of an answer. Of the places on the wire and in the queue one
+ * server gets a part only, so that a dead one does not keep the others.
  */
 #include <event2/event.h>
 
@@ -16,9 +17,10 @@
 struct upstream_request {
 	const char *method, *path; /* after the settings' path */
 	const char *accept;
-	const char *type;	   /* of the body, or NULL */
-	const struct buf *body;	   /* or NULL */
-	int64_t time_left_ns;	   /* that the caller has */
+	const char *type;	/* of the body, or NULL */
+	const struct buf *body; /* or NULL */
+	int64_t time_left_ns;	/* that the caller has */
+	size_t answer_max;	/* bytes; 0: UPSTREAM_ANSWER_MAX */
 };
 
 struct upstream_answer {

@@ -21,9 +21,10 @@
 
 #include "client.h"
 
-#define PID_NAMESPACE_FIRST                                                    \
-	0xEFFFFFFCUL /* linux/proc_ns.h: PROC_PID_INIT_INO */
-#define ROOM_LEAST (64 * UNIT_MIB)
+/* linux/proc_ns.h: those that the kernel begins with */
+#define CGROUP_NAMESPACE_FIRST 0xEFFFFFFB
+#define PID_NAMESPACE_FIRST    0xEFFFFFFC
+#define ROOM_LEAST	       (64 * UNIT_MIB)
 
 #define CAPS_MEND "run as root, or make install: the unit it brings has it"
 #define CAPS_MEND_UNIT                                                         \
@@ -269,16 +270,19 @@ static void check_hidepid(const struct check *c, const struct config *cfg,
 		found(f, VERDICT_DENIED, "hidepid=%d", hidden);
 }
 
+/* The check's name begins with the namespace's. */
 static void check_namespace(const struct check *c, const struct config *cfg,
 			    struct finding *f)
 {
 	struct stat st;
+	char path[64];
 
-	(void)c;
 	(void)cfg;
-	if (stat("/proc/self/ns/pid", &st))
+	snprintf(path, sizeof(path), "/proc/self/ns/%.*s",
+		 (int)strcspn(c->name, " "), c->name);
+	if (stat(path, &st))
 		found(f, VERDICT_LOST, "cannot be told: %s", strerror(errno));
-	else if (st.st_ino == PID_NAMESPACE_FIRST)
+	else if ((uint32_t)st.st_ino == (uint32_t)c->arg)
 		found(f, VERDICT_WELL, "the machine's own");
 	else
 		found(f, VERDICT_LOST, "a container's");
@@ -500,9 +504,15 @@ static const struct check checks[] = {
 	  "start the kernel with cgroup_enable=memory (Raspberry Pi: in "
 	  "cmdline.txt), or set collector.cgroup_root",
 	  0 },
+	{ "cgroup namespace", check_namespace,
+	  "memory limits of other containers and services as the bound of a "
+	  "heap, and their names",
+	  "docker run --cgroupns=host, or packaging/compose/host-cgroups.yml",
+	  CGROUP_NAMESPACE_FIRST },
 	{ "pid namespace", check_namespace,
 	  "every process outside this container",
-	  "docker run --pid=host, or hostPID: true in Kubernetes", 0 },
+	  "docker run --pid=host, or hostPID: true in Kubernetes",
+	  PID_NAMESPACE_FIRST },
 	{ "clock", check_clock,
 	  "storing: the clock stands before this build, and data waits",
 	  "timedatectl set-ntp true, or date --set", 0 },

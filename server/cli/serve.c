@@ -22,6 +22,9 @@
 #include "report.h"
 #include "serve.h"
 
+#define GIVE_BACK_MS 30000
+#define HOLES_MAX    (4u << 20) /* bytes of freed memory not worth a look */
+
 /* ---- command line ---- */
 
 struct flag {
@@ -240,6 +243,7 @@ static int database_open(struct store **out, const struct config *cfg,
 		.tick_ms = cfg->tick_ms,
 		.retention_ms = cfg->retention_ms,
 		.retention_bytes = cfg->retention_bytes,
+		.ended_max = (size_t)cfg->ended_max,
 		.stale_ms = stale_ms(cfg),
 		.clock_floor_ms = clock_build_ms(),
 	};
@@ -401,6 +405,28 @@ static void progress(struct notify *n, struct census_board *board,
 	notify_progress(n, done, clock_monotonic_ns() / 1000000);
 }
 
+/*
+ * What a large answer took glibc keeps for the next, in holes between what
+ * stays. That may be tens of megabytes, so now and then they go back.
+ */
+static void give_back_memory(int64_t *last_ms)
+{
+	int64_t now_ms = clock_monotonic_ns() / 1000000;
+
+	if (now_ms - *last_ms < GIVE_BACK_MS)
+		return;
+	*last_ms = now_ms;
+	if (mallinfo2().fordblks > HOLES_MAX)
+		malloc_trim(0);
+}
+
+static int wait_ms(const struct notify *n)
+{
+	int ms = notify_wait_ms(n);
+
+	return ms < 0 || ms > GIVE_BACK_MS ? GIVE_BACK_MS : ms;
+}
+
 /* Until SIGTERM or SIGINT; SIGHUP reloads; tells what the first scan found on
  * its way. */
 static void serve_until_signal(int signal_fd, int scan_fd,
@@ -412,11 +438,13 @@ static void serve_until_signal(int signal_fd, int scan_fd,
 	struct pollfd fds[] = { { .fd = signal_fd, .events = POLLIN },
 				{ .fd = scan_fd, .events = POLLIN } };
 	struct signalfd_siginfo info;
+	int64_t gave_ms = 0;
 
 	for (;;) {
-		if (poll(fds, ARRAY_SIZE(fds), notify_wait_ms(n)) < 0)
+		if (poll(fds, ARRAY_SIZE(fds), wait_ms(n)) < 0)
 			continue;
 		progress(n, board, writer);
+		give_back_memory(&gave_ms);
 		if (fds[0].revents &&
 		    read(signal_fd, &info, sizeof(info)) == sizeof(info)) {
 			if (info.ssi_signo == SIGHUP) {

@@ -1,5 +1,7 @@
 /* GET /api/v1/status: how heapwatch itself is doing. */
+#include <malloc.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "common/clock.h"
@@ -20,6 +22,9 @@ static void put_salvage(struct json *j, const struct store_stats *s)
 	json_put_string(j, "kept", s->salvaged_from);
 	json_put_int(j, "rows", (int64_t)s->salvaged_rows);
 	json_put_int(j, "holes", (int64_t)s->salvage_holes);
+	json_put_bool(j, "complete", s->salvage_error == 0);
+	if (s->salvage_error)
+		json_put_string(j, "error", strerror(-s->salvage_error));
 	json_end(j);
 }
 
@@ -45,6 +50,8 @@ static void put_store(struct json *j, struct store *store)
 	if (s.oldest_ms)
 		json_put_int(j, "oldest_ms", s.oldest_ms);
 	json_put_int(j, "file_bytes", s.file_bytes);
+	json_put_int(j, "damaged_bytes", s.damaged_bytes);
+	json_put_int(j, "sqlite_bytes", s.sqlite_bytes);
 	json_put_int(j, "series", (int64_t)s.series);
 	json_put_int(j, "entities", (int64_t)s.entities);
 	json_put_bool(j, "short_of_disk", s.short_of_disk);
@@ -67,6 +74,20 @@ static int64_t resident_bytes(void)
 	return pages < 0 ? -1 : pages * sysconf(_SC_PAGESIZE);
 }
 
+/* What the program holds, and what its allocator keeps beside. A sanitizer
+ * brings an allocator of its own, of which the C library knows nothing. */
+static void put_allocated(struct json *j)
+{
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+	const struct mallinfo2 m = mallinfo2();
+
+	json_put_int(j, "allocated_bytes", (int64_t)(m.uordblks + m.hblkhd));
+	json_put_int(j, "free_bytes", (int64_t)m.fordblks);
+#else
+	(void)j;
+#endif
+}
+
 static void put_self(struct json *j)
 {
 	int64_t resident = resident_bytes();
@@ -76,6 +97,7 @@ static void put_self(struct json *j)
 	json_put_double(j, "cpu_seconds", (double)clock_process_cpu_ns() / 1e9);
 	if (resident >= 0)
 		json_put_int(j, "resident_bytes", resident);
+	put_allocated(j);
 	json_end(j);
 }
 

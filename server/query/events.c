@@ -1,22 +1,31 @@
 /*
  * What happened, as a frame whose first columns Grafana maps to annotations.
+ * Collections come only when a condition on kind names them, and then with
+ * their numbers in columns of their own.
  */
 #include "parts.h"
 
 #include <ctype.h>
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "common/collection.h"
+
 enum {
 	E_TIME, E_TIME_END, E_TITLE, E_TEXT, E_TAGS, E_ID, E_KIND, E_NODE,
-	E_SERVICE, E_INSTANCE, E_COLUMNS
+	E_SERVICE, E_INSTANCE, E_COLUMNS,
+	/* of collections */
+	E_COLLECTION = E_COLUMNS, E_COLLECTOR, E_CAUSE, E_DURATION, E_PAUSED,
+	E_BEFORE, E_AFTER, E_LEFT_OUT, E_ALL_COLUMNS
 };
 
 static const struct {
 	const char *name;
 	enum field_type type;
-} columns[E_COLUMNS] = {
+	const char *unit;
+} columns[E_ALL_COLUMNS] = {
 	[E_TIME] = { "time", FIELD_TIME_MS },
 	[E_TIME_END] = { "timeEnd", FIELD_TIME_MS },
 	[E_TITLE] = { "title", FIELD_STRING },
@@ -27,11 +36,21 @@ static const struct {
 	[E_NODE] = { "node", FIELD_STRING },
 	[E_SERVICE] = { "service", FIELD_STRING },
 	[E_INSTANCE] = { "instance", FIELD_STRING },
+	[E_COLLECTION] = { "collection", FIELD_STRING },
+	[E_COLLECTOR] = { "collector", FIELD_STRING },
+	[E_CAUSE] = { "cause", FIELD_STRING },
+	[E_DURATION] = { "duration_seconds", FIELD_F64, "s" },
+	[E_PAUSED] = { "paused", FIELD_BOOL },
+	[E_BEFORE] = { "before_bytes", FIELD_F64, "bytes" },
+	[E_AFTER] = { "after_bytes", FIELD_F64, "bytes" },
+	[E_LEFT_OUT] = { "left_out", FIELD_I64 },
 };
 
 struct events {
 	struct frame *frame;
 	const struct query *q;
+	enum event_choice choice;
+	size_t columns;
 	size_t most;
 	size_t rows;
 	bool more;
@@ -88,6 +107,43 @@ static int add_time(struct events *x, int column, int64_t ms)
 	return ms ? cells_add_i64(c, ms) : cells_add_null(c);
 }
 
+static int add_number(struct events *x, int column, double value)
+{
+	struct cells *c = x->frame->fields[column].cells;
+
+	return isnan(value) ? cells_add_null(c) : cells_add_f64(c, value);
+}
+
+static int add_nulls(struct events *x)
+{
+	int r = 0;
+
+	for (size_t i = E_COLUMNS; i < x->columns && r == 0; i++)
+		r = cells_add_null(x->frame->fields[i].cells);
+	return r;
+}
+
+static int add_collection(struct events *x, const struct stored_event *e)
+{
+	struct field *f = x->frame->fields;
+	struct collection c;
+	int r;
+
+	if (strcmp(e->kind, "collection") != 0 || !collection_read(&c, e->text))
+		return add_nulls(x);
+	if ((r = add_text(x, E_COLLECTION, c.kind)) ||
+	    (r = add_text(x, E_COLLECTOR, c.collector)) ||
+	    (r = add_text(x, E_CAUSE, *c.cause ? c.cause : NULL)) ||
+	    (r = add_number(x, E_DURATION,
+			    c.length_us < 0 ? NAN :
+					      (double)c.length_us / 1e6)) ||
+	    (r = cells_add_bool(f[E_PAUSED].cells, c.paused)) ||
+	    (r = add_number(x, E_BEFORE, c.before_bytes)) ||
+	    (r = add_number(x, E_AFTER, c.after_bytes)))
+		return r;
+	return cells_add_i64(f[E_LEFT_OUT].cells, (int64_t)c.left_out);
+}
+
 static int add_event(struct events *x, const struct stored_event *e)
 {
 	int64_t shift_ms = x->q->shift_ms;
@@ -108,7 +164,8 @@ static int add_event(struct events *x, const struct stored_event *e)
 	    (r = add_text(x, E_NODE, label(e, "node"))) ||
 	    (r = add_text(x, E_SERVICE, label(e, "service"))))
 		return r;
-	return add_text(x, E_INSTANCE, label(e, "instance"));
+	r = add_text(x, E_INSTANCE, label(e, "instance"));
+	return r || x->columns == E_COLUMNS ? r : add_collection(x, e);
 }
 
 /* "kind" is no label of the store, but one may ask for it like one. */
@@ -125,6 +182,33 @@ static bool kind_matches(const struct query *q, const char *kind)
 	return true;
 }
 
+/* "kind != x" leaves out, so it does not ask for collections. */
+static bool names_kinds(const struct query *q)
+{
+	for (size_t i = 0; i < q->matcher_count; i++) {
+		const struct matcher *m = &q->matchers[i];
+
+		if (strcmp(m->name, "kind") == 0 &&
+		    (m->op == MATCH_EQUAL || m->op == MATCH_REGEX ||
+		     m->op == MATCH_ONE_OF))
+			return true;
+	}
+	return false;
+}
+
+static enum event_choice choose(const struct query *q)
+{
+	if (!names_kinds(q) ||
+	    !kind_matches(q, event_word(EVENT_COLLECTION)))
+		return EVENTS_NOTABLE;
+	for (int i = 0; i < EVENT_KIND_COUNT; i++) {
+		if (i != EVENT_COLLECTION &&
+		    kind_matches(q, event_word((enum event_kind)i)))
+			return EVENTS_ALL;
+	}
+	return EVENTS_COLLECTIONS;
+}
+
 static int on_event(void *arg, const struct stored_event *e)
 {
 	struct events *x = arg;
@@ -139,15 +223,18 @@ static int on_event(void *arg, const struct stored_event *e)
 	return add_event(x, e);
 }
 
-static int make_columns(struct frame *f)
+static int make_columns(struct frame *f, size_t count)
 {
 	int r = 0;
 
-	for (size_t i = 0; i < E_COLUMNS && r == 0; i++) {
+	for (size_t i = 0; i < count && r == 0; i++) {
 		struct field *field;
 
 		r = frame_add_field(f, &field, columns[i].name,
 				    columns[i].type, NULL);
+		if (r == 0 && columns[i].unit &&
+		    !(field->unit = strdup(columns[i].unit)))
+			r = -ENOMEM;
 	}
 	return r;
 }
@@ -173,7 +260,7 @@ static int gather(struct events *x, struct view *v, struct problem *p)
 
 	if (!known)
 		return -ENOMEM;
-	r = view_events(v, known, without_kind(known, q),
+	r = view_events(v, x->choice, known, without_kind(known, q),
 			q->from_ms - q->shift_ms, q->to_ms - q->shift_ms,
 			on_event, x);
 	if (r == -ENOMEM || r >= 0)
@@ -185,14 +272,15 @@ int events_frame(struct frame **out, const struct query *q, struct view *v,
 		 const struct query_limits *limits, struct problem *p)
 {
 	own(frame_freep) struct frame *f = NULL;
-	struct events x = { .q = q,
-			    .most = (size_t)limits->points_max / E_COLUMNS };
+	struct events x = { .q = q, .choice = choose(q) };
 	int r = frame_new(&f, q->ref_id ? q->ref_id : "", "events",
 			  FRAME_TABLE);
 
+	x.columns = x.choice == EVENTS_NOTABLE ? E_COLUMNS : E_ALL_COLUMNS;
+	x.most = (size_t)limits->points_max / x.columns;
 	x.frame = f;
 	if (r == 0)
-		r = make_columns(f);
+		r = make_columns(f, x.columns);
 	if (r == 0)
 		r = gather(&x, v, p);
 	if (r == 0 && x.more)

@@ -6,6 +6,7 @@
 /* Two sorted sources: the database, and what is not yet in it. */
 struct merge {
 	struct view *view;
+	enum event_choice choice;
 	const struct matcher *matchers;
 	size_t matcher_count;
 	int (*fn)(void *arg, const struct stored_event *e);
@@ -30,6 +31,12 @@ static int compare_items(const void *a, const void *b)
 	return (x->id > y->id) - (x->id < y->id);
 }
 
+static bool is_chosen(enum event_choice choice, enum event_kind kind)
+{
+	return choice == EVENTS_ALL ||
+	       (choice == EVENTS_COLLECTIONS) == (kind == EVENT_COLLECTION);
+}
+
 static int sort_items(struct merge *m, int64_t from_ms, int64_t to_ms)
 {
 	const struct view *v = m->view;
@@ -40,7 +47,8 @@ static int sort_items(struct merge *m, int64_t from_ms, int64_t to_ms)
 	for (size_t i = 0; i < v->event_count; i++) {
 		struct event_item *e = v->events[i];
 
-		if (touches(e->from_ms, e->to_ms, from_ms, to_ms))
+		if (is_chosen(m->choice, e->kind) &&
+		    touches(e->from_ms, e->to_ms, from_ms, to_ms))
 			m->items[m->count++] = e;
 	}
 	qsort(m->items, m->count, sizeof(m->items[0]), compare_items);
@@ -109,6 +117,20 @@ static int pass_row(struct merge *m, sqlite3_stmt *s)
 	return pass(m, &e, (uint32_t)sqlite3_column_int64(s, 2));
 }
 
+#define SELECT_EVENTS                                                          \
+	"SELECT id, kind, entity, from_ms, to_ms, text FROM events"            \
+	" WHERE id < ?1 AND from_ms <= ?3 AND (from_ms > ?2 OR to_ms > ?2)"
+#define BY_TIME " ORDER BY from_ms, id"
+
+/* The few have an index of their own (schema.c). A collection takes less than
+ * an hour, so the many of earlier times need not be looked at. */
+static const char *const selects[] = {
+	[EVENTS_NOTABLE] = SELECT_EVENTS " AND kind <> 'collection'" BY_TIME,
+	[EVENTS_COLLECTIONS] = SELECT_EVENTS
+	" AND from_ms > ?2 - 3600000 AND kind = 'collection'" BY_TIME,
+	[EVENTS_ALL] = SELECT_EVENTS BY_TIME,
+};
+
 static int pass_rows(struct merge *m, int64_t from_ms, int64_t to_ms)
 {
 	own(stmt_finalp) sqlite3_stmt *s = NULL;
@@ -116,11 +138,7 @@ static int pass_rows(struct merge *m, int64_t from_ms, int64_t to_ms)
 	int r = view_db(m->view, &db);
 
 	if (r == 0)
-		r = db_prepare(db, &s,
-			       "SELECT id, kind, entity, from_ms, to_ms, text"
-			       " FROM events WHERE id < ?1 AND from_ms <= ?3"
-			       " AND (from_ms > ?2 OR to_ms > ?2)"
-			       " ORDER BY from_ms, id");
+		r = db_prepare(db, &s, selects[m->choice]);
 	if (r == 0)
 		r = db_bind(s, "iii", m->view->event_end, from_ms, to_ms);
 	while (r == 0 && (r = db_step(s)) > 0)
@@ -128,11 +146,14 @@ static int pass_rows(struct merge *m, int64_t from_ms, int64_t to_ms)
 	return r;
 }
 
-int view_events(struct view *v, const struct matcher *m, size_t matcher_count,
+int view_events(struct view *v, enum event_choice choice,
+		const struct matcher *m, size_t matcher_count,
 		int64_t from_ms, int64_t to_ms,
 		int (*fn)(void *arg, const struct stored_event *e), void *arg)
 {
-	struct merge merge = {v, m, matcher_count, fn, arg, NULL, 0, 0};
+	struct merge merge = { .view = v, .choice = choice, .matchers = m,
+			       .matcher_count = matcher_count, .fn = fn,
+			       .arg = arg };
 	int r = sort_items(&merge, from_ms, to_ms);
 
 	if (r == 0)

@@ -14,6 +14,9 @@
  * one row of a wrong clock would keep all others, or hide behind them. */
 #define CHAIN_JUMP_MS 3600000
 
+/* A chain goes as a whole when it is too old, however rarely is flushed. */
+#define CHAIN_SPAN_MS 3600000
+
 /* One try to write: what will hold once it is committed. */
 struct attempt {
 	struct history *next; /* owned */
@@ -52,6 +55,7 @@ static bool may_continue(const struct store *s, const struct chain *c,
 	return s->chain.count > 0 && c && !c->recorded &&
 	       c->epoch == t->epoch &&
 	       t->time_ms - c->last_ms <= CHAIN_JUMP_MS &&
+	       t->time_ms - c->first_ms <= CHAIN_SPAN_MS &&
 	       c->last - c->first + 1 < CHAIN_ROWS;
 }
 

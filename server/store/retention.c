@@ -8,11 +8,11 @@
 
 #include "common/log.h"
 
+#include "salvage.h"
 #include "store_priv.h"
 
 #define PAGE_BYTES 4096
 #define SHM_BYTES  (64 << 10)
-#define ENDED_MAX  1000 /* entities that ended; some 7 MB with 60 series each */
 #define PAGES_MIN  256 /* the database may always have so many: 1 MB */
 
 /* ---- how much there is ---- */
@@ -29,7 +29,7 @@ static int64_t size_of(const struct store *s, const char *suffix)
 int64_t retention_file_bytes(const struct store *s)
 {
 	return size_of(s, "") + size_of(s, "-wal") + size_of(s, "-shm") +
-	       size_of(s, "-ballast");
+	       size_of(s, "-ballast") + salvage_kept_bytes(s->path);
 }
 
 /* Bytes that the WAL may come to have: two checkpoints' worth, or what it
@@ -42,14 +42,29 @@ static int64_t wal_bytes(const struct store *s)
 	return now > most ? now : most;
 }
 
+/* Bytes that the other files leave to the database under the cap. */
+static int64_t cap_left(const struct store *s)
+{
+	return s->options.retention_bytes - s->ballast - wal_bytes(s) -
+	       s->damaged;
+}
+
 /* Pages the database may have under the cap; INT64_MAX without one. */
 static int64_t cap_pages(const struct store *s)
 {
-	int64_t left = s->options.retention_bytes - s->ballast - wal_bytes(s);
+	int64_t left;
 
 	if (s->options.retention_bytes <= 0)
 		return INT64_MAX;
+	left = cap_left(s);
 	return left > PAGES_MIN * PAGE_BYTES ? left / PAGE_BYTES : PAGES_MIN;
+}
+
+/* What the WAL may still grow by, and the ballast, where it is not there. */
+static int64_t room_kept(const struct store *s)
+{
+	return wal_bytes(s) - size_of(s, "-wal") - size_of(s, "-shm") +
+	       s->ballast - size_of(s, "-ballast");
 }
 
 /*
@@ -60,9 +75,7 @@ static int64_t cap_pages(const struct store *s)
 static int64_t disk_pages(const struct store *s, int64_t pages, bool *scarce)
 {
 	int64_t waiting = pages * PAGE_BYTES - size_of(s, "");
-	int64_t need = wal_bytes(s) - size_of(s, "-wal") - size_of(s, "-shm") +
-		       s->ballast - size_of(s, "-ballast") +
-		       (waiting > 0 ? waiting : 0);
+	int64_t need = room_kept(s) + (waiting > 0 ? waiting : 0);
 	struct statvfs fs;
 	int64_t spare;
 
@@ -269,8 +282,7 @@ static int drop_oldest(struct store *s, size_t count)
 
 /* ---- by age ---- */
 
-#define SLICE	  64 /* chains of one transaction */
-#define STEADY_NS (3600 * 1000000000ll)
+#define SLICE 64 /* chains of one transaction */
 
 /*
  * When the chain was recorded at the latest. One stamped in the future, by a
@@ -303,15 +315,21 @@ static int drop_aged(struct store *s, size_t *dropped)
 	return *dropped ? drop_marked(s, marked) : 0;
 }
 
-/* A clock that just stepped forward may be wrong, and what it would drop is
- * gone for good: only one that went on for an hour is believed. */
+/*
+ * A gateway may start with a clock that is years ahead, until the network
+ * tells it the time: believed at once, it would drop the whole history, for
+ * good. So only a clock that went on for an hour is believed: in this run, or
+ * in the rows of the last one if this one goes on within an hour of them.
+ * After any other start, and after a step forward, rows may stay for an hour
+ * more than their age; the bound of bytes holds all the same.
+ */
 static int by_age(struct store *s)
 {
 	size_t dropped = SLICE;
 	int r = 0;
 
 	if (s->options.retention_ms <= 0 ||
-	    s->boot_ns - s->steady_since_ns < STEADY_NS)
+	    s->boot_ns - s->steady_since_ns < RETENTION_STEADY_MS * 1000000)
 		return 0;
 	while (r == 0 && dropped == SLICE)
 		r = drop_aged(s, &dropped);
@@ -347,8 +365,7 @@ static int shorten(struct store *s, int64_t limit)
 static int note_pages(struct store *s, int64_t *out)
 {
 	int64_t events = 0, gaps = 0;
-	int r = db_int(s->db, "SELECT max(id) - min(id) + 1 FROM events",
-		       &events);
+	int r = db_int(s->db, "SELECT count(*) FROM events", &events);
 
 	if (r == 0)
 		r = db_int(s->db, "SELECT count(*) FROM gaps", &gaps);
@@ -356,14 +373,27 @@ static int note_pages(struct store *s, int64_t *out)
 	return r;
 }
 
+/* The oldest collections go, and all others when there are none of those. */
+static int drop_events(struct store *s, int *dropped)
+{
+	int r = db_exec(s->db,
+			"DELETE FROM events WHERE id IN (SELECT id FROM events"
+			" WHERE kind = 'collection' ORDER BY id LIMIT 4096)");
+
+	*dropped = sqlite3_changes(s->db);
+	if (r || *dropped)
+		return r;
+	r = db_exec(s->db, "DELETE FROM events WHERE id IN"
+			   " (SELECT id FROM events ORDER BY id LIMIT 4096)");
+	*dropped = sqlite3_changes(s->db);
+	return r;
+}
+
 /* The oldest of them go, so many that the WAL stays short. */
 static int drop_notes(struct store *s, int *dropped)
 {
-	int r = db_exec(s->db,
-			"DELETE FROM events WHERE id <"
-			" (SELECT min(id) + 4096 FROM events)");
+	int r = drop_events(s, dropped);
 
-	*dropped = sqlite3_changes(s->db);
 	if (r == 0)
 		r = db_exec(s->db,
 			    "DELETE FROM gaps WHERE (entity, column, from_ms)"
@@ -376,6 +406,20 @@ static int drop_notes(struct store *s, int *dropped)
 	s->stats.dropped_rows += (uint64_t)*dropped;
 	pthread_mutex_unlock(&s->lock);
 	return r;
+}
+
+/* A damaged file is the first that goes: what could be read of it is here. */
+static bool drop_damaged(struct store *s)
+{
+	if (s->damaged == 0 || !salvage_drop_oldest(s->path))
+		return false;
+	s->damaged = salvage_kept_bytes(s->path);
+	log_warn("no room: the oldest damaged copy is removed path=%s",
+		 s->path);
+	store_tell(s, EVENT_STORE_DROPPED,
+		   "the oldest copy of a damaged database is removed, for "
+		   "want of room");
+	return true;
 }
 
 /* Something old goes: points, unless notes take more than their share.
@@ -400,13 +444,15 @@ static int drop_some(struct store *s, int64_t limit)
 static int by_bytes(struct store *s)
 {
 	int64_t limit = 0, live = 0;
-	int r = page_limit(s, &limit);
+	int r;
 
-	if (r)
-		return r;
-	while ((r = live_pages(s, &live)) == 0 &&
+	while (s->options.retention_bytes > 0 &&
+	       cap_left(s) < PAGES_MIN * PAGE_BYTES && drop_damaged(s))
+		;
+	while ((r = page_limit(s, &limit)) == 0 &&
+	       (r = live_pages(s, &live)) == 0 &&
 	       live + pages_wanted(s) > limit) {
-		r = drop_some(s, limit);
+		r = drop_damaged(s) ? 0 : drop_some(s, limit);
 		if (r == -ENOENT)
 			break;
 		if (r)
@@ -456,7 +502,7 @@ static int by_number(struct store *s)
 	bool empty = registry_has_empty(&s->registry);
 	int r = 0;
 
-	if (registry_crowd(&s->registry, ENDED_MAX) > 0) {
+	if (registry_crowd(&s->registry, s->options.ended_max) > 0) {
 		r = db_begin(s->db);
 		if (r == 0)
 			r = persist_forget(s->db, &s->registry, INT64_MIN);
@@ -497,14 +543,18 @@ static void make_ballast(struct store *s)
 	own(fd_closep) int fd = -1;
 	char path[PATH_MAX];
 	struct statvfs fs;
+	int64_t least;
 
 	ballast_path(s, path);
 	if (size_of(s, "-ballast") > s->ballast)
 		unlink(path); /* the bound of the files is lower now */
-	if (size_of(s, "-ballast") >= s->ballast || statvfs(path, &fs) == 0)
+	if (size_of(s, "-ballast") >= s->ballast)
 		return;
+	/* On a disk that is near full there never is more than disk_pages()
+	 * keeps free. */
+	least = room_kept(s) < 2 * s->ballast ? room_kept(s) : 2 * s->ballast;
 	if (statvfs(s->path, &fs) < 0 ||
-	    (int64_t)(fs.f_bavail * fs.f_frsize) < 2 * s->ballast)
+	    (int64_t)(fs.f_bavail * fs.f_frsize) < least)
 		return;
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
 	if (fd >= 0 && posix_fallocate(fd, 0, s->ballast) != 0)
@@ -558,7 +608,7 @@ int retention_make_room(struct store *s)
 	pthread_mutex_unlock(&s->lock);
 	retention_give_ballast(s);
 	db_exec(s->db, "PRAGMA wal_checkpoint(RESTART)");
-	if (count == 0 || has_spare_pages(s))
+	if (has_spare_pages(s) || drop_damaged(s) || count == 0)
 		return 0;
 	count = count / 16 + 1;
 	r = drop_oldest(s, count < SLICE ? count : SLICE);

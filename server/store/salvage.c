@@ -6,6 +6,8 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "common/buf.h"
@@ -19,6 +21,9 @@
 #define REACH_MAX      (1ll << 40) /* how far behind damage rows are sought */
 #define HOLES_MAX      100000      /* then the rest of a table is given up */
 #define APPLICATION_AT 68	   /* in the header of a database file */
+
+#define COPIES_MAX 4           /* damaged files kept */
+#define RESERVE	   (1ll << 20) /* of a disk, beside the points */
 
 #define HEAD "head"
 
@@ -55,7 +60,9 @@ struct copier {
 	sqlite3_stmt *read, *write; /* owned; of the table at hand */
 	int64_t last;		    /* key read last */
 	int64_t chained;	    /* row of head written last */
+	int64_t head_first;	    /* points before are left behind */
 	uint64_t uncommitted;
+	const char *path;
 	struct salvage *found;
 };
 
@@ -186,7 +193,7 @@ static int behind(struct copier *c, int64_t bad, int64_t *out)
 
 static int copy_by_id(struct copier *c)
 {
-	int64_t first = 0;
+	int64_t first = strcmp(c->table->name, HEAD) == 0 ? c->head_first : 0;
 	int r = prepare(c, "NOT INDEXED WHERE id >= ?1 ORDER BY id");
 
 	if (r)
@@ -269,6 +276,35 @@ static int keep_ids_apart(sqlite3 *to)
 	return r ? r : db_run(s);
 }
 
+static void drop_ballast(const char *path)
+{
+	char name[PATH_MAX];
+
+	snprintf(name, sizeof(name), "%.4000s-ballast", path);
+	unlink(name);
+}
+
+/* The share of the points that there is room for comes over: the newest. */
+static void fit_head(struct copier *c, int64_t size)
+{
+	int64_t oldest = 0, newest = 0;
+	struct statvfs fs;
+	int64_t room;
+
+	if (statvfs(c->path, &fs) < 0)
+		return;
+	room = (int64_t)(fs.f_bavail * fs.f_frsize) - size / 8 - RESERVE;
+	if (room >= size ||
+	    db_int(c->from, "SELECT min(id) FROM head", &oldest) ||
+	    db_int(c->from, "SELECT max(id) FROM head", &newest))
+		return;
+	c->head_first = newest + 1;
+	if (room > 0)
+		c->head_first -= (int64_t)((double)(newest - oldest) *
+					   (double)room / (double)size);
+	c->found->error = -ENOSPC;
+}
+
 static int copy_all(struct copier *c)
 {
 	int r = 0;
@@ -276,22 +312,110 @@ static int copy_all(struct copier *c)
 	for (size_t i = 0; i < ARRAY_SIZE(tables) && r == 0; i++)
 		r = copy_table(c, &tables[i]);
 	db_rollback(c->to); /* what could not be written */
-	if (r)
+	if (r) {
+		c->found->error = r;
 		log_err(r, "salvage ended early rows=%llu",
 			(unsigned long long)c->found->rows);
+		drop_ballast(c->path);
+	}
 	return keep_ids_apart(c->to);
+}
+
+/* ---- the files ---- */
+
+static const char *const suffixes[] = { "-wal", "-shm", "" };
+
+/* The newest has number 0. */
+static void copy_path(char out[PATH_MAX], const char *path, int number,
+		      const char *suffix)
+{
+	if (number == 0)
+		snprintf(out, PATH_MAX, "%.4000s-damaged%s", path, suffix);
+	else
+		snprintf(out, PATH_MAX, "%.4000s-damaged.%d%s", path, number,
+			 suffix);
+}
+
+static int64_t copy_bytes(const char *path, int number)
+{
+	char name[PATH_MAX];
+	int64_t bytes = 0;
+	struct stat st;
+
+	for (size_t i = 0; i < ARRAY_SIZE(suffixes); i++) {
+		copy_path(name, path, number, suffixes[i]);
+		if (stat(name, &st) == 0)
+			bytes += st.st_size;
+	}
+	return bytes;
+}
+
+int64_t salvage_kept_bytes(const char *path)
+{
+	int64_t bytes = 0;
+
+	for (int i = 0; i < COPIES_MAX; i++)
+		bytes += copy_bytes(path, i);
+	return bytes;
+}
+
+/* The oldest down to that number. */
+static bool drop_down_to(const char *path, int least)
+{
+	char name[PATH_MAX];
+	bool gone = false;
+
+	for (int i = COPIES_MAX - 1; i >= least && !gone; i--) {
+		for (size_t k = 0; k < ARRAY_SIZE(suffixes); k++) {
+			copy_path(name, path, i, suffixes[k]);
+			gone |= unlink(name) == 0;
+		}
+	}
+	return gone;
+}
+
+bool salvage_drop_oldest(const char *path)
+{
+	return drop_down_to(path, 0);
+}
+
+/* Each gets the next number; the last one goes. */
+static int make_place(const char *path)
+{
+	char from[PATH_MAX], to[PATH_MAX];
+
+	drop_down_to(path, COPIES_MAX - 1);
+	for (int i = COPIES_MAX - 2; i >= 0; i--) {
+		for (size_t k = 0; k < ARRAY_SIZE(suffixes); k++) {
+			copy_path(from, path, i, suffixes[k]);
+			copy_path(to, path, i + 1, suffixes[k]);
+			if (rename(from, to) < 0 && errno != ENOENT)
+				return -errno;
+		}
+	}
+	return 0;
+}
+
+/* Older copies make room for what comes over. */
+static void make_room(const char *path)
+{
+	int64_t need = copy_bytes(path, 0) * 9 / 8 + RESERVE;
+	struct statvfs fs;
+
+	while (statvfs(path, &fs) == 0 &&
+	       (int64_t)(fs.f_bavail * fs.f_frsize) < need &&
+	       drop_down_to(path, 1))
+		;
 }
 
 static int move_aside(const char *path, char aside[PATH_MAX])
 {
-	static const char *const suffixes[] = { "-wal", "-shm", "" };
 	char from[PATH_MAX], to[PATH_MAX];
 
-	snprintf(aside, PATH_MAX, "%.4000s-damaged", path);
+	copy_path(aside, path, 0, "");
 	for (size_t i = 0; i < ARRAY_SIZE(suffixes); i++) {
 		snprintf(from, sizeof(from), "%.4000s%s", path, suffixes[i]);
-		snprintf(to, sizeof(to), "%.4000s%s", aside, suffixes[i]);
-		unlink(to);
+		copy_path(to, path, 0, suffixes[i]);
 		if (rename(from, to) < 0 && errno != ENOENT)
 			return -errno;
 	}
@@ -308,7 +432,7 @@ bool salvage_unfinished(const char *path)
 	char mark[PATH_MAX], aside[PATH_MAX];
 
 	mark_path(mark, path);
-	snprintf(aside, PATH_MAX, "%.4000s-damaged", path);
+	copy_path(aside, path, 0, "");
 	return access(mark, F_OK) == 0 && access(aside, F_OK) == 0;
 }
 
@@ -337,7 +461,6 @@ static void mark_end(const char *path)
 /* What an interrupted copy made, so that it begins anew. */
 static void drop_copy(const char *path)
 {
-	static const char *const suffixes[] = { "", "-wal", "-shm" };
 	char name[PATH_MAX];
 
 	for (size_t i = 0; i < ARRAY_SIZE(suffixes); i++) {
@@ -353,21 +476,34 @@ static int put_aside(const char *path, char aside[PATH_MAX])
 
 	if (salvage_unfinished(path)) {
 		drop_copy(path);
-		snprintf(aside, PATH_MAX, "%.4000s-damaged", path);
+		copy_path(aside, path, 0, "");
 		return 0;
 	}
-	r = mark_begin(path);
-	return r ? r : move_aside(path, aside);
+	/* The place is free before the mark says that what is there is ours. */
+	if ((r = make_place(path)) || (r = mark_begin(path)))
+		return r;
+	return move_aside(path, aside);
+}
+
+static int open_new(sqlite3 **out, const char *path, int wal_pages,
+		    struct problem *p)
+{
+	int r = schema_make(path, p);
+
+	if (r == 0)
+		r = schema_open(out, path, wal_pages, p);
+	if (r != -ENOSPC)
+		return r;
+	drop_ballast(path);
+	return schema_open(out, path, wal_pages, p);
 }
 
 static int build(struct salvage *out, const char *aside, const char *path,
 		 int wal_pages, struct problem *p)
 {
-	struct copier c = { .found = out, .chained = -1 };
-	int r = schema_make(path, p);
+	struct copier c = { .found = out, .chained = -1, .path = path };
+	int r = open_new(&c.to, path, wal_pages, p);
 
-	if (r == 0)
-		r = schema_open(&c.to, path, wal_pages, p);
 	if (r)
 		return r;
 	r = db_error(sqlite3_open_v2(aside, &c.from,
@@ -377,12 +513,16 @@ static int build(struct salvage *out, const char *aside, const char *path,
 	if (r == 0)
 		r = db_exec(c.from, "PRAGMA trusted_schema=OFF;"
 				    "PRAGMA cell_size_check=ON");
-	if (r == 0)
+	if (r == 0) {
+		fit_head(&c, copy_bytes(path, 0));
 		r = copy_all(&c);
+	}
 	sqlite3_close(c.from);
 	sqlite3_close(c.to);
-	if (r)
+	if (r) {
+		out->error = r;
 		log_err(r, "nothing more could be salvaged path=%s", path);
+	}
 	return 0;
 }
 
@@ -403,13 +543,16 @@ int salvage_run(struct salvage *out, const char *path, int wal_pages,
 			    path, strerror(-r));
 		return -EINVAL;
 	}
+	make_room(path);
 	r = build(out, aside, path, wal_pages, p);
 	mark_end(path);
 	if (r == 0)
 		log_warn("a new database has what could be read rows=%llu "
-			 "holes=%llu path=%s kept=%s",
+			 "holes=%llu complete=%s path=%s kept=%s",
 			 (unsigned long long)out->rows,
-			 (unsigned long long)out->holes, path, aside);
+			 (unsigned long long)out->holes,
+			 out->error ? strerror(-out->error) : "yes", path,
+			 aside);
 	return r;
 }
 

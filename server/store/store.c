@@ -20,6 +20,7 @@
 #define PENDING_SAMPLES_MAX 2000000   /* 24 MB */
 #define EVENTS_MAX	    10000     /* not yet written */
 #define GAPS_MAX	    200000
+#define ENDED_MAX	    1000
 #define CLOCK_SLACK_MS	    1000 /* between two batches no step yet */
 
 int store_room(void *array, size_t count, size_t *cap, size_t size)
@@ -102,6 +103,8 @@ static void set_options(struct store *s, const struct store_options *o)
 	/* The step at hand is told from memory. */
 	if (s->options.memory_ms < 2 * s->options.resolution_ms)
 		s->options.memory_ms = 2 * s->options.resolution_ms;
+	if (s->options.ended_max == 0)
+		s->options.ended_max = ENDED_MAX;
 	bound_files(s);
 }
 
@@ -229,6 +232,7 @@ static int salvage(struct store *s, struct problem *p)
 		return r;
 	s->stats.salvaged_rows = found.rows;
 	s->stats.salvage_holes = found.holes;
+	s->stats.salvage_error = found.error;
 	snprintf(s->stats.salvaged_from, sizeof(s->stats.salvaged_from),
 		 "%s-damaged", s->path);
 	return open_once(s, p);
@@ -278,6 +282,7 @@ int store_open(struct store **out, const struct store_options *o,
 			    o->path);
 	if (r)
 		return r;
+	s->damaged = salvage_kept_bytes(s->path);
 	retention_prepare(s);
 	*out = take(s);
 	return 0;
@@ -668,7 +673,9 @@ static int take_event(struct store *s, const struct batch *b,
 	struct event_item *item;
 	int r;
 
-	if (s->event_count == EVENTS_MAX) {
+	/* Collections leave room for what is rarer. */
+	if (s->event_count >= (from->kind == EVENT_COLLECTION ? EVENTS_MAX / 2 :
+							       EVENTS_MAX)) {
 		s->stats.lost_events++;
 		return -ENOSPC;
 	}
@@ -690,6 +697,40 @@ static int take_event(struct store *s, const struct batch *b,
 	s->next_event++;
 	note_other(s);
 	return 0;
+}
+
+/* Once the machine is known and the clock is right. */
+static int tell_salvage(struct store *s, const struct batch *b)
+{
+	const struct store_stats *t = &s->stats;
+	struct event e = { .kind = EVENT_STORE_SALVAGED,
+			   .boot_ns = b->now.boot_ns };
+	char text[400];
+
+	if (!t->salvaged_from[0] || s->salvage_told)
+		return 0;
+	snprintf(text, sizeof(text),
+		 "the database was damaged: %llu rows came over, %llu places "
+		 "could not be read%s%s; it is kept as %s",
+		 (unsigned long long)t->salvaged_rows,
+		 (unsigned long long)t->salvage_holes,
+		 t->salvage_error ? ", the rest did not come over: " : "",
+		 t->salvage_error ? strerror(-t->salvage_error) : "",
+		 t->salvaged_from);
+	e.text = text;
+	s->salvage_told = true;
+	return take_event(s, b, &e);
+}
+
+void store_tell(struct store *s, enum event_kind kind, const char *text)
+{
+	struct batch b = { .now = { s->boot_ns, s->wall_ms } };
+	struct event e = { .kind = kind, .boot_ns = s->boot_ns,
+			   .text = (char *)text };
+
+	pthread_mutex_lock(&s->lock);
+	take_event(s, &b, &e);
+	pthread_mutex_unlock(&s->lock);
 }
 
 /* ---- facts and plants: all under lock ---- */
@@ -799,13 +840,39 @@ static int step_back(struct store *s, int64_t wall_ms)
 	return 0;
 }
 
+/* For how long the wall clock went on without a jump until the newest row. */
+static int64_t recorded_steady_ms(const struct history *h)
+{
+	size_t i = h->chain_count;
+
+	if (i == 0)
+		return 0;
+	while (i > 1 && h->chains[i - 1].epoch == h->chains[i - 2].epoch &&
+	       h->chains[i - 1].first_ms - h->chains[i - 2].last_ms <=
+		       RETENTION_STEADY_MS)
+		i--;
+	return h->chains[h->chain_count - 1].last_ms -
+	       h->chains[i - 1].first_ms;
+}
+
+/* The first batch: does the clock go on where the rows of the last run end? */
+static bool goes_on(const struct store *s, struct now now)
+{
+	return s->wall_ms != INT64_MIN && now.wall_ms >= s->wall_ms &&
+	       now.wall_ms - s->wall_ms <= RETENTION_STEADY_MS &&
+	       recorded_steady_ms(s->history) >= RETENTION_STEADY_MS;
+}
+
 /* Whether the clock is right shows by its going on; see retention.c. */
 static void watch_clock(struct store *s, struct now now)
 {
 	int64_t went_ms = (now.boot_ns - s->boot_ns) / 1000000;
 
-	if (s->stats.batches == 0 ||
-	    now.wall_ms - s->wall_ms > went_ms + CLOCK_SLACK_MS)
+	if (s->stats.batches == 0)
+		s->steady_since_ns =
+			now.boot_ns -
+			(goes_on(s, now) ? RETENTION_STEADY_MS * 1000000 : 0);
+	else if (now.wall_ms - s->wall_ms > went_ms + CLOCK_SLACK_MS)
 		s->steady_since_ns = now.boot_ns;
 }
 
@@ -847,6 +914,7 @@ static int take_batch(struct store *s, const struct batch *b)
 	keep_first(&r, take_samples(s, b));
 	for (size_t i = 0; i < b->closed_count; i++)
 		keep_first(&r, take_close(s, b, &b->closed[i]));
+	keep_first(&r, tell_salvage(s, b));
 	for (size_t i = 0; i < b->event_count; i++)
 		keep_first(&r, take_event(s, b, &b->events[i]));
 	for (size_t i = 0; i < b->fact_count; i++)
@@ -1202,5 +1270,7 @@ void store_stats(struct store *s, struct store_stats *out)
 	}
 	pthread_mutex_unlock(&s->lock);
 	out->oldest_ms = oldest;
+	out->sqlite_bytes = sqlite3_memory_used();
 	out->file_bytes = retention_file_bytes(s);
+	out->damaged_bytes = salvage_kept_bytes(s->path);
 }

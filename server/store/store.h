@@ -3,7 +3,8 @@
  * store.h - the time series in SQLite, and what may be asked of them.
  *
  * The files: path, path-wal, path-shm, and path-ballast, which holds room
- * that is given back when the disk is full; path-damaged after a salvage.
+ * that is given back when the disk is full; path-damaged, path-damaged.1 ...
+ * after a salvage.
  *
  * One writer (the writer thread) appends batches; any number of readers open
  * a view, ask, and close it. Nobody else opens the database. The newest
@@ -47,9 +48,12 @@ struct store_options {
 	int64_t memory_ms;        /* full resolution kept in memory */
 	int64_t tick_ms;          /* between batches; 0: the resolution */
 	int64_t retention_ms;     /* older rows are dropped, while the wall
-				   * clock made no step forward for an hour;
+				   * clock went on for an hour without a step
+				   * forward, the last run's rows included;
 				   * 0: never */
 	int64_t retention_bytes;  /* most bytes of all database files; 0: any */
+	size_t ended_max;         /* entities remembered after their end, each
+				   * some 10 KiB of memory; 0: 1000 */
 
 	/* A last value older than this, by the boot clock, is none: reading
 	 * stalled. 0: it never is. */
@@ -128,7 +132,9 @@ struct store_stats {
 	uint64_t dropped_rows;          /* by retention */
 	int64_t flush_ns;               /* the last flush */
 	int64_t last_flush_wall_ms;     /* 0: none yet */
-	int64_t file_bytes;             /* database, WAL, shared memory, ballast */
+	int64_t file_bytes;             /* database, WAL, shared memory, ballast,
+					 * damaged files */
+	int64_t sqlite_bytes; /* all that SQLite holds, caches most of it */
 	int64_t oldest_ms;              /* of the stored points; 0: none */
 	uint64_t series, entities;      /* known */
 	uint64_t memory_bytes;          /* the newest minutes take */
@@ -137,6 +143,8 @@ struct store_stats {
 	uint64_t salvaged_rows;         /* came out of a damaged file, */
 	uint64_t salvage_holes;         /* which could not be read there, */
 	char salvaged_from[128];        /* and is kept here; "": was sound */
+	int salvage_error;              /* 0: what could be read is here */
+	int64_t damaged_bytes;          /* of all damaged files kept */
 	char last_error[160];           /* "" when all is well */
 };
 
@@ -221,9 +229,14 @@ struct stored_event {
 	const char *text;
 };
 
+/* Collections are many, and all other events few: who asks for the few does
+ * not read the many. */
+enum event_choice { EVENTS_NOTABLE, EVENTS_COLLECTIONS, EVENTS_ALL };
+
 /* Events that touch (from_ms, to_ms], oldest first. Pointers live for the
  * call only. fn returning non-zero ends it with that value. */
-int view_events(struct view *v, const struct matcher *m, size_t matcher_count,
+int view_events(struct view *v, enum event_choice choice,
+		const struct matcher *m, size_t matcher_count,
 		int64_t from_ms, int64_t to_ms,
 		int (*fn)(void *arg, const struct stored_event *e), void *arg);
 

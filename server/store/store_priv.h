@@ -89,6 +89,7 @@ struct store {
 	size_t held_samples;
 	int wal_pages;
 	int64_t ballast;         /* bytes of the ballast file */
+	int64_t damaged;         /* bytes of the damaged files kept */
 
 	/* written by the writer under lock, read by views under lock: */
 	struct registry registry;
@@ -111,6 +112,7 @@ struct store {
 	uint64_t fact_sequence;
 	int64_t wanted_ms, wanted_bytes; /* retention, from the next batch on */
 	bool wanted;
+	bool salvage_told;
 	struct store_stats stats;
 	struct reader readers[READERS_MAX];
 
@@ -161,6 +163,9 @@ int store_room(void *array, size_t count, size_t *cap, size_t size);
  * time. Under lock. */
 int store_finish_step(struct store *s, bool cut);
 
+/* An event of the store itself. Writer thread; not under lock. */
+void store_tell(struct store *s, enum event_kind kind, const char *text);
+
 /* ---- flush.c ---- */
 
 /* Write all that is pending. Writer thread. */
@@ -170,6 +175,9 @@ int flush_run(struct store *s);
 void flush_publish_history(struct store *s, struct history *h);
 
 /* ---- retention.c ---- */
+
+/* A wall clock that went on for so long is believed. */
+#define RETENTION_STEADY_MS 3600000ll
 
 /* Drop what is too old or too much. */
 int retention_run(struct store *s);
@@ -183,7 +191,7 @@ int retention_make_room(struct store *s);
 /* Put the ballast back when there is room, and set SQLite's own limit. */
 void retention_prepare(struct store *s);
 
-/* Bytes of database, WAL, shared memory and ballast. */
+/* Bytes of database, WAL, shared memory, ballast and damaged files. */
 int64_t retention_file_bytes(const struct store *s);
 
 /* ---- view.c ---- */

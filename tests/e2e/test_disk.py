@@ -10,6 +10,8 @@ import time
 import unittest
 
 from heapwatch import Server, until
+from loaded import Loaded, loader
+from test_events import events
 
 MIB = 1 << 20
 ROUNDS = int(os.environ.get("KILL_ROUNDS", "100"))
@@ -83,6 +85,9 @@ class FullDisk(unittest.TestCase):
                 until(lambda: not store(server)["last_error"]
                       and not store(server)["short_of_disk"], 12, lambda: store(server))
                 self.assertLess(time.monotonic() - begin, 10)
+                ballast = server.db + "-ballast"
+                until(lambda: os.path.exists(ballast) and os.stat(ballast).st_size == 4 * MIB,
+                      10, "the ballast back")
                 self.oldest_went_first(points(server), first)
                 self.assertEqual(store(server)["lost_samples"], 0)
 
@@ -170,6 +175,59 @@ class Damage(unittest.TestCase):
                                 <= set(before))
             with Server(args=FAST, folder=folder) as server:
                 self.assertNotIn("salvage", store(server))
+
+    def test_without_room_the_newest_comes_over_and_that_is_told(self):
+        with small_disk(48 * MIB) as folder:
+            db = folder / "heapwatch.db"
+            end = int(time.time()) // 10 * 10 - 60
+            subprocess.run([loader(), str(db), "/dev/null", "200", "20000", str(end), "10"],
+                           check=True, timeout=300)
+            size = db.stat().st_size
+            self.assertGreater(size, 2 * MIB)
+            with open(db, "r+b") as file:
+                file.seek(size // 4096 // 2 * 4096)
+                file.write(b"\xa5" * 4096)
+            with open(folder / "greedy", "wb") as greedy:
+                greedy.write(b"x" * (free(folder) - size // 2 - 2 * MIB))
+            with Server(config="watch: [{action: exclude}]\n", args=FAST, folder=folder) as server:
+                told = store(server)["salvage"]
+                self.assertEqual((told["complete"], told["error"]),
+                                 (False, "No space left on device"))
+                oldest = store(server)["oldest_ms"] / 1000
+                self.assertTrue(end - 18000 < oldest < end - 300, end - oldest)
+                until(lambda: events(server, kind="database_salvaged"), 10, "the event")
+                self.assertIn("did not come over", events(server, kind="database_salvaged")[0]["text"])
+                # The room that writing wants: first of all the copy goes.
+                until(lambda: events(server, kind="damaged_copy_dropped"), 15,
+                      lambda: store(server))
+                self.assertEqual(store(server)["damaged_bytes"], 0)
+                self.assertFalse(os.path.exists(told["kept"]))
+                until(lambda: not store(server)["last_error"], 10, lambda: store(server))
+
+
+class Age(unittest.TestCase):
+    def test_what_is_too_old_goes_at_once_when_the_clock_goes_on(self):
+        with Loaded(processes=4, seconds=6 * 3600, tick=10,
+                    config="retention: {age: 2h}\n", args=FAST) as server:
+            # A chain goes as a whole: an hour of rows, of 256 points at most.
+            least = server.end_ms - 2 * 3600000 - 3600000 - 2560000
+            until(lambda: store(server)["oldest_ms"] >= least, 15,
+                  lambda: (store(server)["oldest_ms"], least))
+            now = int(time.time() * 1000)
+            answer = server.query("heap_used_bytes", {"step": "10s"},
+                                  range={"from": now - 7 * 3600000, "to": now})
+            times = [t for series in answer for v, t in series["datapoints"] if v is not None]
+            self.assertGreaterEqual(min(times), least)
+            self.assertLess(min(times), now - 3600000 * 3 // 2)  # and no more than that
+
+    def test_a_clock_that_may_be_ahead_drops_nothing(self):
+        # The rows end two days ago: a wrong clock now, or a machine that was off.
+        end = int(time.time()) // 10 * 10 - 2 * 86400
+        with Loaded(processes=4, seconds=2 * 3600, tick=10, end=end,
+                    config="retention: {age: 1d}\n", args=FAST) as server:
+            until(lambda: store(server)["rows"] > 2, 20, lambda: store(server))
+            self.assertEqual(store(server)["dropped_rows"], 0)
+            self.assertLess(store(server)["oldest_ms"], (end - 3600) * 1000)
 
 
 if __name__ == "__main__":

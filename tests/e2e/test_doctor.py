@@ -110,6 +110,16 @@ class Doctor(unittest.TestCase):
         checks = self.told("--collector-cgroup-root", str(self.folder))[1]
         self.assertEqual(checks["control groups"]["verdict"], "lost")
 
+    @unittest.skipUnless(os.geteuid() == 0, "making a namespace needs root")
+    def test_a_container_sees_its_own_control_group_only(self):
+        out = subprocess.run(["unshare", "--cgroup", program(), "doctor", "--json", "--db",
+                              str(self.folder / "x.db"), "--listen", "127.0.0.1:0"],
+                             stdout=subprocess.PIPE, timeout=60, check=False).stdout
+        inside = {c["name"]: c for c in json.loads(out)["checks"]}
+        self.assertEqual(inside["cgroup namespace"]["verdict"], "lost")
+        first = os.stat("/proc/self/ns/cgroup").st_ino == 0xEFFFFFFB
+        self.assertEqual(self.told()[1]["cgroup namespace"]["verdict"], "ok" if first else "lost")
+
     def test_wrong_usage_is_two(self):
         self.assertEqual(self.doctor("--nonsense", "x")[0], 2)
         self.assertEqual(self.doctor("--flush", "soon")[0], 2)

@@ -77,6 +77,27 @@ class Events(unittest.TestCase):
                                   service="restarter")
                 self.assertIn(f"pid {second.pid} after pid {first.pid}", told["text"])
 
+    def test_restart_while_heapwatch_was_down_is_told(self):
+        with tempfile.TemporaryDirectory() as folder:
+            program = shutil.copy(go_victim(), pathlib.Path(folder) / "restarter")
+            with Server(folder=folder) as server:
+                with Victim([program]) as first, Victim([program]) as other:
+                    server.wait_target(first.pid)
+                    server.wait_target(other.pid)
+                    server.stop()
+                    first.stop()
+                    with Victim([program]) as second, Server(folder=folder) as again:
+                        self.assertEqual(again.wait_target(second.pid)["labels"]["instance"],
+                                         "0")
+                        told = wait_event(again, "while heapwatch was down: pid",
+                                          kind="target_restarted", service="restarter")
+                        self.assertIn(f"pid {second.pid} after pid {first.pid}", told["text"])
+                        # The other one was there all the time.
+                        again.wait_target(other.pid)
+                        self.assertEqual(len(events(again, kind="target_restarted")), 1)
+
+    # Of cgroup version 1: this kernel's version 2 has no memory controller, so
+    # its memory.max and memory.events are proved by units only (test_cgroup).
     def test_victim_of_the_oom_killer_is_told_with_its_last_numbers(self):
         from test_go import limited_group
         with limited_group(96 << 20) as group, Server() as server:

@@ -342,17 +342,21 @@ class Http(unittest.TestCase):
         self.assertEqual(self.server.get("/-/healthy")[0], 200)
 
     def test_slow_clients_do_not_hold_up_others(self):
-        slow = []
+        def seconds_of_twenty():
+            begin = time.monotonic()
+            for _ in range(20):
+                self.assertEqual(self.server.get("/-/healthy")[0], 200)
+            return time.monotonic() - begin
+
+        slow, alone = [], seconds_of_twenty()
         try:
             for i in range(100):
                 s = socket.create_connection(self.server.address)
                 s.sendall(b"POST /query HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n{"
                           if i % 2 else b"GET / HT")
                 slow.append(s)
-            begin = time.monotonic()
-            for _ in range(20):
-                self.assertEqual(self.server.get("/-/healthy")[0], 200)
-            self.assertLess(time.monotonic() - begin, 5)
+            # A crowded machine, or a sanitizer, is slow without them too.
+            self.assertLess(seconds_of_twenty(), 5 + 4 * alone)
         finally:
             for s in slow:
                 s.close()

@@ -10,6 +10,7 @@ from heapwatch import ROOT, program
 
 PARTS = ["usr/bin/heapwatch", "usr/lib/systemd/system/heapwatch.service",
          "usr/lib/sysusers.d/heapwatch.conf", "usr/share/man/man8/heapwatch.8",
+         "usr/share/man/man5/heapwatch.yaml.5",
          "usr/share/bash-completion/completions/heapwatch",
          "usr/share/zsh/site-functions/_heapwatch",
          "usr/share/fish/vendor_completions.d/heapwatch.fish",
@@ -78,10 +79,20 @@ class Install(unittest.TestCase):
 
 class ManPage(unittest.TestCase):
     def test_it_renders_without_a_warning(self):
-        done = run(["man", "--warnings", "-l", ROOT / "packaging/heapwatch.8"],
-                   env={**os.environ, "MANWIDTH": "80", "LC_ALL": "C.UTF-8"})
-        self.assertEqual((done.returncode, done.stderr), (0, ""))
-        self.assertIn("SYNOPSIS", done.stdout)
+        for name in ("heapwatch.8", "heapwatch.yaml.5"):
+            done = run(["man", "--warnings", "-l", ROOT / "packaging" / name],
+                       env={**os.environ, "MANWIDTH": "80", "LC_ALL": "C.UTF-8"})
+            self.assertEqual((done.returncode, done.stderr), (0, ""), name)
+            self.assertIn("SYNOPSIS", done.stdout)
+
+    def test_every_key_of_the_configuration_is_in_its_page(self):
+        page = (ROOT / "packaging/heapwatch.yaml.5").read_text()
+        made = run([ROOT / "packaging/readme-table", program(), "--print-page"]).stdout
+        table = run([program(), "check-config", "--markdown"]).stdout
+        keys = re.findall(r"^\| `(\S+)` \|", table, re.M)
+        self.assertGreater(len(keys), 30)
+        self.assertEqual(re.findall(r"^\.It Ic (\S+)$", made, re.M), keys)
+        self.assertIn(made, page, "make docs writes it again")
 
     def test_its_options_are_those_of_help(self):
         page = (ROOT / "packaging/heapwatch.8").read_text()

@@ -144,6 +144,19 @@ func TestServersThatFail(t *testing.T) {
 	} {
 		t.Run(one.name, func(t *testing.T) { fails(t, h, instance(one.url), one.code, one.words) })
 	}
+	t.Run("chunks of one that is down", func(t *testing.T) {
+		q := questionA(instance("http://127.0.0.1:1"))
+		stream, err := h.data.QueryChunkedData(ctx(t, 10*time.Second),
+			&pluginv2.QueryChunkedDataRequest{PluginContext: q.PluginContext, Queries: q.Queries})
+		if err != nil {
+			t.Fatal(err)
+		}
+		one, err := stream.Recv()
+		if err != nil || one.RefId != "A" || one.Status != 502 || one.ErrorSource != "downstream" ||
+			!strings.Contains(one.Error, "refused") {
+			t.Fatalf("%v %v", one, err)
+		}
+	})
 	t.Run("health of one that is down", func(t *testing.T) {
 		r, err := h.diag.CheckHealth(ctx(t, 10*time.Second),
 			&pluginv2.CheckHealthRequest{PluginContext: instance("http://127.0.0.1:1")})
@@ -438,6 +451,11 @@ func TestInAnEmptyRoot(t *testing.T) {
 }
 
 func TestItEndsWithItsParent(t *testing.T) {
+	within(t, 2*time.Second, "the end of the orphan", orphaned)
+}
+
+// orphaned is how long it lives without a parent.
+func orphaned(t *testing.T) time.Duration {
 	dir := t.TempDir()
 	cmd := exec.Command("/bin/sh", "-c", `"$0" & echo $! >&2; wait`, executable())
 	cmd.Env = []string{"PLUGIN_UNIX_SOCKET_DIR=" + dir}
@@ -456,11 +474,12 @@ func TestItEndsWithItsParent(t *testing.T) {
 		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 		return err != nil || strings.Contains(string(stat), ") Z ")
 	})
-	t.Logf("gone after %v", time.Since(begin))
+	took := time.Since(begin)
 	if len(sockets(t, dir)) != 0 {
 		t.Fatal("the socket is still there")
 	}
 	cmd.Wait()
+	return took
 }
 
 func TestAPersonIsToldWhatItIs(t *testing.T) {

@@ -34,6 +34,7 @@ func ask(t testing.TB, h *Host, r *pluginv2.QueryDataRequest) *backend.QueryData
 // alertable is what Grafana's data plane asks of series.
 func alertable(t *testing.T, frames data.Frames) {
 	t.Helper()
+	dataplane(t, frames)
 	seen := map[string]bool{}
 	for _, f := range frames {
 		if f.Meta == nil || f.Meta.Type != data.FrameTypeTimeSeriesMulti ||
@@ -113,6 +114,7 @@ func TestEveryCallOfARealServer(t *testing.T) {
 			len(frames[0].Fields) != 1 || frames[0].Rows() != 1 {
 			t.Fatalf("%v", frames)
 		}
+		dataplane(t, frames)
 	})
 	t.Run("one bad question leaves the others", func(t *testing.T) {
 		broken := question("C", "threads", "{}", from, to)
@@ -140,6 +142,7 @@ func TestEveryCallOfARealServer(t *testing.T) {
 			frames[0].Meta.Type != data.FrameTypeTimeSeriesMulti {
 			t.Fatalf("%+v", frames)
 		}
+		dataplane(t, frames)
 	})
 	t.Run("JSON when it is asked for", func(t *testing.T) {
 		q := []*pluginv2.DataQuery{question("A", "heap_used_bytes", `{"by":"pid"}`, from, to)}

@@ -3,12 +3,19 @@
 
     tests/soak/soak.py MINUTES
 
-Victims come and go (each executable is learned anew now and then), questions
-of every kind are asked all the time, and once a second the server's own
-weight is noted. Prints what it came to; fails when descriptors or threads
-grow, when the resident memory's slope lies surely above the bound, when
-anything was dropped or lost, or when the server reported an error. $HEAPWATCH
-names the program. The first quarter is warm-up and is not judged.
+The server begins where others are after a month: its database has reached
+retention.bytes, it remembers as many ended processes as ended_max allows, and
+its caches are small, so that all of them are full within the warm-up. Then
+Go and Java victims come and go (executables are learned anew now and then)
+and questions of every kind are asked all the time, and once a second the
+server's own weight is noted: resident memory, what its allocator holds (but
+for SQLite's caches, which come and go within bounds of their own),
+descriptors, threads. The first quarter is warm-up and is not judged.
+
+Fails when one of them grows, surely (95 %) and by more than its bound; when
+anything was dropped or lost; when a question or a victim failed. $HEAPWATCH
+names the program, $SOAK_BOUND another bound, in bytes a minute. A build with
+a sanitizer tells nothing of its allocator.
 """
 import math
 import os
@@ -24,24 +31,43 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "e2e"))
 
 from heapwatch import Server, Victim  # noqa: E402 pylint: disable=wrong-import-position
+from loaded import loader  # noqa: E402 pylint: disable=wrong-import-position
 
 GO = ROOT / "build/victims/go/victim-1.26.8"
-# In the first minutes the store's memory and SQLite's caches still fill; only
-# a slope that is surely above the bound fails. Longer runs take a lower one.
-SLOPE_MAX = float(os.environ.get("SOAK_SLOPE_MAX", str(512 << 10)))  # bytes a minute
-# What the store remembers of a process until retention drops it: its series.
-ENTITY_BYTES = 64 << 10
-QUESTIONS = ("heap_util_rate", "gc_pressure", "frag_ratio", "resident_bytes", "heapwatch_up")
-STUDENT_95 = 1.96
+JAVA = ["/usr/bin/java", "-Xmx64m", "-XX:+UseSerialGC", "-cp", ROOT / "build/victims/java",
+        "Victim"]
+BOUND = float(os.environ.get("SOAK_BOUND", 64 << 10))  # bytes a minute
+BOUNDS = {                      # a minute
+    "allocated": BOUND,
+    "resident": 4 * BOUND,      # the same in pages, with holes in them
+    "descriptors": 2,           # processes that are not watched have one, too
+    "threads": 0.5,
+}
+SQLITE_MAX = 24 << 20  # its caches, by server/store/schema.c
+PAST = 10             # processes that the database knows from before
+PAST_S = 300000       # and for how long
+ENDED_MAX = 30
+PROGRESS_S = 30
+BLOCK_S = 10          # the least of so many seconds is one point
+QUESTIONS = ("heap_util_rate", "gc_pressure", "frag_ratio", "resident_bytes", "heapwatch_up",
+             "gc_collections_total")
+CONFIG = """\
+watch:
+  - {{action: include, exe: '{folder}/.*'}}
+  - {{action: include, service: Victim}}
+  - {{action: exclude}}
+ended_max: {ended_max}
+resolution: 1s
+flush: 2s
+memory: 1m
+retention: {{bytes: 2MiB}}
+query: {{cache_bytes: 1MiB}}
+"""
 
 
-def count(pid, what):
-    return len(os.listdir(f"/proc/{pid}/{what}"))
-
-
-def resident(pid):
-    words = pathlib.Path(f"/proc/{pid}/statm").read_text().split()
-    return int(words[1]) * os.sysconf("SC_PAGESIZE")
+def quantile(free):
+    """Student's t, two-sided 95 %, to a few hundredths from 3 degrees on."""
+    return 1.96 + 2.37 / free + 2.8 / free ** 2 + 2.6 / free ** 3
 
 
 def line(points):
@@ -59,11 +85,9 @@ def line(points):
     square = sum(r * r for r in rest)
     if square == 0:
         return slope, 0.0
-    alike = sum(a * b for a, b in zip(rest, rest[1:])) / square
-    alike = min(max(alike, 0.0), 0.99)
-    free = max(n * (1 - alike) / (1 + alike), 3.0)
-    spread = square / n  # of one point about the line
-    return slope, STUDENT_95 * math.sqrt(spread / (sxx / n) / max(free - 2, 1))
+    alike = min(max(sum(a * b for a, b in zip(rest, rest[1:])) / square, 0.0), 0.99)
+    free = max(n * (1 - alike) / (1 + alike) - 2, 3.0)
+    return slope, quantile(free) * math.sqrt(square / sxx / free)
 
 
 class Load:
@@ -74,11 +98,13 @@ class Load:
         self.done = {}
 
     def start(self, name, step):
+        self.done.setdefault(name, 0)
+
         def run():
             while not self.over.is_set():
                 try:
                     step()
-                    self.done[name] = self.done.get(name, 0) + 1
+                    self.done[name] += 1
                 except Exception as error:  # pylint: disable=broad-except
                     self.errors.append(f"{name}: {error!r}")
                     self.over.wait(1)
@@ -91,7 +117,7 @@ class Load:
             thread.join()
 
 
-def come_and_go(load, folder, chance, number=[0]):
+def go_comes_and_goes(load, folder, chance, number):
     """A victim that lives for a while; every tenth is another file."""
     path = folder / f"soak-{number[0] // 10 % 3}"
     if number[0] % 10 == 0:
@@ -101,89 +127,153 @@ def come_and_go(load, folder, chance, number=[0]):
     with Victim([path]) as victim:
         victim.ask("grow 8")
         victim.tell("churn 20")
-        load.over.wait(chance.choice((0.3, 3, 10, 30)) * chance.uniform(0.5, 1.5))
+        load.over.wait(chance.choice((0.3, 1, 3, 12)) * chance.uniform(0.5, 1.5))
 
 
-def ask(server, chance):
+def java_comes_and_goes(load, chance):
+    with Victim(JAVA) as victim:
+        assert victim.line(60) == "ready"
+        load.over.wait(chance.uniform(5, 15))
+
+
+def ask(load, server, chance):
+    now_ms = int(time.time() * 1000)
     metric = chance.choice(QUESTIONS)
     shape = chance.choice(({"format": "latest"}, {"step": "10s"}, {"format": "table"}, {}))
-    server.post_json("/query", {"targets": [{"refId": "A", "target": metric, "payload": shape}]})
+    back_s = chance.choice((60, 300, 3600, PAST_S))
+    server.post_json("/query", {
+        "targets": [{"refId": "A", "target": metric, "payload": shape}],
+        "range": {"from": now_ms - back_s * 1000, "to": now_ms}, "maxDataPoints": 500})
     status, _, _ = server.get(chance.choice(("/", "/metrics", "/api/v1/targets",
-                                             "/api/v1/status")))
+                                             "/api/v1/status", "/api/v1/events")))
     assert status == 200, status
-    time.sleep(0.05)
+    load.over.wait(0.1)
 
 
-def watch(server, seconds):
-    """[(second, resident, descriptors, threads, entities)], one a second."""
-    notes, begin = [], time.monotonic()
+class Note:
+    """What was seen in one second."""
+
+    def __init__(self, server, second):
+        status = server.get_json("/api/v1/status")
+        self.second = second
+        self.resident = status["self"]["resident_bytes"]
+        self.sqlite = status["store"]["sqlite_bytes"]
+        allocated = status["self"].get("allocated_bytes")
+        self.allocated = allocated and allocated - self.sqlite
+        self.descriptors = len(os.listdir(f"/proc/{server.pid}/fd"))
+        self.threads = len(os.listdir(f"/proc/{server.pid}/task"))
+        self.entities = status["store"]["entities"]
+        self.status = status
+
+    def losses(self):
+        collector, store = self.status["collector"], self.status["store"]
+        return {"queue drops": self.status["queue"]["dropped"],
+                "ring losses": collector["ring_lost"], "lost samples": store["lost_samples"],
+                "lost events": store["lost_events"], "write errors": store["write_errors"],
+                "damaged rows": store["damaged_rows"]}
+
+
+def told(field, value):
+    """In words: bytes as KiB, counts as they are."""
+    if value is None:
+        return "unknown"
+    return f"{value:.1f}" if field in ("descriptors", "threads") else f"{value / 1024:.1f} KiB"
+
+
+def watch(server, load, seconds):
+    """A note each second; a line of them now and then."""
+    notes, begin, next_line = [], time.monotonic(), 0
     while time.monotonic() - begin < seconds:
         assert server.process.poll() is None, server.log()
-        notes.append((time.monotonic() - begin, resident(server.pid), count(server.pid, "fd"),
-                      count(server.pid, "task"),
-                      server.get_json("/api/v1/status")["store"]["entities"]))
+        note = Note(server, time.monotonic() - begin)
+        notes.append(note)
+        if note.second >= next_line:
+            next_line += PROGRESS_S
+            print(f"  {note.second:5.0f} s  resident {told('resident', note.resident)}, "
+                  f"allocated {told('allocated', note.allocated)}, {note.descriptors} descriptors, "
+                  f"{note.threads} threads, {note.entities} entities, "
+                  f"lost {sum(note.losses().values())}, "
+                  + ", ".join(f"{n} {name}" for name, n in load.done.items()), flush=True)
         time.sleep(1)
     return notes
 
 
-def middle(values):
-    return sorted(values)[len(values) // 2]
+def blocks(notes, field):
+    """The least of each few seconds: what a question takes for a moment is
+    no growth."""
+    least = {}
+    for note in notes:
+        key = int(note.second // BLOCK_S)
+        value = getattr(note, field)
+        least[key] = min(least.get(key, value), value)
+    return [(key * BLOCK_S / 60, value) for key, value in sorted(least.items())]
 
 
-def judge(notes, status, load):
+def grows(notes, field, births_a_minute):
+    """Print how it went; whether it grows."""
+    if any(getattr(n, field) is None for n in notes):
+        print(f"  {field:12} unknown")
+        return False
+    points = blocks(notes, field)
+    slope, half = line(points)
+    low, high, bound = (told(field, v) for v in (slope - half, slope + half, BOUNDS[field]))
+    print(f"  {field:12} {told(field, points[0][1])}, at the end {told(field, points[-1][1])}: "
+          f"{told(field, slope)} a minute, 95 % interval {low} to {high}, bound {bound}; "
+          f"{slope / max(births_a_minute, 1):.1f} a new process")
+    return slope - half > BOUNDS[field]
+
+
+def judge(notes, load, minutes):
     """Print all of it; the reasons to fail."""
-    judged = notes[len(notes) // 4:]
-    slope, half = line([(second / 60, rss) for second, rss, *_ in judged])
-    bad = []
-    born = line([(second / 60, known) for second, _, _, _, known in judged])[0]
-    bound = SLOPE_MAX + max(born, 0) * ENTITY_BYTES
-    print(f"  resident     {judged[0][1] >> 10} KiB, at the end {judged[-1][1] >> 10} KiB")
-    print(f"  slope        {slope / 1024:+.1f} KiB/min, 95 % interval "
-          f"{(slope - half) / 1024:+.1f} to {(slope + half) / 1024:+.1f}, "
-          f"bound {bound / 1024:.0f} with {born:.1f} new processes a minute")
-    if slope - half > bound:
-        bad.append("resident memory grows")
-    third = len(judged) // 3
-    for name, at in (("descriptors", 2), ("threads", 3)):
-        first, last = (middle([n[at] for n in part]) for part in (judged[:third], judged[-third:]))
-        print(f"  {name:12} {first}, at the end {last}, most {max(n[at] for n in judged)}")
-        if last > first + 4:
-            bad.append(f"{name} grow")
-    collector, store = status["collector"], status["store"]
-    losses = {"queue drops": status["queue"]["dropped"], "ring losses": collector["ring_lost"],
-              "lost samples": store["lost_samples"], "lost events": store["lost_events"],
-              "write errors": store["write_errors"], "damaged rows": store["damaged_rows"]}
-    for name, value in losses.items():
-        print(f"  {name:12} {value}")
-        if value:
-            bad.append(name)
-    print(f"  store        {store['entities']} entities, {store['series']} series")
+    judged, last = notes[len(notes) // 4:], notes[-1]
+    births = (load.done["go"] + load.done["java"]) / minutes
+    bad = [f"growth of {field}" for field in BOUNDS if grows(judged, field, births)]
+    if max(n.sqlite for n in notes) > SQLITE_MAX:
+        bad.append("SQLite's caches")
+    bad += [name for name, value in last.losses().items() if value]
+    collector, store = last.status["collector"], last.status["store"]
+    print("  lost         " + ", ".join(f"{n} {v}" for n, v in last.losses().items()))
+    print(f"  store        {store['entities']} entities, {store['series']} series, "
+          f"{store['file_bytes'] >> 10} KiB, {store['dropped_rows']} rows dropped")
+    print(f"  SQLite       {told('sqlite', max(n.sqlite for n in notes))} at most")
     print(f"  late ticks   {collector['late_ticks']} of {collector['ticks']}")
     print(f"  load         {load.done}, errors {len(load.errors)}")
     for error in load.errors[:5]:
         print(f"    {error}")
     if load.errors:
         bad.append("questions or victims failed")
+    if store["entities"] < ENDED_MAX // 2 or not store["dropped_rows"]:
+        bad.append("the server was not in its steady state")
     return bad
+
+
+def start_load(load, server, folder, chance):
+    for i in range(4):
+        own = folder / str(i)
+        own.mkdir()
+        load.start("go", lambda own=own, number=[0]: go_comes_and_goes(load, own, chance, number))
+    load.start("java", lambda: java_comes_and_goes(load, chance))
+    for _ in range(2):
+        load.start("questions", lambda: ask(load, server, chance))
 
 
 def main():
     minutes = float(sys.argv[1])
     chance, load = random.Random(1), Load()
-    with tempfile.TemporaryDirectory() as folder, \
-            Server(args=["--flush", "5s", "--resolution", "1s", "--memory", "1m"]) as server:
-        for i in range(3):
-            own = pathlib.Path(folder, str(i))
-            own.mkdir()
-            load.start("victims", lambda own=own, number=[0]: come_and_go(
-                load, own, chance, number))
-        for _ in range(2):
-            load.start("questions", lambda: ask(server, chance))
-        try:
-            notes = watch(server, minutes * 60)
-        finally:
-            load.stop()
-        bad = judge(notes, server.get_json("/api/v1/status"), load)
+    with tempfile.TemporaryDirectory(prefix="heapwatch-soak-") as name:
+        folder = pathlib.Path(name)
+        end = int(time.time()) // 10 * 10 - 60
+        subprocess.run([loader(), str(folder / "heapwatch.db"), "/dev/null", str(PAST),
+                        str(PAST_S), str(end), "10"], check=True, timeout=300)
+        config = CONFIG.format(folder=folder, ended_max=ENDED_MAX)
+        with Server(folder=folder, config=config) as server:
+            server.wait_ready()
+            start_load(load, server, folder, chance)
+            try:
+                notes = watch(server, load, minutes * 60)
+            finally:
+                load.stop()
+            bad = judge(notes, load, minutes)
     print(f"soak of {minutes:g} min: " + (", ".join(bad) if bad else "no growth, nothing lost"))
     return 1 if bad else 0
 

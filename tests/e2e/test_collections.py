@@ -1,0 +1,190 @@
+"""Each collection as an event, beside what the runtime itself logs. Needs root, the JDKs and Go victims."""
+import datetime
+import pathlib
+import re
+import statistics
+import tempfile
+import time
+import unittest
+
+from heapwatch import Server, Victim, until
+from test_events import events
+from test_go import clean, go
+from test_jvm import CONFIG, UNLOCK, Jvm, jdks
+
+MIB = 1 << 20
+WAIT = 3  # seconds: the tick that brings the last records, and one more
+
+# (JDK, flags, do pauses stand for collections)
+JVMS = [
+    (17, ["-XX:+UseG1GC"], True),
+    (25, ["-XX:+UseSerialGC"], True),
+    (25, ["-XX:+UseParallelGC"], True),
+    (17, ["-XX:+UseZGC"], False),
+    (25, ["-XX:+UseZGC"], False),
+]
+
+# [2026-11-23T15:03:00.410+0000] GC(0) Pause Full (System.gc()) 1M->1M(10M) 4.839ms
+# [2026-11-23T15:01:15.413+0000] GC(1) Garbage Collection (Warmup) 42M(66%)->2M(3%)
+# [2026-11-23T15:03:27.400+0000] GC(2) Minor Collection (High Usage) 60M(94%)->4M(6%) 0.001s
+LINE = re.compile(
+    r"\[(\S+)\] GC\(\d+\) (Pause Young|Pause Full|Garbage Collection|Minor|Major)(?: Collection)?"
+    r"(?: \((?:Normal|Concurrent Start|Prepare Mixed|Mixed|Allocation Failure)\))??"
+    r" \(([^()]*(?:\(\))?)\) (\d+)M(?:\(\d+%\))?->(\d+)M\S*(?: ([\d.]+)(ms|s))?$", re.M)
+
+
+KINDS = {"Pause Young": "young", "Pause Full": "old", "Garbage Collection": "cycle",
+         "Minor": "young", "Major": "old"}
+
+
+def logged(path):
+    """(kind, end ms, cause, MiB before, MiB after, seconds or None) of each collection."""
+    found = []
+    for when, kind, cause, before, after, length, unit in LINE.findall(path.read_text()):
+        end = datetime.datetime.strptime(when, "%Y-%m-%dT%H:%M:%S.%f%z").timestamp() * 1000
+        seconds = float(length) / (1000 if unit == "ms" else 1) if length else None
+        found.append((KINDS[kind], end, cause, int(before), int(after), seconds))
+    return found
+
+
+def told(server, victim):
+    """Its collections, oldest first."""
+    # The next process of the same name has the same labels but pid.
+    return events(server, kind="collection", pid=victim.pid, limit=10000)
+
+
+def attached(server, victim):
+    server.wait_target(victim.pid)
+
+    def there():
+        states = [p["state"] for p in server.target(victim.pid)["probes"]]
+        return states == ["attached", "attached"]
+    until(there, 30, lambda: f"probes: {server.target(victim.pid)['probes']}")
+
+
+class Collections(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.java = jdks()
+
+    def test_jvm_tells_the_same_as_its_own_log(self):
+        with tempfile.TemporaryDirectory() as folder, Server(config=CONFIG) as server:
+            for jdk, flags, pauses in JVMS:
+                with self.subTest(jdk=jdk, flags=flags):
+                    log = pathlib.Path(folder) / "gc.log"
+                    with Jvm(self.java[jdk],
+                             [*flags, f"-Xlog:gc:file={log}:utctime"]) as victim:
+                        self.beside_the_log(server, victim, log, pauses)
+                    log.unlink()
+
+    def beside_the_log(self, server, victim, log, pauses):
+        attached(server, victim)
+        before = len(logged(log))  # some have ended before the probes were there
+        for command in ("churn 400", "gc", "grow 20", "churn 200", "gc"):
+            victim.do(command)
+        time.sleep(WAIT)
+        # A young one may begin and end within an old one: each kind by itself.
+        rows = sorted(told(server, victim), key=lambda r: r["collection"])
+        lines = sorted(logged(log)[before:], key=lambda line: line[0])
+        self.assertGreater(len(lines), 2)
+        self.assertEqual(sum(r["left_out"] for r in rows), 0)
+        self.assertEqual([(r["collection"], r["cause"]) for r in rows],
+                         [(kind, cause) for kind, _, cause, *_ in lines])
+        self.assertIn("System.gc()", [r["cause"] for r in rows])
+        late = []
+        for row, (_, end, _, mib_before, mib_after, seconds) in zip(rows, lines):
+            self.assertEqual(row["paused"], pauses)
+            self.assertLess(abs(row["before_bytes"] / MIB - mib_before), 2.1, row["text"])
+            self.assertLess(abs(row["after_bytes"] / MIB - mib_after), 2.1, row["text"])
+            late.append(abs(row["timeEnd"] - end))
+            self.assertLess(abs(row["timeEnd"] - row["time"] - row["duration_seconds"] * 1000), 2)
+            if seconds is not None:
+                self.assertLess(abs(row["duration_seconds"] - seconds), 0.005 + seconds,
+                                row["text"])
+        # Of the same moment, but for a line that had to wait for the disk.
+        self.assertLess(statistics.median(late), 10, late)
+
+    def test_go_tells_the_same_as_gctrace(self):
+        for version in ("1.19", "1.27.0"):
+            with self.subTest(version), Server() as server, \
+                    Victim([go(version)], env=clean(GODEBUG="gctrace=1")) as victim:
+                attached(server, victim)
+                for command in ("grow 20", "gc", "shrink", "gc", "gc", "gc", "grow 8", "gc"):
+                    victim.ask(command)
+                time.sleep(WAIT)
+                victim.errors.seek(0)
+                lines = re.findall(r"^gc \d+ @.* (\d+)->\d+->(\d+) MB,",
+                                   victim.errors.read().decode(), re.M)
+                rows = told(server, victim)
+                self.assertGreaterEqual(len(rows), 5)
+                got = [(str(int(r["before_bytes"]) // MIB), str(int(r["after_bytes"]) // MIB))
+                       for r in rows]
+                self.assertEqual(got, lines[-len(got):])
+                self.assertEqual({(r["collection"], r["collector"], r["paused"], r["cause"])
+                                  for r in rows}, {("cycle", "Go", False, None)})
+                self.assertTrue(all(0 < r["duration_seconds"] < 5 for r in rows))
+
+    def test_too_many_are_left_out_and_counted(self):
+        with tempfile.TemporaryDirectory() as folder, Server(config=CONFIG) as server:
+            log = pathlib.Path(folder) / "gc.log"
+            flags = ["-XX:+UseSerialGC", f"-Xlog:gc:file={log}:utctime"]
+            with Jvm(self.java[17], flags, heap="16m") as victim:
+                attached(server, victim)
+                before, begin = len(logged(log)), time.monotonic()
+                victim.do("churn 1500")
+                time.sleep(2)  # the pace is 2 a second
+                victim.do("gc")
+                time.sleep(WAIT)
+                seconds = time.monotonic() - begin
+                rows, lines = told(server, victim), logged(log)[before:]
+                self.assertGreater(len(lines), 100)
+                self.assertEqual(len(rows) + sum(r["left_out"] for r in rows), len(lines))
+                self.assertLess(len(rows), 25 + 2 * seconds)
+                self.assertEqual(rows[-1]["cause"], "System.gc()")
+
+    def test_they_come_only_when_asked_for(self):
+        with Server() as server, Victim([go("1.27.0")], env=clean()) as victim:
+            attached(server, victim)
+            victim.ask("gc")
+            until(lambda: told(server, victim), 10, "a collection")
+            self.assertNotIn("collection", [e["kind"] for e in events(server)])
+            self.assertNotIn("collection", [e["kind"] for e in events(
+                server, matchers='kind!="reloaded"')])
+            now = int(time.time() * 1000)
+            span = {"from": now - 600000, "to": now + 60000}
+            table, = server.query("events", {"kind": "collection"}, range=span)
+            names = [c["text"] for c in table["columns"]]
+            row = dict(zip(names, table["rows"][-1]))
+            self.assertGreater(row["duration_seconds"], 0)
+            self.assertGreater(row["before_bytes"], 0)
+            for query, wanted in (("", False), ('kind="collection"', True)):
+                status, notes = server.post_json("/annotations", {
+                    "range": {"from": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now / 1000 - 600)),
+                              "to": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now / 1000 + 60))},
+                    "annotation": {"name": "GC", "query": query}})
+                self.assertEqual(status, 200, notes)
+                self.assertEqual(any("collection" in n["tags"] for n in notes), wanted, query)
+
+    def test_cycles_that_nobody_asked_for_are_the_pressure(self):
+        """Of Z without generations and of Shenandoah: a minute of both."""
+        kinds = [["-XX:+UseZGC"], [UNLOCK, "-XX:+UseShenandoahGC"]]
+        with Server(config=CONFIG) as server, Jvm(self.java[17], kinds[0]) as z, \
+                Jvm(self.java[17], kinds[1]) as shenandoah:
+            for victim in (z, shenandoah):
+                attached(server, victim)
+            time.sleep(20)  # so that what follows is within the minute
+            for victim in (z, shenandoah):
+                for command in ("gc", "churn 500", "gc", "gc"):
+                    victim.do(command)
+            for victim in (z, shenandoah):
+                pressure = server.wait_value("gc_pressure", victim.pid, timeout=90)
+                now = time.time() * 1000
+                causes = [r["cause"] for r in told(server, victim)
+                          if r["timeEnd"] > now - 60000]
+                self.assertEqual(causes.count("System.gc()"), 3)
+                self.assertEqual(pressure, len(causes) - 3)
+                self.assertGreater(pressure, 0)
+
+
+if __name__ == "__main__":
+    unittest.main()
