@@ -96,7 +96,9 @@ plugin_objects := $(plugin_common:%=$(plugin_build)/common/%.o) $(plugin_backend
 plugin_libs := -lnghttp2 -levent_openssl -levent_core -lssl -lcrypto -lm
 
 .PHONY: plugin-backend
-plugin-backend: $(plugin)
+plugin-backend:
+	@[ -x $(plugin) ] || packaging/deps build plugin
+	@$(MAKE) --no-print-directory $(plugin)
 
 ifneq ($(PLUGIN_ARCH),$(BPF_ARCH:x86=amd64))
 cross := build/cross-$(PLUGIN_ARCH)

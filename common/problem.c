@@ -15,6 +15,7 @@ static const struct {
 	[PROBLEM_EMPTY_TARGET] = { "empty_target", 400, 2 },
 	[PROBLEM_UNKNOWN_METRIC] = { "unknown_metric", 404, 2 },
 	[PROBLEM_UNKNOWN_PATH] = { "unknown_path", 404, 2 },
+	[PROBLEM_UNKNOWN_MAINTENANCE] = { "unknown_maintenance", 404, 2 },
 	[PROBLEM_WRONG_METHOD] = { "wrong_method", 405, 2 },
 	[PROBLEM_TOO_LARGE] = { "too_large", 413, 2 },
 	[PROBLEM_TOO_MUCH] = { "too_much", 422, 1 },

@@ -15,6 +15,7 @@ enum problem_code {
 	PROBLEM_EMPTY_TARGET,    /* a query without a metric */
 	PROBLEM_UNKNOWN_METRIC,
 	PROBLEM_UNKNOWN_PATH,
+	PROBLEM_UNKNOWN_MAINTENANCE,
 	PROBLEM_WRONG_METHOD,
 	PROBLEM_TOO_LARGE,       /* request body */
 	PROBLEM_TOO_MUCH,        /* time range x series beyond the limit */

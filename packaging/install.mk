@@ -25,9 +25,12 @@ $(BUILD)/packaging/heapwatch.service: packaging/heapwatch.service
 	@mkdir -p $(@D)
 	@sed 's,@BINDIR@,$(PREFIX)/bin,; s,@SYSCONFDIR@,$(SYSCONFDIR),' $< > $@
 
-# A configuration that is there stays as it is.
+# A configuration that is there stays as it is. Who has built it has what that
+# needs, on whatever system; else it is installed, or said what to install.
 .PHONY: install
-install: all $(BUILD)/packaging/heapwatch.service
+install:
+	@[ -x $(BUILD)/heapwatch ] || packaging/deps build
+	@$(MAKE) --no-print-directory all $(BUILD)/packaging/heapwatch.service
 	@$(foreach i,$(installed),install -D -m $(call part,$(i),1) \
 		$(call part,$(i),2) $(DESTDIR)$(call part,$(i),3) && \
 		echo "  INSTALL $(DESTDIR)$(call part,$(i),3)" &&) true

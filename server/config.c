@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/near.h"
 #include "common/units.h"
 #include "document.h"
 
@@ -24,7 +25,7 @@ static const struct config_key keys[] = {
 	{ "listen", CONFIG_STRING, AT(listen), "127.0.0.1:9817", 0, 0,
 	  "Address and port to serve on; loopback only; port 0 takes a free "
 	  "one" },
-	{ "db", CONFIG_STRING, AT(db), "/var/lib/heapwatch/heapwatch.db", 0, 0,
+	{ "db", CONFIG_STRING, AT(db), CONFIG_DEFAULT_DB, 0, 0,
 	  "The database file" },
 	{ "node", CONFIG_STRING, AT(node), "", 0, 0,
 	  "Name of this machine, the label node; the host name at the first "
@@ -113,6 +114,8 @@ static const struct config_key keys[] = {
 	  "critical}}, a regular expression; the last rule that matches and "
 	  "names the metric wins" },
 };
+
+_Static_assert(ARRAY_SIZE(keys) <= CONFIG_KEYS_MAX, "a place for each key");
 
 static const struct {
 	const char *word;   /* in --help; NULL: in the file only */
@@ -244,6 +247,7 @@ int config_set(struct config *c, const struct config_key *key, const char *text,
 	char least[48], most[48];
 	int r = text_set(c, key, text);
 
+	c->places[key - keys] = (struct config_place){ 0 };
 	if (r == -ERANGE) {
 		number_text(least, key->type, key->min);
 		number_text(most, key->type, key->max);
@@ -628,17 +632,22 @@ static int threshold_rules_read(struct config *c, const struct node *n,
 
 /* ---- the file ---- */
 
+static enum node_kind value_kind(const struct config_key *key)
+{
+	return key->type < CONFIG_WATCH	      ? NODE_SCALAR :
+	       key->type == CONFIG_THRESHOLDS ? NODE_MAPPING :
+						NODE_LIST;
+}
+
 static int value_read(struct config *c, const struct config_key *key,
 		      const struct node *n, struct problem *p)
 {
-	enum node_kind kind = key->type < CONFIG_WATCH	     ? NODE_SCALAR :
-			      key->type == CONFIG_THRESHOLDS ? NODE_MAPPING :
-							       NODE_LIST;
 	int r;
 
 	if (n->kind == NODE_SCALAR && !n->text)
 		return 0; /* "key:" with nothing behind it keeps the default */
-	r = expect_kind(n, kind, key->key, types[key->type].wanted, p);
+	r = expect_kind(n, value_kind(key), key->key, types[key->type].wanted,
+			p);
 	if (r)
 		return r;
 	switch (key->type) {
@@ -654,8 +663,79 @@ static int value_read(struct config *c, const struct config_key *key,
 		r = config_set(c, key, n->text, p);
 		p->line = r ? n->line : 0;
 		p->column = r ? n->column : 0;
+		c->places[key - keys] =
+			(struct config_place){ n->line, n->column };
 		return r;
 	}
+}
+
+/* ---- one problem, or all ---- */
+
+struct reading {
+	struct config *config;
+	struct problem *problem; /* the last one */
+	void (*tell)(void *arg, const struct problem *p); /* NULL: stop */
+	void *arg;
+	size_t told;
+};
+
+static bool stands_at(const struct node *n, const struct problem *p)
+{
+	if (n->line == p->line && n->column == p->column)
+		return true;
+	if (n->key && stands_at(n->key, p))
+		return true;
+	for (const struct node *child = n->children; child; child = child->next) {
+		if (stands_at(child, p))
+			return true;
+	}
+	return false;
+}
+
+/* Take out the rule at fault; false: it is not one of them. */
+static bool drop_rule(struct node *n, const struct problem *p)
+{
+	for (struct node **at = &n->children; *at; at = &(*at)->next) {
+		own(node_freep) struct node *child = *at;
+
+		if (stands_at(child, p)) {
+			*at = child->next;
+			child->next = NULL;
+			return true;
+		}
+		(void)take(child);
+	}
+	return false;
+}
+
+/* Tell it, when all are wanted; then reading goes on. */
+static int tell(struct reading *r, int err)
+{
+	if (err != -EINVAL || !r->tell)
+		return err;
+	r->tell(r->arg, r->problem);
+	*r->problem = (struct problem){ 0 };
+	r->told++;
+	return 0;
+}
+
+/* A value of rules is read again without the one at fault, for what else is
+ * wrong in it. */
+static int key_read(struct reading *r, const struct config_key *key,
+		    struct node *n)
+{
+	bool rules = key->type >= CONFIG_WATCH && n->kind == value_kind(key);
+	int err = value_read(r->config, key, n, r->problem);
+
+	while (err == -EINVAL && r->tell && rules) {
+		struct problem why = *r->problem;
+
+		tell(r, err);
+		if (!drop_rule(n, &why))
+			return 0;
+		err = value_read(r->config, key, n, r->problem);
+	}
+	return tell(r, err);
 }
 
 static const struct config_key *key_find(const char *name)
@@ -680,34 +760,55 @@ static bool is_group(const char *name)
 	return false;
 }
 
-static int mapping_read(struct config *c, const char *group,
-			const struct node *n, struct problem *p)
+static const char *key_name(size_t i)
 {
-	int r = 0;
+	return keys[i].key;
+}
 
-	for (const struct node *f = n->children; f && !r; f = f->next) {
+static int unknown_key(const struct node *key, const char *name,
+		       struct problem *p)
+{
+	char close[160];
+
+	near_names(name, key_name, ARRAY_SIZE(keys), close, sizeof(close));
+	return node_problem(key, p, "unknown key %s; %s%s", name,
+			    *close ? "close to it: " : "\"heapwatch serve "
+						      "--help\" lists all",
+			    close);
+}
+
+static int mapping_read(struct reading *r, const char *group, struct node *n);
+
+/* "retention:" with its keys below it. */
+static int group_read(struct reading *r, const char *name, struct node *n)
+{
+	int err;
+
+	if (n->kind == NODE_SCALAR && !n->text)
+		return 0;
+	err = expect_kind(n, NODE_MAPPING, name, "a mapping", r->problem);
+	return err ? tell(r, err) : mapping_read(r, name, n);
+}
+
+static int mapping_read(struct reading *r, const char *group, struct node *n)
+{
+	int err = 0;
+
+	for (struct node *f = n->children; f && !err; f = f->next) {
 		const struct config_key *key;
 		char name[96];
 
 		snprintf(name, sizeof(name), "%s%s%.64s", group,
 			 *group ? "." : "", f->key->text);
 		key = key_find(name);
-		if (!*group && is_group(name)) {
-			if (f->kind == NODE_SCALAR && !f->text)
-				continue;
-			r = expect_kind(f, NODE_MAPPING, name, "a mapping", p);
-			if (!r)
-				r = mapping_read(c, name, f, p);
-		} else if (key && (*group || !strchr(f->key->text, '.'))) {
-			r = value_read(c, key, f, p);
-		} else {
-			r = node_problem(f->key, p,
-					 "unknown key %s; \"heapwatch serve "
-					 "--help\" lists all",
-					 name);
-		}
+		if (!*group && is_group(name))
+			err = group_read(r, name, f);
+		else if (key && (*group || !strchr(f->key->text, '.')))
+			err = key_read(r, key, f);
+		else
+			err = tell(r, unknown_key(f->key, name, r->problem));
 	}
-	return r;
+	return err;
 }
 
 static int file_problem(struct problem *p, int r, const char *what)
@@ -719,38 +820,80 @@ static int file_problem(struct problem *p, int r, const char *what)
 	return r;
 }
 
-int config_read(struct config *c, const char *path, struct problem *p)
+static int file_read(struct reading *r, const char *path)
 {
 	own(node_freep) struct node *root = NULL;
+	struct problem *p = r->problem;
 	FILE *file = fopen(path, "re");
-	int r;
+	int err;
 
 	if (!file)
 		return file_problem(p, -errno, "cannot be opened");
-	r = document_read(&root, file, p);
+	err = document_read(&root, file, p);
 	fclose(file);
-	if (r && r != -EINVAL)
-		return file_problem(p, r, "cannot be read");
-	if (r || !root || (root->kind == NODE_SCALAR && !root->text))
-		return r;
-	r = expect_kind(root, NODE_MAPPING, "the file", "keys and values", p);
-	return r ? r : mapping_read(c, "", root, p);
+	if (err && err != -EINVAL)
+		return file_problem(p, err, "cannot be read");
+	r->config->from_file = true;
+	if (err || !root || (root->kind == NODE_SCALAR && !root->text))
+		return err;
+	err = expect_kind(root, NODE_MAPPING, "the file", "keys and values", p);
+	return err ? err : mapping_read(r, "", root);
+}
+
+int config_read(struct config *c, const char *path, struct problem *p)
+{
+	return file_read(&(struct reading){ .config = c, .problem = p }, path);
+}
+
+size_t config_examine(struct config *c, const char *path,
+		      void (*tell_one)(void *arg, const struct problem *p),
+		      void *arg)
+{
+	struct problem p = { 0 };
+	struct reading r = { .config = c,
+			     .problem = &p,
+			     .tell = tell_one,
+			     .arg = arg };
+	int err = file_read(&r, path);
+
+	if (err) {
+		if (p.code == PROBLEM_NONE)
+			file_problem(&p, err, "cannot be read");
+		tell_one(arg, &p);
+	}
+	return r.told + (err != 0);
+}
+
+/* ---- what only makes sense together ---- */
+
+void config_place(const struct config *c, const char *key, struct problem *p)
+{
+	const struct config_key *k = key_find(key);
+
+	if (!k)
+		return;
+	p->line = c->places[k - keys].line;
+	p->column = c->places[k - keys].column;
+}
+
+static int wrong(const struct config *c, struct problem *p, const char *key,
+		 const char *what)
+{
+	problem_set(p, PROBLEM_USAGE, "%s %s", key, what);
+	config_place(c, key, p);
+	return -EINVAL;
 }
 
 int config_check(const struct config *c, struct problem *p)
 {
 	if (!*c->listen)
-		return problem_set(p, PROBLEM_USAGE,
-				   "listen must not be empty");
+		return wrong(c, p, "listen", "must not be empty");
 	if (!*c->db)
-		return problem_set(p, PROBLEM_USAGE, "db must not be empty");
+		return wrong(c, p, "db", "must not be empty");
 	if (strlen(c->node) > LABEL_VALUE_MAX)
-		return problem_set(p, PROBLEM_USAGE,
-				   "node is longer than %d bytes",
-				   LABEL_VALUE_MAX);
+		return wrong(c, p, "node", "is too long");
 	if (c->resolution_ms % SECOND)
-		return problem_set(p, PROBLEM_USAGE,
-				   "resolution must be whole seconds");
+		return wrong(c, p, "resolution", "must be whole seconds");
 	return 0;
 }
 

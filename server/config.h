@@ -19,6 +19,8 @@
 #include "server/store/plant.h"
 
 #define CONFIG_DEFAULT_PATH "/etc/heapwatch/heapwatch.yaml"
+#define CONFIG_DEFAULT_DB   "/var/lib/heapwatch/heapwatch.db"
+#define CONFIG_KEYS_MAX	    48
 
 struct config {
 	/* owned texts: */
@@ -41,6 +43,7 @@ struct config {
 	enum log_level log_level;
 	bool access_log;
 	bool report; /* print what the first scan found */
+	bool from_file; /* one was read */
 
 	struct watch_rule *rules; /* owned */
 	size_t rule_count;
@@ -49,6 +52,12 @@ struct config {
 	size_t threshold_count;
 	struct threshold_rule *threshold_rules; /* owned */
 	size_t threshold_rule_count;
+
+	/* where the file sets each key, in the order of the table; line 0:
+	 * it does not, or a flag overrode it */
+	struct config_place {
+		int line, column;
+	} places[CONFIG_KEYS_MAX];
 };
 
 enum config_type {
@@ -88,8 +97,20 @@ int config_set(struct config *c, const struct config_key *key,
 /* Read a file over what is set. A missing file is -ENOENT and a problem. */
 int config_read(struct config *c, const char *path, struct problem *p);
 
+/*
+ * The same, but every problem of the file is told with its place, one of each
+ * value or rule; returns how many. A file that cannot be opened or is no YAML
+ * has one.
+ */
+size_t config_examine(struct config *c, const char *path,
+		      void (*tell)(void *arg, const struct problem *p),
+		      void *arg);
+
 /* What only makes sense together; after file and flags. */
 int config_check(const struct config *c, struct problem *p);
+
+/* Give a problem of that key the place where the file sets it, if it does. */
+void config_place(const struct config *c, const char *key, struct problem *p);
 
 /* Names of keys that differ and that only a restart applies, as a list; how
  * many. */

@@ -316,6 +316,105 @@ START_TEST(broken_yaml_is_told_with_its_place)
 }
 END_TEST
 
+struct told {
+	size_t count;
+	int lines[16];
+	char texts[16][80];
+};
+
+static void note(void *arg, const struct problem *why)
+{
+	struct told *t = arg;
+
+	ck_assert_uint_lt(t->count, 16);
+	ck_assert_int_eq(why->code, PROBLEM_USAGE);
+	snprintf(t->texts[t->count], sizeof(t->texts[0]), "%.79s",
+		 why->text);
+	t->lines[t->count++] = why->line;
+}
+
+/* Everything that is wrong with this text, by config_examine. */
+static struct told examined(const char *text)
+{
+	struct told t = { 0 };
+
+	(void)read_text(text);
+	config_fini(&c);
+	ck_ok(config_init(&c));
+	ck_assert_uint_eq(config_examine(&c, "heapwatch.yaml", note, &t),
+			  t.count);
+	return t;
+}
+
+START_TEST(every_problem_of_a_file_is_told_once)
+{
+	static const int lines[] = { 1, 3, 4, 6, 8, 10, 11, 12 };
+	struct told t = examined("resolutoin: 1s\nhttp:\n  threads: many\n"
+				 "  body_maks: 1\nwatch:\n"
+				 "  - action: maybe\n  - action: include\n"
+				 "    exec: x\n  - action: exclude\n"
+				 "    exe: '['\nplant: {labels: x}\n"
+				 "thresholds: {gc_pressure: {warning: x}}\n"
+				 "flush: 2s\n");
+
+	ck_assert_uint_eq(t.count, ARRAY_SIZE(lines));
+	for (size_t i = 0; i < t.count; i++)
+		ck_assert_msg(t.lines[i] == lines[i], "%d: %s", t.lines[i],
+			      t.texts[i]);
+	ck_assert_int_eq(c.flush_ms, 2000); /* what is right was read */
+	config_fini(&c);
+}
+END_TEST
+
+START_TEST(a_file_that_is_no_file_of_ours_has_one_problem)
+{
+	struct told t = examined("db: [a\n");
+
+	ck_assert_uint_eq(t.count, 1);
+	config_fini(&c);
+	t = examined("- a\n- b\n");
+	ck_assert_uint_eq(t.count, 1);
+	config_fini(&c);
+	t = (struct told){ 0 };
+	ck_ok(config_init(&c));
+	ck_assert_uint_eq(config_examine(&c, "none.yaml", note, &t), 1);
+	ck_assert_ptr_nonnull(strstr(t.texts[0], "cannot be opened"));
+	config_fini(&c);
+	t = examined("watch: {}\nretention:\n");
+	ck_assert_uint_eq(t.count, 1);
+	config_fini(&c);
+}
+END_TEST
+
+START_TEST(an_unknown_key_is_told_what_is_near)
+{
+	struct told t = examined("resolutoin: 1s\nretention: {ages: 1d}\n"
+				 "threads: 4\nxyzzy: 1\n");
+
+	ck_assert_str_eq(t.texts[0], "unknown key resolutoin; close to it: "
+				     "resolution");
+	ck_assert_ptr_nonnull(strstr(t.texts[1], "close to it: retention.age"));
+	ck_assert_ptr_nonnull(strstr(t.texts[2], "close to it: http.threads"));
+	ck_assert_ptr_nonnull(strstr(t.texts[3], "lists all"));
+	config_fini(&c);
+}
+END_TEST
+
+START_TEST(what_does_not_fit_together_is_told_with_its_place)
+{
+	p = (struct problem){ 0 };
+	ck_ok(read_text("db: x\n\nresolution: 1500ms\n"));
+	ck_err(config_check(&c, &p), EINVAL);
+	ck_assert_int_eq(p.line, 3);
+	ck_assert_int_eq(p.column, 13);
+	ck_ok(config_set(&c, config_flag_find("resolution", 10), "2500ms", &p));
+	p = (struct problem){ 0 };
+	ck_err(config_check(&c, &p), EINVAL);
+	ck_assert_int_eq(p.line, 0); /* the flag's fault, not the file's */
+	config_fini(&c);
+}
+END_TEST
+
 START_TEST(a_large_file_is_refused)
 {
 	FILE *file = fopen("heapwatch.yaml", "we");
@@ -392,6 +491,11 @@ TEST_MAIN("config", percentages_are_read, durations_are_milliseconds,
 	  a_malformed_expression_is_told_with_its_place,
 	  the_plant_cannot_take_labels_of_the_process,
 	  critical_lies_beyond_warning, anchors_aliases_and_tags_are_refused,
-	  broken_yaml_is_told_with_its_place, a_large_file_is_refused,
+	  broken_yaml_is_told_with_its_place,
+	  every_problem_of_a_file_is_told_once,
+	  a_file_that_is_no_file_of_ours_has_one_problem,
+	  an_unknown_key_is_told_what_is_near,
+	  what_does_not_fit_together_is_told_with_its_place,
+	  a_large_file_is_refused,
 	  a_missing_file_is_told_apart, flags_are_keys_with_dashes,
 	  help_and_table_tell_every_key)

@@ -685,6 +685,12 @@ static struct now noon(void)
 	return (struct now){ 0, T0 + 60000 };
 }
 
+#define ONLY_NOTICE(f, words)                                                  \
+	do {                                                                   \
+		ck_assert_uint_eq((f)->notice_count, 1);                       \
+		ck_assert_str_eq((f)->notices[0].text, words);                 \
+	} while (0)
+
 START_TEST(absent_value_tells_its_reason)
 {
 	struct view v = { 0 };
@@ -721,12 +727,12 @@ START_TEST(reason_of_today_is_not_told_about_yesterday)
 
 	fake_add(&v, COL_GC_PRESSURE, "node=a")->gap = GAP_UNREADABLE;
 	f = answer(&q, &v); /* the clock stands years after T0 */
-	ck_assert_uint_eq(f->notice_count, 0);
+	ONLY_NOTICE(f, "no value of gc_pressure lies in this range");
 	frame_free(f);
 	clock_set_source(noon);
 	q.shift_ms = 3600000;
 	f = answer(&q, &v);
-	ck_assert_uint_eq(f->notice_count, 0);
+	ONLY_NOTICE(f, "no value of gc_pressure lies in this range");
 	frame_free(f);
 	clock_set_source(NULL);
 	fake_view_fini(&v);
@@ -771,6 +777,77 @@ START_TEST(reason_is_not_told_where_there_are_values)
 	ck_assert_uint_eq(f->notice_count, 0);
 	frame_free(f);
 	fake_view_fini(&v);
+}
+END_TEST
+
+#define STALE_SINCE "2023-11-14T22:14:20Z" /* T0 + 20 s */
+
+START_TEST(series_that_ends_before_the_present_is_stale)
+{
+	struct view v = { 0 };
+	struct query q = question(METRIC_HEAP_MAX_BYTES);
+	struct fake_series *s =
+		fake_add(&v, COL_HEAP_MAX_BYTES, "service=scada,instance=0");
+	struct frame *f;
+
+	fake_point(s, T0 + 20000, 1, 1);
+	clock_set_source(noon);
+	f = answer(&q, &v);
+	ck_assert_int_eq(f->notices[0].severity, NOTICE_WARNING);
+	ONLY_NOTICE(f, "stale: heap_max_bytes of scada/0 ends at "
+		       STALE_SINCE);
+	frame_free(f);
+	s->gap = GAP_UNREADABLE;
+	f = answer(&q, &v);
+	ONLY_NOTICE(f, "stale: heap_max_bytes of scada/0 ends at " STALE_SINCE
+		       ": reading it failed");
+	frame_free(f);
+	s->gap = GAP_NONE;
+	fake_point(s, T0 + 40000, 1, 1); /* the newest lies a little behind */
+	f = answer(&q, &v);
+	ck_assert_uint_eq(f->notice_count, 0);
+	frame_free(f);
+	clock_set_source(NULL);
+	fake_view_fini(&v);
+}
+END_TEST
+
+START_TEST(latest_of_what_is_not_read_is_stale_not_silent)
+{
+	struct view v = { 0 };
+	struct query q = question(METRIC_HEAP_MAX_BYTES);
+	struct fake_series *s =
+		fake_add(&v, COL_HEAP_MAX_BYTES, "service=scada,instance=0");
+	struct frame *f;
+
+	q.format = QUERY_LATEST;
+	clock_set_source(noon);
+	f = answer(&q, &v);
+	ONLY_NOTICE(f, "stale: heap_max_bytes of scada/0 was not read lately");
+	frame_free(f);
+	fake_point(s, T0 + 59000, 1, 1);
+	f = answer(&q, &v);
+	ck_assert_uint_eq(f->notice_count, 0);
+	frame_free(f);
+	s->series.open = false; /* it ended: nobody waits for it */
+	f = answer(&q, &v);
+	ONLY_NOTICE(f, "no series of heap_max_bytes matches now");
+	frame_free(f);
+	clock_set_source(NULL);
+	fake_view_fini(&v);
+}
+END_TEST
+
+START_TEST(no_event_is_said_to_be_none)
+{
+	struct view v = { 0 };
+	struct query q = question(METRIC_COUNT);
+	struct frame *f;
+
+	q.format = QUERY_EVENTS;
+	f = answer(&q, &v);
+	ONLY_NOTICE(f, "no event matches in this range");
+	frame_free(f);
 }
 END_TEST
 
@@ -1424,6 +1501,9 @@ TEST_MAIN("query", collections_come_when_asked_for_and_with_their_numbers,
 	  rate_of_a_gauge_is_refused_with_a_way_out,
 	  steps_finer_than_the_resolution_repeat_its_value,
 	  point_at_the_left_edge_belongs_to_the_window_before,
+	  series_that_ends_before_the_present_is_stale,
+	  latest_of_what_is_not_read_is_stale_not_silent,
+	  no_event_is_said_to_be_none,
 	  gap_longer_than_the_resolution_stays_a_gap,
 	  agg_makes_one_value_of_several_series, agg_keeps_the_labels_of_by,
 	  only_what_matches_is_counted,

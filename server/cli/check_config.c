@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -25,15 +26,34 @@ static int print_markdown(void)
 	return 0;
 }
 
+static void tell(void *arg, const struct problem *p)
+{
+	const char *path = arg;
+
+	command_failed_in(path, -EINVAL, p);
+}
+
+/* All that is wrong, not only the first: a newcomer mends it in one go. */
 static int check(const char *path)
 {
 	own(config_fini) struct config c;
 	struct problem p = { 0 };
-	int r;
+	size_t wrong;
+	int r = config_init(&c);
 
-	if ((r = config_init(&c)) || (r = config_read(&c, path, &p)) ||
-	    (r = config_check(&c, &p)) || (r = listen_check(c.listen, &p)))
-		return command_failed_in(path, r, &p);
+	if (r)
+		return command_failed(r, &p);
+	wrong = config_examine(&c, path, tell, (void *)path);
+	if (config_check(&c, &p)) {
+		tell((void *)path, &p);
+		wrong++;
+	} else if (listen_check(c.listen, &p)) {
+		config_place(&c, "listen", &p);
+		tell((void *)path, &p);
+		wrong++;
+	}
+	if (wrong)
+		return problem_exit_code(PROBLEM_USAGE);
 	printf("%s: ok\n", path);
 	return 0;
 }

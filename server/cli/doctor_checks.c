@@ -26,7 +26,9 @@
 #define PID_NAMESPACE_FIRST    0xEFFFFFFC
 #define ROOM_LEAST	       (64 * UNIT_MIB)
 
-#define CAPS_MEND "systemctl start heapwatch (its unit has it), or run as root"
+#define CAPS_MEND "run as root, or make install: the unit it brings has it"
+#define CAPS_MEND_UNIT                                                         \
+	"systemctl start heapwatch (its unit has it), or run as root"
 
 static void file_closep(FILE **file)
 {
@@ -135,6 +137,24 @@ static bool has_right(int number)
 	       (part && has_capability(CAP_SYS_ADMIN));
 }
 
+/* To start a unit that is not there would be no mend. */
+static bool has_unit(void)
+{
+	static const char *const folders[] = {
+		"/etc/systemd/system", "/usr/lib/systemd/system",
+		"/lib/systemd/system", "/usr/local/lib/systemd/system"
+	};
+	char path[96];
+
+	for (size_t i = 0; i < ARRAY_SIZE(folders); i++) {
+		snprintf(path, sizeof(path), "%s/heapwatch.service",
+			 folders[i]);
+		if (access(path, F_OK) == 0)
+			return true;
+	}
+	return false;
+}
+
 static void check_capability(const struct check *c, const struct config *cfg,
 			     struct finding *f)
 {
@@ -145,6 +165,8 @@ static void check_capability(const struct check *c, const struct config *cfg,
 		found(f, VERDICT_WELL, "in effect");
 	else
 		found(f, part ? VERDICT_LOST : VERDICT_DENIED, "not in effect");
+	if (f->verdict != VERDICT_WELL && has_unit())
+		f->mend = CAPS_MEND_UNIT;
 }
 
 static long number_read(const char *path)
@@ -497,7 +519,8 @@ static const struct check checks[] = {
 	{ "database", check_database,
 	  "everything: the database cannot be "
 	  "written",
-	  "chown heapwatch that folder, or serve --db elsewhere", 0 },
+	  "serve --db elsewhere, which doctor --db checks, or chown heapwatch "
+	  "that folder", 0 },
 	{ "room for the database", check_room,
 	  "history: the disk will be full before retention.bytes is reached",
 	  "a smaller retention.bytes, or more room", 0 },

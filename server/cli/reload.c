@@ -68,6 +68,11 @@ void reload(struct running *r)
 	const char *path = NULL;
 	int result = config_make(&next, r->argc, r->argv, true, &path, &p);
 
+	if (!result && !next.from_file && !r->config->from_file)
+		result = problem_set(&p, PROBLEM_USAGE,
+				     "there is nothing to reload: no --config "
+				     "was given, and no " CONFIG_DEFAULT_PATH
+				     " is there");
 	if (!result) {
 		config_restart_keys(r->config, &next, &restart);
 		path = NULL;

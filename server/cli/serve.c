@@ -145,6 +145,7 @@ static int file_read(struct config *c, int argc, char **argv, const char **path,
 int config_make(struct config *c, int argc, char **argv, bool again,
 		const char **path, struct problem *p)
 {
+	const char *file;
 	int r = config_init(c);
 
 	*path = NULL;
@@ -152,6 +153,7 @@ int config_make(struct config *c, int argc, char **argv, bool again,
 		r = file_read(c, argc, argv, path, p);
 	if (r)
 		return r;
+	file = *path;
 	*path = NULL; /* what follows is not the file's fault alone */
 	for (int i = 1; i < argc && !r; i++) {
 		struct flag f;
@@ -162,7 +164,11 @@ int config_make(struct config *c, int argc, char **argv, bool again,
 	}
 	if (!r)
 		r = config_check(c, p);
-	return r ? r : listen_check(c->listen, p);
+	if (!r && (r = listen_check(c->listen, p)))
+		config_place(c, "listen", p);
+	if (r && p->line)
+		*path = file;
+	return r;
 }
 
 /* ---- the server ---- */
@@ -201,16 +207,23 @@ static int node_find(char **out, const struct config *cfg, struct store *store)
 	return *out ? 0 : -ENOMEM;
 }
 
-/* The folder of the database, if only its last part is missing. */
-static void folder_make(const char *path)
+/* The folder of the database is there; the default one is made. A folder by
+ * a mistyped name would look like a history that is lost. */
+static int folder_check(const struct config *cfg, struct problem *p)
 {
-	own(freep) char *folder = strdup(path);
+	own(freep) char *folder = strdup(cfg->db);
 	char *slash = folder ? strrchr(folder, '/') : NULL;
 
 	if (!slash || slash == folder)
-		return;
+		return folder ? 0 : -ENOMEM;
 	*slash = '\0';
-	mkdir(folder, 0750); /* what is wrong, store_open tells */
+	if (strcmp(cfg->db, CONFIG_DEFAULT_DB) == 0)
+		mkdir(folder, 0750); /* what is wrong, store_open tells */
+	else if (access(folder, F_OK) && errno == ENOENT)
+		return problem_set(p, PROBLEM_USAGE,
+				   "db: there is no folder %.160s; make it "
+				   "first, or correct --db", folder);
+	return 0;
 }
 
 /* Without a round for so long, what was read last is not the present. */
@@ -235,8 +248,9 @@ static int database_open(struct store **out, const struct config *cfg,
 		.clock_floor_ms = clock_build_ms(),
 	};
 
-	folder_make(cfg->db);
-	return store_open(out, &o, p);
+	int r = folder_check(cfg, p);
+
+	return r ? r : store_open(out, &o, p);
 }
 
 static struct http_options http_options_of(const struct config *cfg,

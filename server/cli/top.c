@@ -47,7 +47,8 @@ static void help(void)
 	top_sort_list(&b);
 	buf_puts(&b, "\n\nOther keys: v turns the order round, j and k "
 		     "scroll, q ends. Colours only on a\n"
-		     "terminal, and not with NO_COLOR or TERM=dumb.\n");
+		     "terminal, and not with NO_COLOR or TERM=dumb; "
+		     "COLUMNS is the width of a pipe.\n");
 	fputs(buf_cstr(&b), stdout);
 }
 
@@ -140,11 +141,22 @@ static bool is_utf8(void)
 	       strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
 }
 
+/* What a pipe is wide: as COLUMNS says, for who will read it. */
+static int width_wished(void)
+{
+	const char *text = getenv("COLUMNS");
+	long width = text ? strtol(text, NULL, 10) : 0;
+
+	if (width <= 0)
+		return WIDTH_UNKNOWN;
+	return width > WIDTH_MAX ? WIDTH_MAX : (int)width;
+}
+
 static void size_get(struct top_view *v, bool screen)
 {
 	struct winsize size = { 0 };
 
-	v->width = WIDTH_UNKNOWN;
+	v->width = width_wished();
 	v->height = 0;
 	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) < 0)
 		return;

@@ -90,6 +90,8 @@ static void put_answer(struct response *r, const struct frame *f)
 
 	if (f->type == FRAME_TABLE) {
 		put_one(r, f, NULL);
+	} else if (f->type == FRAME_HEATMAP) { /* its buckets are one picture */
+		put_one(r, f, "heatmap-rows");
 	} else if (frame_rows(f) == 0 || f->field_count <= first) {
 		put_nothing(r, f);
 	} else {

@@ -252,10 +252,15 @@ static void put_reply(struct reply *a, struct frame *f, const struct wanted *w)
 {
 	struct json j = json_writer(&a->body);
 
-	if (w->page.more)
+	if (w->page.more) {
 		snprintf(a->next, sizeof(a->next), "%lld-%lld-%zu",
 			 (long long)w->from_ms, (long long)w->to_ms,
 			 w->page.offset + w->page.limit);
+		frame_notice(f, NOTICE_INFO,
+			     "truncated: %zu rows are here, and more follow; "
+			     "next is the cursor that asks for them",
+			     w->page.limit);
+	}
 	if (w->shape != SHAPE_JSON) {
 		const struct encoder *e = encoder_find(
 			w->shape == SHAPE_CSV ? "csv" : "ndjson");
@@ -395,7 +400,11 @@ static int label_table(struct frame **out, const struct request *q,
 		r = frame_add_field(*out, &field, "label", FIELD_STRING, NULL);
 	if (r == 0)
 		r = frame_add_field(*out, &field, "value", FIELD_STRING, NULL);
-	return r ? r : all_values(*out, view, label, l);
+	if (r == 0)
+		r = all_values(*out, view, label, l);
+	if (r == 0 && frame_rows(*out) == 0)
+		r = frame_notice(*out, NOTICE_INFO, "no label matches");
+	return r;
 }
 
 int handle_labels(const struct request *q, struct reply *a, struct problem *p)

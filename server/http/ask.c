@@ -115,12 +115,15 @@ static int ask_one(struct asking *x, struct query *q, struct problem *p)
 	int r;
 
 	q->effort = &x->effort;
+	q->stale_ms = x->site->options.stale_ms;
 	q->threshold = site_threshold(x->site, q->metric, &limits) ? &limits :
 								     NULL;
 	r = live_name(q->format) ?
 		    live_frame(&f, q, x->site) :
 		    query_run(&f, q, x->view, &x->limits, &why);
 	q->threshold = NULL;
+	if (r == 0 && q->hint) /* without memory it goes unsaid */
+		(void)frame_notice(f, NOTICE_INFO, "%s", q->hint);
 	if (r && concerns_all(why.code)) {
 		*p = why;
 		return r;

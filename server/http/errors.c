@@ -23,6 +23,7 @@ void reply_problem(struct reply *a, const struct problem *p)
 	json_end(&j);
 	a->status = problem_http_status(p->code);
 	a->type = "application/json";
+	a->slow = false;
 }
 
 int site_view(struct view **out, const struct site *s, struct problem *p)

@@ -151,7 +151,8 @@ static int bind_problem(int r, const char *listen, struct problem *p)
 	if (r == -EADDRINUSE)
 		problem_set(p, PROBLEM_UNAVAILABLE,
 			    "%.64s is in use by another program; choose "
-			    "another with --listen",
+			    "another with --listen (make run ARGS=\"--listen "
+			    "127.0.0.1:9818\"); port 0 takes a free one",
 			    listen);
 	else if (r == -EACCES)
 		problem_set(p, PROBLEM_NOT_PERMITTED,
@@ -237,6 +238,13 @@ static void add_id(struct http *h, struct MHD_Connection *c,
 			 atomic_fetch_add(&h->ids, 1) + 1);
 }
 
+static bool has_origins(const struct http *h)
+{
+	const char *list = h->site.options.cors_origins;
+
+	return list && *list;
+}
+
 /* A page of a listed origin may read this, errors too; browsers refuse "*"
  * where credentials are sent, so the origin itself is named. */
 static void add_cors(struct http *h, struct MHD_Connection *c,
@@ -246,10 +254,7 @@ static void add_cors(struct http *h, struct MHD_Connection *c,
 	const char *origin = header(c, "Origin");
 	const char *wanted = header(c, "Access-Control-Request-Headers");
 
-	if (!list || !*list)
-		return;
-	MHD_add_response_header(response, "Vary", "Origin");
-	if (!origin_allowed(origin, list))
+	if (!has_origins(h) || !origin_allowed(origin, list))
 		return;
 	MHD_add_response_header(response, "Access-Control-Allow-Origin",
 				origin);
@@ -338,7 +343,10 @@ static enum MHD_Result send_reply(struct http *h, struct MHD_Connection *c,
 		return MHD_NO;
 	add_headers(response, a);
 	add_cors(h, c, response);
-	MHD_add_response_header(response, "Vary", "Accept, Accept-Encoding");
+	MHD_add_response_header(response, "Vary",
+				has_origins(h) ?
+					"Origin, Accept, Accept-Encoding" :
+					"Accept, Accept-Encoding");
 	MHD_add_response_header(response, "X-Request-Id", e->id);
 	if (*etag)
 		MHD_add_response_header(response, "ETag", etag);

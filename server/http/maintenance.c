@@ -163,7 +163,7 @@ int handle_maintenance_end(const struct request *q, struct reply *a,
 	for (size_t i = 0; c && i < c->windows.count; i++)
 		found |= strcmp(c->windows.items[i].service, service) == 0;
 	if (!found)
-		return problem_set(p, PROBLEM_UNKNOWN_PATH,
+		return problem_set(p, PROBLEM_UNKNOWN_MAINTENANCE,
 				   "there is no maintenance of %.100s",
 				   service);
 	copy = strdup(service);

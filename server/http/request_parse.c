@@ -753,6 +753,36 @@ static int parse_target(struct target_parser *t, const json_t *target)
 	return r ? r : parse_filled(t, filled);
 }
 
+static bool has_values(const json_t *vars)
+{
+	const char *name;
+	json_t *var;
+
+	json_object_foreach((json_t *)vars, name, var)
+	{
+		if (strncmp(name, "__", 2) &&
+		    json_array_size(json_object_get(var, "value")) > 1)
+			return true;
+	}
+	return false;
+}
+
+/* A payload written as JSON with "$node" in quotes is none any more once node
+ * has several values; the client then sends an empty one in silence. */
+static const char *hint_of(const struct target_parser *t, const json_t *target,
+			   const json_t *payload)
+{
+	const char *mode =
+		json_string_value(json_object_get(target, "editorMode"));
+
+	if (!mode || strcmp(mode, "code") || json_object_size(payload) ||
+	    !has_values(json_object_get(t->body, "scopedVars")))
+		return NULL;
+	return "the payload came empty, so nothing restricts this query: a "
+	       "variable of several values in quotes makes it no JSON, and "
+	       "Grafana drops it; write $node, not \"$node\"";
+}
+
 static int parse_filled(struct target_parser *t, const json_t *target)
 {
 	size_t before = t->out->count;
@@ -780,6 +810,8 @@ static int parse_filled(struct target_parser *t, const json_t *target)
 		r = bad(t->p, "payload must be an object");
 	else
 		r = add_metrics(t, target, payload, name);
+	for (size_t i = before; !r && i < t->out->count; i++)
+		t->out->queries[i].hint = hint_of(t, target, payload);
 	t->out->frames |= !r && wants_frames(payload);
 	if (r != -EINVAL)
 		return r;

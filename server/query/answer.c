@@ -6,10 +6,12 @@
 #include <errno.h>
 #include <math.h>
 #include <string.h>
+#include <time.h>
 
 #include "common/clock.h"
 
 #define GAP_NOTICES_MAX 5
+#define STALE_POINTS	3 /* so many missed in a row are no chance */
 
 /* Grafana's unit of a value per second, or of the number of series. */
 static const char *unit_of(const struct query *q)
@@ -229,36 +231,81 @@ int answer_frame(struct frame **out, struct run *r)
 	return err;
 }
 
-/* Its newest window is empty, and the store knows why. */
-static enum gap gap_now(struct run *r, size_t i)
+static void time_text(char out[24], int64_t ms)
 {
-	const struct series *s = &r->series[i];
-	int64_t shown_ms = (int64_t)r->rows.shown * r->axis.step_ms;
-	enum gap gap;
+	time_t seconds = (time_t)(ms / 1000);
+	struct tm tm;
 
-	if (!s->open || r->windows[i].last_ms > r->axis.begin_ms + shown_ms -
-							2 * r->axis.step_ms)
-		return GAP_NONE;
-	gap = view_gap(r->view, s);
-	/* Nothing is missing where the same number stands beside. */
-	return gap == GAP_OTHER_BASIS ? GAP_NONE : gap;
+	out[0] = '\0';
+	if (gmtime_r(&seconds, &tm))
+		strftime(out, 24, "%Y-%m-%dT%H:%M:%SZ", &tm);
+}
+
+/* When it had a value last; 0: not in this range. */
+static int64_t newest_ms(const struct window *w)
+{
+	return w->known_ms > w->last_ms ? w->known_ms : w->last_ms;
+}
+
+/*
+ * Its newest windows are empty, though its process is there. Where the store
+ * knows no reason, it is silent only once points are missing: the newest one
+ * lies a little behind.
+ */
+static bool is_silent(const struct run *r, size_t i, enum gap gap)
+{
+	const struct axis *a = &r->axis;
+	int64_t end_ms = a->begin_ms + (int64_t)r->rows.shown * a->step_ms;
+	int64_t slack_ms = 2 * a->step_ms, now_ms = clock_now().wall_ms;
+
+	if (gap == GAP_NONE && end_ms > now_ms)
+		end_ms = now_ms;
+	if (gap == GAP_NONE &&
+	    slack_ms < STALE_POINTS * r->series[i].resolution_ms)
+		slack_ms = STALE_POINTS * r->series[i].resolution_ms;
+	if (gap == GAP_NONE && slack_ms < 2 * r->q->stale_ms)
+		slack_ms = 2 * r->q->stale_ms;
+	return newest_ms(&r->windows[i]) <= end_ms - slack_ms;
+}
+
+/* Why there is no value now: there was none yet, or it is stale. */
+static int tell_gap(struct frame *f, struct run *r, size_t i, enum gap gap)
+{
+	const char *metric = metric_info(r->q->metric)->name;
+	int64_t newest = newest_ms(&r->windows[i]);
+	char who[128], last[24];
+
+	legend_who(&r->series[i], who, sizeof(who));
+	if (!newest && gap != GAP_NONE)
+		return frame_notice(f, NOTICE_INFO, "%s of %s: %s", metric, who,
+				    gap_text(gap));
+	if (!newest)
+		return frame_notice(f, NOTICE_WARNING,
+				    "stale: %s of %s was not read lately",
+				    metric, who);
+	time_text(last, newest);
+	return frame_notice(f, NOTICE_WARNING, "stale: %s of %s ends at %s%s%s",
+			    metric, who, last, gap == GAP_NONE ? "" : ": ",
+			    gap == GAP_NONE ? "" : gap_text(gap));
 }
 
 static int tell_gaps(struct frame *f, struct run *r)
 {
 	const char *metric = metric_info(r->q->metric)->name;
 	size_t told = 0;
-	char who[128];
 	int err = 0;
 
 	for (size_t i = 0; i < r->series_count && err == 0; i++) {
-		enum gap gap = gap_now(r, i);
+		enum gap gap;
 
-		if (gap == GAP_NONE || told++ >= GAP_NOTICES_MAX)
+		if (!r->series[i].open)
 			continue;
-		err = frame_notice(f, NOTICE_INFO, "%s of %s: %s", metric,
-				   legend_who(&r->series[i], who, sizeof(who)),
-				   gap_text(gap));
+		gap = view_gap(r->view, &r->series[i]);
+		/* Nothing is missing where the same number stands beside. */
+		if (gap == GAP_OTHER_BASIS)
+			continue;
+		if (is_silent(r, i, gap) && told++ < GAP_NOTICES_MAX)
+			err = tell_gap(f, r, i, gap);
 	}
 	if (err == 0 && told > GAP_NOTICES_MAX)
 		err = frame_notice(f, NOTICE_INFO,
@@ -285,8 +332,8 @@ static int tell_left_out(struct frame *f, struct run *r)
 /* Why there is no value now tells nothing about another time. */
 static bool about_now(const struct query *q)
 {
-	return q->format == QUERY_LATEST ||
-	       (q->shift_ms == 0 &&
+	return q->shift_ms == 0 &&
+	       (q->format == QUERY_LATEST ||
 		q->to_ms > clock_now().wall_ms - RECENT_MS);
 }
 
@@ -305,8 +352,9 @@ static int tell_nothing(struct frame *f, struct run *r)
 {
 	const char *metric = metric_info(r->q->metric)->name;
 	int err = frame_notice(f, NOTICE_INFO,
-			       "no series of %s matches in this range",
-			       metric);
+			       "no series of %s matches %s", metric,
+			       r->q->format == QUERY_LATEST ? "now" :
+							      "in this range");
 	char **names = NULL;
 	size_t count = 0;
 
@@ -338,5 +386,9 @@ int answer_notices(struct frame *f, struct run *r)
 				   r->steps_back);
 	if (err == 0 && about_now(r->q))
 		err = tell_gaps(f, r);
+	if (err == 0 && r->kept == 0 && f->notice_count == 0)
+		err = frame_notice(f, NOTICE_INFO,
+				   "no value of %s lies in this range",
+				   metric_info(r->q->metric)->name);
 	return err;
 }

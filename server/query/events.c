@@ -288,6 +288,9 @@ int events_frame(struct frame **out, const struct query *q, struct view *v,
 				 "truncated: only the first %zu events of this "
 				 "range are here; ask for a shorter one",
 				 x.rows);
+	if (r == 0 && x.rows == 0)
+		r = frame_notice(f, NOTICE_INFO,
+				 "no event matches in this range");
 	if (r == 0)
 		*out = take(f);
 	return r;

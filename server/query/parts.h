@@ -82,6 +82,7 @@ struct window {
 	int64_t last_ms;
 	uint32_t epoch;
 	bool any;                  /* there was one in this epoch */
+	int64_t known_ms;          /* its newest value of the cache; 0: none */
 };
 
 /* The same for all series of a question. */

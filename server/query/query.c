@@ -479,9 +479,12 @@ static void put_known(struct reuse *u, struct scan *s)
 		double *values = u->values + i * r->axis.steps;
 
 		for (size_t k = 0; k < known; k++) {
-			if (!isnan(values[k]))
-				rows_put(&r->rows, i, row_of(s, i), k,
-					 values[k]);
+			if (isnan(values[k]))
+				continue;
+			rows_put(&r->rows, i, row_of(s, i), k, values[k]);
+			r->windows[i].known_ms =
+				r->axis.begin_ms +
+				(int64_t)(k + 1) * r->axis.step_ms;
 		}
 		for (size_t k = known; k < r->axis.steps; k++)
 			values[k] = NAN;

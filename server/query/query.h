@@ -87,6 +87,9 @@ struct query {
 	int64_t shift_ms;          /* ask for that much earlier */
 	char *legend;              /* owned; "{{service}}", or NULL */
 	enum query_format format;
+	int64_t stale_ms;          /* so long without a reading is no chance;
+				    * 0: the resolution says */
+	const char *hint;          /* static; told beside the answer, or NULL */
 	enum limit limit;
 	double limit_value;        /* LIMIT_NUMBER */
 	const struct threshold *threshold; /* borrowed; of the metric, or NULL */

@@ -2,6 +2,7 @@
 import json
 import re
 import shlex
+import time
 import unittest
 
 from heapwatch import ROOT, Server, Victim, until
@@ -79,13 +80,26 @@ class ApiDocs(unittest.TestCase):
             for command, kind, shown in blocks:
                 method, path, body, headers = request_of(command)
                 with self.subTest(request=command):
-                    _, _, data = server.request(method, path, body, headers)
+                    def answer():
+                        return server.request(method, path, body, headers)[2]
                     if kind == "json":
-                        self.assertIsNone(differs(json.loads(shown), json.loads(data)), data[:2000])
+                        self.compare(json.loads(shown), answer, victim.pid)
                         continue
-                    lines = data.decode().splitlines()
+                    lines = answer().decode().splitlines()
                     for line in shown.splitlines():
                         self.assertIn(line, lines)
+
+    def compare(self, shown, answer, pid):
+        """An order, such as maintenance, is there a round later; so ask for a while."""
+        for _ in range(50):
+            real = json.loads(answer())
+            if "targets" in real:  # those of others may come first
+                real["targets"].sort(key=lambda t: t["pid"] != pid)
+            found = differs(shown, real)
+            if not found:
+                return
+            time.sleep(0.1)
+        self.fail(f"{found}\n{json.dumps(real)[:2000]}")
 
     def test_every_path_is_on_the_page(self):
         page = (ROOT / "docs/api.md").read_text()

@@ -7,6 +7,8 @@ what is summed or divided may differ in its last bit before it is rounded.
 """
 import bisect
 import collections
+import csv
+import io
 import json
 import math
 import unittest
@@ -120,6 +122,23 @@ def one_series(question, samples, ends):
     return answer
 
 
+def share_beyond(samples, ends, step, counts):
+    """{end: share of the known time} that the value spent where counts() says so."""
+    points = folded(samples, FOLDS[UTIL])
+    answer = {}
+    for end in ends:
+        known = beyond = 0
+        for i, (at, value) in enumerate(points):
+            if not end - step < at <= end:
+                continue
+            begin = max(at - RESOLUTION, end - step, points[i - 1][0] if i else 0)
+            known += at - begin
+            beyond += (at - begin) * counts(value)
+        if known:
+            answer[end] = beyond / known
+    return answer
+
+
 def quantile(values, share):
     values = sorted(values)
     rank = share * (len(values) - 1)
@@ -228,6 +247,79 @@ class Equality(unittest.TestCase):
                 self.assertGreater(found, 0)
                 cells += found
         print(f"{cells} values compared")
+
+    # ---- shapes ----
+
+    def util(self):
+        """{labels without pid and runtime: samples} of heap_util_rate."""
+        return {tuple((k, v) for k, v in labels if k not in ("pid", "runtime")): values
+                for (metric, labels), values in self.server.samples.items() if metric == UTIL}
+
+    def ask(self, payload, metric=UTIL):
+        end = self.server.end_ms
+        return self.server.query(metric, {"step": "60s", **payload}, maxDataPoints=100000,
+                                 range={"from": end - 3600000, "to": end})
+
+    def test_shares_of_time_beyond_a_limit(self):
+        ends, cells = windows(q(UTIL, 60), self.server.end_ms), 0
+        for fn, counts in (("above", lambda v: v > 0.5), ("below", lambda v: v < 0.5)):
+            got = {tuple(sorted((k, v) for k, v in one["tags"].items()
+                                if k not in ("pid", "runtime"))): one["datapoints"]
+                   for one in self.ask({"fn": fn, "threshold": 0.5})}
+            self.assertEqual(sorted(got), sorted(map(tuple, map(sorted, self.util()))))
+            for labels, samples in self.util().items():
+                want = share_beyond(samples, ends, 60000, counts)
+                for value, at in got[tuple(sorted(labels))]:
+                    self.assertEqual(value is None, at not in want, (fn, labels, at))
+                    if value is not None:
+                        self.assertAlmostEqual(value, want[at], places=9)
+                        cells += 1
+        self.assertGreater(cells, 100)
+
+    def test_heatmap_and_states_count_every_process_once(self):
+        ends = windows(q(UTIL, 60), self.server.end_ms)
+        values = [one_series(q(UTIL, 60), samples, ends) for samples in self.util().values()]
+        low, total = -math.inf, collections.Counter()
+        for one in self.ask({"format": "heatmap"}):
+            high = float(one["tags"]["le"])
+            for count, at in one["datapoints"]:
+                self.assertEqual(count, sum(low < v[at] <= high for v in values if at in v),
+                                 (low, high, at))
+                total[at] += count
+            low = high
+        self.assertEqual(total, {at: sum(at in v for v in values) for at in ends})
+        limits = {"ok": (-math.inf, 0.75), "warning": (0.75, 0.9), "critical": (0.9, math.inf)}
+        for one in self.ask({"agg": "states"}):
+            low, high = limits[one["tags"]["state"]]
+            for count, at in one["datapoints"]:
+                self.assertEqual(count, sum(low < v[at] <= high for v in values if at in v))
+
+    def test_a_state_timeline_has_the_words_of_the_values(self):
+        words = self.ask({"format": "states", "service": "svc-00"})[0]
+        values = self.ask({"service": "svc-00"})
+        self.assertEqual(len(words["columns"]), len(values) + 1)
+        for column, one in enumerate(values, 1):
+            for row, (value, at) in zip(words["rows"], one["datapoints"], strict=True):
+                word = None if value is None else "critical" if value > 0.9 else \
+                    "warning" if value > 0.75 else "ok"
+                self.assertEqual((row[0], row[column]), (at, word))
+
+    def test_every_shape_carries_the_same_numbers(self):
+        want = sorted((at, value) for one in self.ask({}) for value, at in one["datapoints"]
+                      if value is not None)
+        frame = self.ask({"frame": True})[0]["data"]["values"]
+        self.assertEqual(sorted((at, v) for column in frame[1:]
+                                for at, v in zip(frame[0], column) if v is not None), want)
+        table = self.ask({"format": "table"})[0]
+        self.assertEqual(sorted((row[0], row[-1]) for row in table["rows"]), want)
+        end = self.server.end_ms
+        path = (f"/api/v1/series?metric={UTIL}&step=60s&from={end - 3600000}&to={end}"
+                "&maxDataPoints=100000&times=ms&format=")
+        rows = [json.loads(line) for line in self.server.get(path + "ndjson")[2].splitlines()]
+        self.assertEqual(sorted((r["time"], r[UTIL]) for r in rows), want)
+        text = self.server.get(path + "csv")[2].decode()
+        rows = csv.DictReader(io.StringIO(text, newline=""))
+        self.assertEqual(sorted((int(r["time"]), float(r[UTIL])) for r in rows), want)
 
 
 if __name__ == "__main__":

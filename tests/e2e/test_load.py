@@ -13,6 +13,25 @@ from loaded import Loaded
 from panels import heapwatch_requests
 from test_mutations import rss
 
+# Besides the panels: every other shape, and how its answer begins.
+PAYLOADS = ({"format": "heatmap"}, {"format": "states"}, {"format": "table", "agg": "max"},
+            {"format": "latest"}, {"agg": "states"}, {"fn": "above", "threshold": 0.5},
+            {"fn": "beyond", "format": "frames"}, {"format": "heatmap", "frame": True})
+ROWS = (("/api/v1/series?metric=frag_ratio&agg=min&by=node&step=1m&format=csv&", b"time,node,"),
+        ("/api/v1/latest?metric=frag_ratio&format=ndjson&", b""),
+        ("/api/v1/events?", b'{"rows":['), ("/metrics?", b"# HELP "))
+
+
+def other_requests(end_ms, seconds):
+    """[(method, path, body, beginning)]"""
+    span = {"from": end_ms - seconds * 1000, "to": end_ms}
+    asked = [("POST", "/query", json.dumps({"range": span, "targets": [
+        {"refId": "A", "target": "heap_util_rate", "payload": {**payload, "step": "1m"}},
+        {"refId": "E", "target": "events"}]}).encode(), b"[{") for payload in PAYLOADS]
+    return asked + [("GET", f"{path}from={span['from']}&to={end_ms}", None, begin)
+                    for path, begin in ROWS]
+
+
 SECONDS = int(os.environ.get("LOAD_SECONDS", "15"))
 DASHBOARDS = 32
 RSS_GROWTH = 24 << 20
@@ -34,21 +53,22 @@ class Dashboard(threading.Thread):
 
     def refresh_until_the_end(self):
         host, port = self.server.address
-        requests = heapwatch_requests(self.server.end_ms, 3600)
+        requests = [(*one, b'[{"target"') for one in heapwatch_requests(self.server.end_ms, 3600)]
+        requests += other_requests(self.server.end_ms, 3600)
         connection = http.client.HTTPConnection(host, port, timeout=60)
         try:
             while time.monotonic() < self.end:
-                for method, path, body in requests:
+                for method, path, body, begin in requests:
                     connection.request(method, path, body, {"Content-Type": "application/json"})
-                    self.check(connection.getresponse())
+                    self.check(connection.getresponse(), begin)
         finally:
             connection.close()
 
-    def check(self, answer):
+    def check(self, answer, begin):
         data = answer.read()
         assert answer.status == 200, (answer.status, data[:500])
-        assert data.startswith(b'[{"target"') and data.endswith(b"]"), data[:100]
-        if self.asked % 50 == self.number:
+        assert data.startswith(begin), data[:100]
+        if begin == b'[{"target"' and self.asked % 50 == self.number:
             assert all(e["datapoints"] for e in json.loads(data)), data[:500]
         self.asked += 1
 

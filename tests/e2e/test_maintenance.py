@@ -94,6 +94,9 @@ class Maintenance(unittest.TestCase):
                 self.assertIn("duration", words)
             words = maintenance(server, "end", "--service", "x", code=1)
             self.assertIn("no maintenance of x", words)
+            status, _, data = server.request("DELETE", "/api/v1/maintenance?service=x")
+            self.assertEqual((status, json.loads(data)["error"]["code"]),
+                             (404, "unknown_maintenance"))
             self.assertEqual(windows(server), [])
             words = maintenance(server, "list", "--url", "http://127.0.0.1:1", code=1)
             self.assertIn("no heapwatch answers", words)

@@ -73,17 +73,23 @@ class Configuration(unittest.TestCase):
         for text, place in (("db: x\nresolutoin: 1s\n", "2:1"),
                             ("retention:\n  age: soon\n", "2:8"),
                             ("watch:\n- action: include\n  exe: '['\n", "3:8"),
-                            ("db: &a x\n", "1:5"), ("listen: 0.0.0.0:1\n", None),
+                            ("db: &a x\n", "1:5"), ("listen: 0.0.0.0:1\n", "1:9"),
                             ("db: a\ndb: b\n", "2:1"), ("db: [\n", "2:1")):
             code, _, err = self.check(text)
             self.assertEqual(code, 2, err)
-            self.assertTrue(err.startswith(
-                f"heapwatch.yaml:{place}: " if place else "heapwatch.yaml: "), err)
+            self.assertTrue(err.startswith(f"heapwatch.yaml:{place}: "), err)
             with tempfile.NamedTemporaryFile("w", suffix=".yaml") as f:
                 f.write(text)
                 f.flush()
                 code, _, err = run("serve", "--config", f.name)
                 self.assertEqual(code, 2, err)
+
+    def test_all_errors_are_told_at_once(self):
+        code, out, err = self.check("listen: 0.0.0.0:1\nresolutoin: 1s\nhttp: {threads: 0}\n")
+        self.assertEqual((code, out), (2, ""))
+        self.assertEqual([line.split(" ")[0] for line in err.splitlines()],
+                         ["heapwatch.yaml:2:1:", "heapwatch.yaml:3:17:", "heapwatch.yaml:1:9:"])
+        self.assertIn("close to it: resolution", err)
 
     def test_the_example_is_good_and_tells_the_defaults(self):
         path = ROOT / "packaging" / "heapwatch.yaml"
@@ -145,6 +151,7 @@ class Life(unittest.TestCase):
             code, _, err = run("serve", "--listen", f"{host}:{port}", "--db", folder + "/x.db")
             self.assertEqual(code, 1)
             self.assertIn(f"{host}:{port} is in use", err)
+            self.assertIn('make run ARGS="--listen ', err)
             self.assertEqual(server.get("/-/healthy")[0], 200)
 
     def test_a_second_server_on_the_same_database_is_told_so(self):
@@ -165,9 +172,13 @@ class Life(unittest.TestCase):
             self.assertEqual(path.read_text(), "shopping list\n" * 100)
 
     def test_a_folder_that_is_missing_is_told(self):
-        code, _, err = run("serve", "--listen", "127.0.0.1:0", "--db", "/nowhere/at/all/x.db")
-        self.assertNotEqual(code, 0)
-        self.assertIn("/nowhere/at/all/x.db", err)
+        with tempfile.TemporaryDirectory() as folder:
+            for name in ("mistyped/x.db", "no/where/x.db"):
+                path = pathlib.Path(folder, name)
+                code, _, err = run("serve", "--listen", "127.0.0.1:0", "--db", str(path))
+                self.assertEqual(code, 2, err)
+                self.assertIn(f"no folder {path.parent};", err)
+            self.assertEqual(os.listdir(folder), [])
 
     def test_what_was_stored_survives_a_stop_and_a_kill(self):
         with tempfile.TemporaryDirectory() as folder:

@@ -152,6 +152,51 @@ class Questions(unittest.TestCase):
             "name": "pid", "payload": {"pid": ["1"], "service": "nobody"}})
         self.assertEqual(narrowed, [])
 
+    # ---- notices: what an answer cannot show ----
+
+    def notices(self, answer):
+        metas = [e.get("meta") or e.get("schema", {}).get("meta", {}) for e in answer]
+        return [n["text"] for meta in metas for n in meta.get("notices", [])]
+
+    def test_what_matches_nothing_says_so_in_every_shape(self):
+        for shape in ("timeseries", "table", "latest", "heatmap", "states", "frames", "events"):
+            for frame in ("true", "false"):
+                with self.subTest(shape, frame=frame):
+                    texts = self.notices(self.server.query(
+                        "heap_util_rate", {"service": "nobody", "format": shape, "frame": frame}))
+                    self.assertEqual(len(texts), 1, texts)
+                    self.assertRegex(texts[0], "^no (series of heap_util_rate|event) matches ")
+        for path in ("series?metric=heap_util_rate&", "latest?metric=heap_util_rate&", "events?",
+                     "labels?"):
+            answer = self.server.get_json(f"/api/v1/{path}service=nobody")
+            self.assertEqual(answer["rows"], [])
+            self.assertRegex(answer["notices"][0]["text"], "^no .* match", path)
+
+    def test_rows_that_are_cut_say_so(self):
+        path = "/api/v1/series?metric=heapwatch_up&step=1s&from=now-10s&to=now-2s"
+        self.assertNotIn("notices", self.server.get_json(path))
+        cut = self.server.get_json(path + "&limit=3")
+        self.assertRegex(cut["notices"][0]["text"], "^truncated: 3 rows ")
+        self.assertTrue(cut["next"])
+
+    def test_a_payload_that_the_client_dropped_is_told(self):
+        def ask(payload, variable, mode="code"):
+            target = {"refId": "A", "target": "heapwatch_up", "payload": payload,
+                      "editorMode": mode}
+            return self.notices(self.server.post_json("/query", {
+                "targets": [target], "scopedVars": {"service": {"value": variable}}})[1])
+        self.assertIn("payload came empty", ask({}, ["a", "b"])[0])
+        for quiet in (({"step": "1m"}, ["a", "b"]), ({}, ["a"]), ({}, "a"),
+                      ({}, ["a", "b"], "builder")):
+            self.assertEqual(ask(*quiet), [], quiet)
+
+    def test_a_number_that_is_absent_says_why(self):
+        # waits for the first collection, which this victim never has
+        texts = self.notices(self.query("heap_live_bytes", format="latest"))
+        targets = [self.server.target(int(pid)) for pid in self.pids]
+        missing = [t for t in targets if "heap_live_bytes" in str(t["missing"])]
+        self.assertEqual(len(texts), len(missing), (texts, targets))
+
     # ---- rows ----
 
     def test_series_as_rows(self):
@@ -302,6 +347,11 @@ class Questions(unittest.TestCase):
             ask()
             return hits() > before
         until(reused, 20, "a hit of the cache")
+        for _ in range(5):  # what comes from the cache is not missing
+            answer = self.server.query("memory_total_bytes", {"step": "10s"},
+                                       range={"from": "now-60s", "to": "now"})
+            self.assertEqual(self.notices(answer), [])
+            time.sleep(0.3)
         known = {t: v for v, t in first[0]["datapoints"] if v is not None}
         now = {t: v for v, t in ask()[0]["datapoints"]}
         for at, value in known.items():

@@ -1,4 +1,5 @@
 """SIGHUP: new rules while everything runs. Needs Go victims."""
+import os
 import signal
 import time
 import unittest
@@ -60,6 +61,17 @@ class Reload(unittest.TestCase):
             limits = server.get_json("/api/v1/status")["thresholds"]["gc_pressure"]
             self.assertEqual(limits["warning"], 7)
             self.assertTrue(reload(server, good)["ok"])
+
+    def test_without_a_file_there_is_nothing_to_reload(self):
+        if os.path.exists("/etc/heapwatch/heapwatch.yaml"):
+            self.skipTest("heapwatch is installed here, with a configuration")
+        with Server() as server:
+            server.wait_ready()
+            server.process.send_signal(signal.SIGHUP)
+            told = until(lambda: server.get_json("/api/v1/status").get("reload"), 10, server.log)
+            self.assertFalse(told["ok"])
+            self.assertIn("nothing to reload", told["problem"])
+            self.assertIn("nothing to reload", server.log())
 
     def test_keys_that_want_a_restart_are_named(self):
         with Server(config="") as server:

@@ -90,7 +90,8 @@ class Time(unittest.TestCase):
             # What waited stands at the times at which it was read.
             held = points(server, victim.pid, right - 60, right + 0.5)
             self.assertGreaterEqual(len(held), 2)
-            self.assertTrue(all(right - 30 < t <= right + 1 for t in held), held)
+            # the last window ends up to a step after the range does
+            self.assertTrue(all(right - 30 < t <= right + 1.5 for t in held), held)
             kinds = [e["kind"] for e in events(server)]
             self.assertIn("heapwatch_started", kinds)
             self.assertIn("clock_stepped", kinds)

@@ -25,7 +25,7 @@ thresholds:
 def top(*args, env=None, **more):
     """(exit code, standard output, standard error) of one that is no terminal"""
     done = subprocess.run([program(), "top", *args], capture_output=True, text=True, timeout=30,
-                          stdin=subprocess.DEVNULL, env={**os.environ, **(env or {})},
+                          stdin=subprocess.DEVNULL, env={**os.environ, "COLUMNS": "", **(env or {})},
                           check=False, **more)
     return done.returncode, done.stdout, done.stderr
 
@@ -104,6 +104,18 @@ class Once(unittest.TestCase):
             self.assertRegex(line, r"\b\d+(\.\d)?%.* 100M ")
             self.assertTrue(out.isascii())
             self.assertNotIn("\033", out)
+
+    def test_a_pipe_is_as_wide_as_columns_says(self):
+        with Victim([go_victim()]) as victim, Server() as server:
+            server.wait_value("heap_util_rate", victim.pid, timeout=20)
+            widths = {}
+            for columns in ("50", "200", "nonsense"):
+                code, out, _ = top("--once", "--url", server.url, env={"COLUMNS": columns})
+                self.assertEqual(code, 0)
+                widths[columns] = max(map(len, out.splitlines()))
+            self.assertLessEqual(widths["50"], 50)
+            self.assertGreater(widths["200"], 70)
+            self.assertGreater(widths["nonsense"], 70)
 
     def test_json_is_the_servers_numbers_whatever_found_the_address(self):
         with Victim([go_victim()]) as victim, Server() as server:
