@@ -1,4 +1,6 @@
-import { copyFileSync, cpSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, cpSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+
 import { defineConfig } from 'vitest/config';
 
 const out = 'dist';
@@ -17,6 +19,15 @@ function rest() {
       ['README.md', 'CHANGELOG.md'].forEach((name) => copyFileSync(name, `${out}/${name}`));
     },
   };
+}
+
+/** The modules of 10.4 that are not CommonJS; its require of systemjs fails in Node. */
+function ofGrafana10() {
+  const packages = ['data', 'runtime', 'ui'].map((name) => `@grafana/${name}`);
+  const there = packages.filter((name) => existsSync(`node_modules/${name}/dist/esm/index.js`));
+  const systemjs = { find: /^(systemjs\/dist\/[^.]*)$/, replacement: '$1.js' };
+
+  return [...there.map((name) => ({ find: RegExp(`^${name}$`), replacement: resolve(`node_modules/${name}/dist/esm/index.js`) })), systemjs];
 }
 
 export default defineConfig({
@@ -38,6 +49,7 @@ export default defineConfig({
     include: ['tests/*.test.{ts,tsx}'],
     setupFiles: 'tests/setup.ts',
     server: { deps: { inline: [/@grafana/] } },
+    alias: ofGrafana10(),
     testTimeout: 30000,
   },
 });

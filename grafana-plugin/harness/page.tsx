@@ -84,7 +84,7 @@ function Query() {
   const [query, setQuery] = useState<HeapwatchQuery>({ refId: 'A', ...source.getDefaultQuery(CoreApp.PanelEditor), ...json('query') });
   const [answer, setAnswer] = useState<unknown>();
   const latest = useRef(query);
-  const running = useRef<Subscription>(null);
+  const running = useRef<Subscription | undefined>(undefined);
   const change = (next: HeapwatchQuery) => {
     latest.current = next;
     setQuery(next);

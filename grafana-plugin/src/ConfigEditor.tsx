@@ -44,14 +44,14 @@ export function ConfigEditor({ options, onOptionsChange }: DataSourcePluginOptio
   const free = HEADERS.find((n) => !used.includes(n));
   const remove = (n: number) =>
     change({ ...withSecret(`httpHeaderValue${n}`, ''), jsonData: { ...jsonData, [`httpHeaderName${n}`]: undefined } });
-  const moved = (value: string) => change({ url: value.trim() });
+  const address = text(url, (value) => change({ url: value.trim() }), 'http://127.0.0.1:9817');
   const named = (value: string) => set('serverName', value);
   const waited = (value: string) => set('timeout', Number(value) || undefined);
 
   return (
     <>
       <FieldSet label="Connection">
-        {field('url', 'URL', 'http://, https:// or unix:///path/of/the.sock', text(url, moved, 'http://127.0.0.1:9817'), urlProblem(url))}
+        {field('url', 'URL', 'http://, https:// or unix:///path/of/a.sock', address, urlProblem(url))}
         {field('timeout', 'Timeout', 'Seconds, 600 at most', text(jsonData.timeout, waited, '30', 12))}
       </FieldSet>
 

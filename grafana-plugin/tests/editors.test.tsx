@@ -67,7 +67,7 @@ test('JSON that is wrong is neither taken nor run', () => {
   const field = screen.getByLabelText('Target and payload');
 
   for (const [text, problem] of [
-    ['{', /JSON/], ['{"payload": {}}', /target must be/], ['{"target": "x", "payload": []}', /payload must be/],
+    ['{"target" 1}', /in JSON/], ['{"payload": {}}', /target must be/], ['{"target": "x", "payload": []}', /payload must be/],
     ['{"target": "x", "refId": "B"}', /not refId/],
   ] as const) {
     fireEvent.change(field, { target: { value: text } });
