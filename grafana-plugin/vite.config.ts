@@ -24,10 +24,13 @@ function rest() {
 /** The modules of 10.4 that are not CommonJS; its require of systemjs fails in Node. */
 function ofGrafana10() {
   const packages = ['data', 'runtime', 'ui'].map((name) => `@grafana/${name}`);
-  const there = packages.filter((name) => existsSync(`node_modules/${name}/dist/esm/index.js`));
+  const modules = packages.map((name) => ({
+    find: RegExp(`^${name}$`),
+    replacement: resolve(`node_modules/${name}/dist/esm/index.js`),
+  }));
   const systemjs = { find: /^(systemjs\/dist\/[^.]*)$/, replacement: '$1.js' };
 
-  return [...there.map((name) => ({ find: RegExp(`^${name}$`), replacement: resolve(`node_modules/${name}/dist/esm/index.js`) })), systemjs];
+  return [...modules.filter(({ replacement }) => existsSync(replacement)), systemjs];
 }
 
 export default defineConfig({
