@@ -158,7 +158,7 @@ class Live(unittest.TestCase):
         with Victim([go_victim()]) as victim, Server() as server:
             server.wait_value("heap_util_rate", victim.pid, timeout=20)
             with Terminal([program(), "top", "--url", server.url, "--interval", "500ms"],
-                          columns=140) as terminal:
+                          rows=200, columns=140) as terminal:
                 line = terminal.wait_for(rf" {victim.pid} ")
                 self.assertRegex(line, "[▁▂▃▄▅▆▇█]")
                 self.assertIn("\033[32m", terminal.said)
