@@ -3,6 +3,7 @@
 Not in "make test", for its packages weigh 560 MB: make check-shell lays and
 builds what this needs below build/shell. Needs node, npm and chromium.
 """
+import json
 import os
 import pathlib
 import re
@@ -10,11 +11,17 @@ import shutil
 import subprocess
 import tempfile
 import unittest
+import zipfile
 
 from heapwatch import ROOT
 from loaded import Loaded
 
 SHELL = ROOT / "build" / "shell"
+DIST = ROOT / "build" / "plugin-dist"
+ID = "heapwatch-heapwatch-datasource"
+
+# What Grafana 10.4 and later hand to a module that names it.
+GIVEN = {"exports", "react", "react-dom", "rxjs", "@grafana/data", "@grafana/runtime", "@grafana/ui"}
 
 
 def certificate(folder):
@@ -29,7 +36,7 @@ def certificate(folder):
 class Shell(unittest.TestCase):
     def test_a_person_clicks_through_the_editors(self):
         chromium = shutil.which("chromium")
-        self.assertTrue(chromium, "chromium is not installed: packaging/deps shell")
+        self.assertTrue(chromium, "chromium is not installed: packaging/deps test")
         with tempfile.TemporaryDirectory() as folder, Loaded() as server:
             certificate(pathlib.Path(folder))
             server.wait_value("heapwatch_up")
@@ -46,6 +53,29 @@ class Shell(unittest.TestCase):
         passed = int(re.search(r"^. pass (\d+)$", text, re.M).group(1))
         self.assertGreaterEqual(passed, 12, text)
         self.assertRegex(text, r"(?m)^. skipped 0$")
+
+    def test_the_zip_is_what_grafana_loads(self):
+        (archive,) = DIST.glob(f"{ID}-*.zip")
+        with zipfile.ZipFile(archive) as z:
+            files = {i.filename: i.external_attr >> 16 for i in z.infolist()}
+            about = json.loads(z.read(f"{ID}/plugin.json"))
+            module = z.read(f"{ID}/module.js").decode()
+        self.assertEqual({name.split("/")[0] for name in files}, {ID})
+        for name in ("LICENSE", "README.md", "CHANGELOG.md", about["info"]["logos"]["small"]):
+            self.assertIn(f"{ID}/{name}", files)
+        self.assertEqual(files[f"{ID}/{about['executable']}_linux_amd64"], 0o100755)
+        self.assertRegex(about["info"]["version"], r"^\d+\.\d+\.\d+$")
+        self.assertRegex(about["info"]["updated"], r"^20\d\d-\d\d-\d\d$")
+        wanted = json.loads(re.match(r"define\((\[[^]]*\])", module).group(1))
+        self.assertLessEqual(set(wanted), GIVEN)
+
+    def test_the_same_files_make_the_same_zip(self):
+        with tempfile.TemporaryDirectory() as folder:
+            made = [pathlib.Path(folder) / name for name in ("a.zip", "b.zip")]
+            for path in made:
+                subprocess.run([ROOT / "packaging" / "plugin-zip", DIST / ID, path, "1795000000"],
+                               check=True)
+            self.assertEqual(made[0].read_bytes(), made[1].read_bytes())
 
 
 if __name__ == "__main__":
