@@ -160,7 +160,7 @@ plugin: plugin-backend shell
 
 # The page on which a browser finds the editors without Grafana.
 build/shell/harness-dist/index.html: build/shell/laid
-	$(call msg,VITE,$(@D))cd build/shell && npx vite build -c harness/vite.config.ts --logLevel error
+	$(call msg,VITE,$(@D))cd build/shell && node_modules/.bin/vite build -c harness/vite.config.ts --logLevel error
 
 # Types and units beside both Grafanas, then clicks in a real browser.
 .PHONY: check-shell check-shell-quick

@@ -143,7 +143,7 @@ function Config() {
   return (
     <>
       <ConfigEditor options={options} onOptionsChange={setOptions} />
-      <Button onClick={test}>Save &amp; test</Button>
+      <Button variant="secondary" onClick={test}>Save &amp; test</Button>
       <Told id="saved" title="Saved" value={options} />
       <Told id="answer" title="Test" value={answer} />
     </>
