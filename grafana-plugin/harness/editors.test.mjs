@@ -122,7 +122,7 @@ test('conditions offer only what the other conditions leave', async () => {
     await open(page, 'Value of condition 2');
     assert.equal((await offered(page)).length, 4, 'of 12 processes on 3 nodes');
     await page.keyboard.press('Enter');
-    const { frames } = await until(page, 'answer', (a) => a?.text?.includes('pid=|'));
+    const { frames } = await until(page, 'answer', (a) => a?.text?.includes('pid=|4'));
     assert.deepEqual(frames.map((f) => f.fields[1].labels.node), ['plc-01']);
     await shoot(page, 'conditions');
     await page.getByRole('button', { name: 'Remove condition 2' }).click();
