@@ -150,6 +150,54 @@ check-arm64: all | victims
 bench-plugin: all plugin-backend | victims
 	@HEAPWATCH=$(BUILD)/heapwatch PLUGIN=$(plugin) tests/grafana-host/run bench
 
+# ---- its shell, in TypeScript ----
+# Packages and what is made of them lie below build: the same sources beside
+# those of the newest Grafana and of the oldest that it runs in. 560 MB each.
+
+npm_ci = $(call msg,NPM,$(@D))mkdir -p $(@D) && cp $^ $(@D) && cd $(@D) && \
+	 { npm ci >npm.log 2>&1 || { cat npm.log; exit 1; }; } && touch $(@F)
+npm_files := package.json package-lock.json .npmrc
+shell_parts := src harness tests tsconfig.json vite.config.ts eslint.config.mjs README.md CHANGELOG.md
+shell_sources := $(shell cd grafana-plugin && find $(shell_parts) -type f)
+plugin_id := heapwatch-heapwatch-datasource
+plugin_dist := build/plugin-dist/$(plugin_id)
+
+build/shell/installed: $(addprefix grafana-plugin/,$(npm_files))
+	$(npm_ci)
+build/shell-10.4/installed: $(addprefix grafana-plugin/grafana-10.4/,$(npm_files))
+	$(npm_ci)
+build/shell/laid: build/shell/installed
+build/shell-10.4/laid: build/shell-10.4/installed
+build/shell/laid build/shell-10.4/laid: $(addprefix grafana-plugin/,$(shell_sources))
+	@cd $(@D) && rm -rf $(shell_parts) && cp -r $(shell_parts:%=$(CURDIR)/grafana-plugin/%) . && touch $(@F)
+
+.PHONY: shell
+shell: build/shell/laid
+	$(call msg,VITE,build/shell/dist)cd build/shell && VERSION=$(VERSION) \
+		SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) npm run --silent build -- --logLevel warn
+
+# The folder and the zip that Grafana loads; each architecture that was built.
+.PHONY: plugin
+plugin: plugin-backend shell
+	@rm -rf build/plugin-dist && mkdir -p build/plugin-dist && cp -r build/shell/dist $(plugin_dist)
+	@install -m 644 LICENSE $(plugin_dist) && install -m 755 $(BUILD)/plugin/gpx_heapwatch_linux_* $(plugin_dist)
+	$(call msg,ZIP,$(plugin_dist)-$(VERSION).zip)packaging/plugin-zip $(plugin_dist) \
+		$(plugin_dist)-$(VERSION).zip $(SOURCE_DATE_EPOCH)
+
+# The page on which a browser finds the editors without Grafana.
+build/shell/harness-dist/index.html: build/shell/laid
+	$(call msg,VITE,$(@D))cd build/shell && node_modules/.bin/vite build -c harness/vite.config.ts --logLevel error
+
+# Types and units beside both Grafanas, then clicks in a real browser.
+.PHONY: check-shell check-shell-quick
+check-shell-quick: build/shell/laid
+	@cd build/shell && npm run --silent typecheck && npm run --silent lint && npm run --silent test
+
+check-shell: all check-shell-quick plugin $(BUILD)/tests/bench/load_store \
+	     build/shell-10.4/laid build/shell/harness-dist/index.html
+	@cd build/shell-10.4 && npm run --silent typecheck && npm run --silent test
+	@HEAPWATCH=$(BUILD)/heapwatch PLUGIN=$(plugin) tests/run-e2e shell
+
 # ---- dashboards ----
 
 # From dashboards/source and docs/metrics.md; a test compares.
@@ -159,8 +207,7 @@ dashboards:
 
 dashboards_npm := $(addprefix tests/dashboards/,package.json package-lock.json .npmrc)
 build/dashboards/installed: $(dashboards_npm)
-	$(call msg,NPM,$(@D))mkdir -p $(@D) && cp $^ $(@D) && cd $(@D) && \
-		{ npm ci >npm.log 2>&1 || { cat npm.log; exit 1; }; } && touch $(@F)
+	$(npm_ci)
 
 # Grafana's types, the plugin's executable, a look at each in Chromium.
 .PHONY: check-dashboards
@@ -234,8 +281,7 @@ check-root: $(root_tests) | victims
 # Grafana's own reading of answers, from npm, exactly as locked.
 grafana_data := $(addprefix tests/grafana-data/,package.json package-lock.json .npmrc)
 build/grafana-data/installed: $(grafana_data)
-	$(call msg,NPM,$(@D))mkdir -p $(@D) && cp $^ $(@D) && cd $(@D) && \
-		{ npm ci >npm.log 2>&1 || { cat npm.log; exit 1; }; } && touch $(@F)
+	$(npm_ci)
 
 .PHONY: check-e2e
 check-e2e: all $(BUILD)/tests/bench/load_store $(BUILD)/tests/alerts/load_day build/grafana-data/installed | victims
@@ -290,6 +336,7 @@ ci:
 	@tests/run-part arm64    $(MAKE) --no-print-directory -j2 check-arm64
 	@tests/run-part image    $(MAKE) --no-print-directory -j2 check-image
 	@tests/run-part load     $(MAKE) --no-print-directory -j2 LOAD_SECONDS=60 E2E=test_load check-e2e
+	@tests/run-part shell    $(MAKE) --no-print-directory -j2 check-shell
 	@tests/run-part alerts   $(MAKE) --no-print-directory -j2 check-alerts
 	@tests/run-part soak     $(MAKE) --no-print-directory MINUTES=5 soak
 

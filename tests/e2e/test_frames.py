@@ -26,7 +26,7 @@ class Frames(unittest.TestCase):
         text = done.stdout.decode()
         self.assertEqual(done.returncode, 0, text)
         passed = int(re.search(r"^. pass (\d+)$", text, re.M).group(1))
-        self.assertGreaterEqual(passed, 18, text)
+        self.assertGreaterEqual(passed, 20, text)
         self.assertRegex(text, r"(?m)^. skipped 0$")
         print(f"{passed} tests of frames passed")
 

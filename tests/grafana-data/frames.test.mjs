@@ -12,6 +12,7 @@ globalThis.navigator ??= { language: 'en', languages: ['en'] };
 const require = createRequire(`${HEAPWATCH_MODULES}/`);
 const { toDataFrame, getFieldDisplayName, isTimeSeriesFrame, getDisplayProcessor,
   createTheme, applyFieldOverrides, standardFieldConfigEditorRegistry } = require('@grafana/data');
+const { tableFromIPC } = require('apache-arrow');
 const end = Number(HEAPWATCH_END_MS);
 const NODES = ['edge,7|b "x"', 'hist(3)', 'plc-01'];
 
@@ -250,4 +251,73 @@ test('a panel applies its configuration and keeps our unit', async () => {
   const value = frame.fields[1];
   assert.equal(value.config.unit, 'percentunit');
   assert.match(value.display(0.5).text + value.display(0.5).suffix, /^50\D*%$/);
+});
+
+// ---- Arrow, as the data source's executable passes it on ----
+
+// The members of a protobuf message that are bytes: [number, bytes], ...
+function* members(bytes) {
+  let at = 0;
+  const number = () => {
+    for (let value = 0, shift = 1; ; shift *= 128) {
+      const byte = bytes[at++];
+      value += (byte & 127) * shift;
+      if (byte < 128) return value;
+    }
+  };
+  while (at < bytes.length) {
+    const key = number();
+    const length = number();
+    if ((key & 7) !== 2) continue;
+    yield [key >> 3, bytes.subarray(at, at + length)];
+    at += length;
+  }
+}
+
+const member = (bytes, wanted) => [...members(bytes)].filter(([n]) => n === wanted).map(([, value]) => value);
+
+async function arrow(targets) {
+  const range = { from: end - 600000, to: end };
+  const response = await fetch(`${HEAPWATCH_URL}/query`, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json', Accept: 'application/vnd.heapwatch.frames' },
+    body: JSON.stringify({ targets: targets.map((t) => ({ range, intervalMs: 60000, maxDataPoints: 700, ...t })) }),
+  });
+  assert.equal(response.headers.get('content-type'), 'application/vnd.heapwatch.frames');
+  const entries = member(new Uint8Array(await response.arrayBuffer()), 1);
+  return entries.map((entry) => ({
+    refId: new TextDecoder().decode(member(entry, 1)[0]),
+    tables: member(member(entry, 2)[0], 1).map((frame) => tableFromIPC(frame)),
+  }));
+}
+
+test("apache-arrow reads each series' times, values and labels as the JSON has them", async () => {
+  const [{ refId, tables }] = await arrow([{ refId: 'A', target: 'heap_util_rate' }]);
+  const frames = await ask('heap_util_rate');
+  const told = (labels, times, values) => JSON.stringify([Object.entries(labels).sort(), times, values]);
+
+  assert.equal(refId, 'A');
+  assert.equal(tables.length, 12);
+  const read = tables.map((table) => {
+    const [time, value] = table.schema.fields;
+    assert.equal(table.schema.metadata.get('refId'), 'A');
+    assert.equal(String(time.type), 'Timestamp<NANOSECOND>');
+    assert.equal(String(value.type), 'Float64');
+    const times = [...table.getChildAt(0).data[0].values].map((ns) => Number(ns / 1000000n));
+    return told(JSON.parse(value.metadata.get('labels')), times, [...table.getChildAt(1)]);
+  });
+  const same = frames.map(({ fields: [time, value] }) => told(value.labels, [...time.values], [...value.values]));
+  assert.deepEqual(read.sort(), same.sort());
+});
+
+test('apache-arrow reads words, and the empty answer of what matches nothing', async () => {
+  const [events, nothing] = await arrow([
+    { refId: 'E', target: 'events', range: { from: 'now-1h', to: 'now' } },
+    { refId: 'N', target: 'heap_util_rate', payload: { service: 'nobody' } }]);
+  const [table] = events.tables;
+  const column = table.schema.fields.findIndex((f) => f.name === 'title');
+  assert.equal(String(table.schema.fields[column].type), 'Utf8');
+  assert.ok([...table.getChildAt(column)].includes('Heapwatch started'));
+  assert.equal(nothing.refId, 'N');
+  assert.ok(nothing.tables.every((t) => t.numRows === 0));
 });

@@ -1,0 +1,54 @@
+import type { ScopedVars } from '@grafana/data';
+import type { TemplateSrv } from '@grafana/runtime';
+
+import { isComplete } from './Matchers';
+import type { Matcher, Payload } from './types';
+
+const LONE_VARIABLE = /^(\$\w+|\$\{[^}:]+\}|\[\[\w+\]\])$/;
+
+/** What the server reads as words; all other values may become patterns. */
+const WORDS = ['agg', 'by', 'fn', 'format', 'legend', 'step', 'shift', 'threshold', 'topk', 'bottomk', 'top'];
+
+/** Puts the values of the dashboard's variables into a payload. */
+export function interpolate(payload: Payload, templates: TemplateSrv, scoped: ScopedVars = {}): Payload {
+  const words = (text: string) => templates.replace(text, scoped);
+  const pattern = (text: string) => templates.replace(text, scoped, 'regex');
+
+  return Object.fromEntries(
+    Object.entries(payload).map(([key, value]) =>
+      key === 'matchers' && Array.isArray(value)
+        ? [key, value.filter(isComplete).map((m: Matcher) => condition(m, pattern, (text) => valuesOf(text, templates, scoped)))]
+        : [key, deep(value, WORDS.includes(key) ? words : pattern)]
+    )
+  );
+}
+
+/** What equals is compared as it is, so several values make it "one of". */
+function condition(m: Matcher, pattern: (text: string) => string, list: (text: string) => string[]): Matcher {
+  if (m.operator.endsWith('~')) {
+    return { ...m, value: pattern(m.value ?? '') };
+  }
+  const values = (m.values ?? [m.value ?? '']).flatMap(list);
+  const operator = m.operator.startsWith('!') ? '!=|' : '=|';
+  return m.values || values.length !== 1 ? { key: m.key, operator, values } : { ...m, value: values[0] };
+}
+
+/** All values of a variable that stands alone; they may have commas. */
+function valuesOf(text: string, templates: TemplateSrv, scoped: ScopedVars): string[] {
+  let values: string[] = [];
+  const whole = templates.replace(text, scoped, (value: string | string[]) => {
+    values = [value].flat();
+    return values.join();
+  });
+  return LONE_VARIABLE.test(text) && values.length ? values : [whole];
+}
+
+function deep(value: unknown, replace: (text: string) => string): unknown {
+  if (Array.isArray(value)) {
+    return value.map((v) => deep(v, replace));
+  }
+  if (value && typeof value === 'object') {
+    return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, deep(v, replace)]));
+  }
+  return typeof value === 'string' ? replace(value) : value;
+}
