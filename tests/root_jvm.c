@@ -192,6 +192,7 @@ static void stop(struct victim *v)
 	fclose(v->in); /* end of input ends it */
 	fclose(v->out);
 	waitpid(v->pid, NULL, 0);
+	unlink(v->log);
 }
 
 /* The number after "key": after the first occurrence of what. */
