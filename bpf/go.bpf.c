@@ -4,9 +4,6 @@
 /*
  * One program and one link for all probes of a file: each link costs its own
  * detaching. The cookie of the site tells which probe it is.
- *
- * Nobody is woken: the wake-up is an interrupt to this CPU, dear in a virtual
- * machine, and the collector comes by once a second anyway.
  */
 static __always_inline void emit_gc(__u64 probe, __u32 tgid, __u64 peek)
 {
@@ -24,7 +21,7 @@ static __always_inline void emit_gc(__u64 probe, __u32 tgid, __u64 peek)
 	if (peek)
 		bpf_probe_read_user(&e->before_bytes, 3 * sizeof(__u64),
 				    (void *)peek);
-	bpf_ringbuf_submit(e, BPF_RB_NO_WAKEUP);
+	bpf_ringbuf_submit(e, when_half_full());
 }
 
 SEC("kprobe")

@@ -95,7 +95,7 @@ static __always_inline void emit_begin(const struct event_jvm_pool *pool)
 		return;
 	}
 	*e = *pool;
-	bpf_ringbuf_submit(e, BPF_RB_NO_WAKEUP);
+	bpf_ringbuf_submit(e, when_half_full());
 }
 
 /* The thread that collects set the cause before and clears it after. */
@@ -112,7 +112,7 @@ static __always_inline void emit_end(const struct event_jvm_pool *pool,
 	if (!cause || bpf_probe_read_user_str(e->cause, sizeof(e->cause),
 					      (void *)cause) < 0)
 		e->cause[0] = 0;
-	bpf_ringbuf_submit(e, BPF_RB_NO_WAKEUP);
+	bpf_ringbuf_submit(e, when_half_full());
 }
 
 SEC("kprobe")

@@ -12,8 +12,7 @@
 
 #include "events.h"
 
-/* At most 80 bytes a record: some three thousand, more than one second ever
- * brings within the budget of the probes. */
+/* At most 80 bytes a record: some three thousand. */
 #define RING_BYTES (256 * 1024)
 
 struct {
@@ -36,6 +35,21 @@ static __always_inline void count_lost(void)
 
 	if (records)
 		__sync_fetch_and_add(records, 1);
+}
+
+/*
+ * For records that can wait until the collector comes by: a wake-up is an
+ * interrupt to this CPU, dear in a virtual machine. But a round may be a
+ * minute long, so the ring tells when it becomes half full: for some records
+ * and not for one, which another CPU may have stepped over.
+ */
+static __always_inline __u64 when_half_full(void)
+{
+	__u64 waiting = bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA);
+
+	return waiting - RING_BYTES / 2 < RING_BYTES / 16 ?
+		       BPF_RB_FORCE_WAKEUP :
+		       BPF_RB_NO_WAKEUP;
 }
 
 /* A record that is nothing but its header. */

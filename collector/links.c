@@ -148,7 +148,8 @@ void links_want(struct collector *c, struct target *t, struct now now)
 	if (t->source->open_library && find_library(c, t))
 		return;
 	/* Full: it is counted as a stranger, and tells nothing. */
-	if (probes_watch(c->probes, t->process->pid, t->peek))
+	t->unheard = probes_watch(c->probes, t->process->pid, t->peek) != 0;
+	if (t->unheard)
 		log_warn("too many processes for probes pid=%d",
 			 t->process->pid);
 	b = links_binary(t);
@@ -170,6 +171,8 @@ static enum gap gap_of(const struct collector *c, const struct target *t)
 		return GAP_UNSUPPORTED;
 	if (!probes_has_uprobes(c->probes))
 		return GAP_NOT_PERMITTED;
+	if (t->unheard)
+		return GAP_UNSUPPORTED; /* nothing told is not zero */
 	switch (b ? b->governor.state : PROBE_NONE) {
 	case PROBE_ATTACHED:
 		return GAP_NONE;

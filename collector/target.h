@@ -57,6 +57,7 @@ struct target {
 
 	/* links.c: */
 	enum gap probe_gap;       /* why probes tell nothing; GAP_NONE: they do */
+	bool unheard;             /* there was no room for it among them */
 	int64_t probe_since_ns;   /* since when they do; 0: they do not */
 	uint64_t probe_hits[PROBE_COUNT];
 	double probe_rate[PROBE_COUNT]; /* hits a second, of the last window */

@@ -153,7 +153,7 @@ static int read_window(struct windows *out, const char *times,
 
 	if (sscanf(times, "%lld %lld", &from, &until) != 2 ||
 	    __builtin_sub_overflow(until, from, &length) || length <= 0 ||
-	    length > WINDOW_MS_MAX)
+	    length > WINDOW_MS_MAX || until < 0 || until > WINDOW_WALL_MAX)
 		return 0;
 	r = window_new(&w, service, reason, &p);
 	if (r)

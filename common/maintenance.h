@@ -15,6 +15,8 @@
 #define WINDOWS_MAX       64
 #define WINDOW_REASON_MAX 200                    /* bytes */
 #define WINDOW_MS_MAX     (30ll * 86400 * 1000)  /* of one window */
+#define WINDOW_WALL_MAX   4102444800000ll /* 2100: a distance from today fits
+					   * into nanoseconds */
 
 struct window {
 	char *service;           /* owned; the pattern's text */

@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "collector/jvm/gc_events.h"
 #include "collector/jvm/vmheap.h"
 #include "collector/priv.h"
 #include "collector/source.h"
@@ -191,6 +192,7 @@ static void stop(struct victim *v)
 	fclose(v->in); /* end of input ends it */
 	fclose(v->out);
 	waitpid(v->pid, NULL, 0);
+	unlink(v->log);
 }
 
 /* The number after "key": after the first occurrence of what. */
@@ -310,10 +312,9 @@ static void watch_end(struct watch *w)
 }
 
 /* One tick; each column of a JVM must be told or missed. */
-static void tick(struct watch *w)
+static void tick_at(struct watch *w, struct now now)
 {
 	own(batch_freep) struct batch *b = NULL;
-	struct now now = clock_now();
 
 	ck_ok(batch_new(&b, now));
 	w->target.batch = b;
@@ -328,6 +329,11 @@ static void tick(struct watch *w)
 		if ((for_whom & RUNTIME_JVM) && !(for_whom & RUNTIME_NATIVE))
 			ck_assert_msg(w->target.told[i], "column %d untold", i);
 	}
+}
+
+static void tick(struct watch *w)
+{
+	tick_at(w, clock_now());
 }
 
 static bool has(const struct watch *w, enum column c)
@@ -711,6 +717,65 @@ START_TEST(jvm_found_late_has_no_pressure_yet)
 }
 END_TEST
 
+/* As the program in the kernel tells it of a JVM with Z. */
+static void cycle(struct watch *w, struct now now, const char *cause)
+{
+	own(batch_freep) struct batch *b = NULL;
+	struct event_jvm_end e = {
+		.pool.header = { .time_ns = (uint64_t)now.boot_ns,
+				 .type = EVENT_TYPE_JVM_GC_END },
+	};
+
+	for (size_t i = 0; i < gc_manager_count; i++) {
+		if (strcmp(gc_managers[i].name, "ZGC Cycles") == 0)
+			e.pool.manager = (uint32_t)i + 1;
+	}
+	for (size_t i = 0; i < gc_pool_count; i++) {
+		if (strcmp(gc_pools[i].name, "ZHeap") == 0)
+			e.pool.pool = (uint32_t)i + 1;
+	}
+	snprintf(e.cause, sizeof(e.cause), "%s", cause);
+	ck_ok(batch_new(&b, now));
+	w->target.batch = b;
+	source_jvm.on_event(&w->target, &e.pool.header);
+	w->target.batch = NULL;
+}
+
+START_TEST(cycle_without_a_cause_spoils_its_minute_and_no_more)
+{
+	static const char *const flags[3] = { "-XX:+UseZGC" };
+	const char *where = "a cause that was not read";
+	struct now now = clock_now();
+	struct victim v;
+	struct watch w;
+
+	start(&v, 17, flags);
+	ck_ok(watch_begin(&w, v.pid, true));
+	w.target.probe_gap = GAP_NONE;
+	for (int second = 0; second < 180; second++) {
+		if (second == 70)
+			cycle(&w, now, "");
+		if (second == 80)
+			cycle(&w, now, "System.gc()");
+		if (second == 90)
+			cycle(&w, now, "Allocation Rate");
+		now.boot_ns += 1000000000;
+		tick_at(&w, now);
+		if (second == 0)
+			ck_gap(&w, COL_GC_PRESSURE, GAP_WINDOW_FILLING);
+		if (second == 69)
+			ck_same(value(&w, COL_GC_PRESSURE), 0);
+		if (second == 70 || second == 129)
+			ck_gap(&w, COL_GC_PRESSURE, GAP_UNREADABLE);
+		if (second == 131)
+			ck_same(value(&w, COL_GC_PRESSURE), 1);
+	}
+	ck_same(value(&w, COL_GC_PRESSURE), 0);
+	watch_end(&w);
+	stop(&v);
+}
+END_TEST
+
 START_TEST(program_that_is_no_jvm_does_not_match)
 {
 	struct process self = { .pid = getpid() };
@@ -730,4 +795,5 @@ TEST_MAIN("jvm", numbers_of_jdk_11_are_those_of_its_beans,
 	  file_of_somebody_else_is_not_believed,
 	  jvm_without_counters_is_refused_in_words,
 	  jvm_found_late_has_no_pressure_yet,
+	  cycle_without_a_cause_spoils_its_minute_and_no_more,
 	  program_that_is_no_jvm_does_not_match)

@@ -180,6 +180,25 @@ START_TEST(end_of_a_program_wakes_at_once)
 }
 END_TEST
 
+START_TEST(ring_wakes_before_it_is_full)
+{
+	struct probes *p = open_probes();
+	struct link_set *links = attach(p);
+	struct victim v = victim_start("1500"); /* 144 KiB in all */
+	struct pollfd ring = { .fd = probes_ring_fd(p), .events = POLLIN };
+
+	ck_ok(probes_watch(p, v.pid, 0));
+	do
+		probes_consume(p, NULL, NULL);
+	while (poll(&ring, 1, 100) > 0); /* its own start wakes, too */
+	victim_go(&v);
+	ck_assert_int_eq(poll(&ring, 1, 20), 1);
+	victim_end(&v);
+	link_set_detach(links);
+	probes_close(p);
+}
+END_TEST
+
 START_TEST(hits_are_the_calls_that_the_victim_made)
 {
 	struct probes *p = open_probes();
@@ -607,7 +626,7 @@ START_TEST(memory_opened_with_rights_still_reads_without)
 END_TEST
 
 TEST_MAIN("probes", start_and_end_of_a_child_are_seen,
-	  end_of_a_program_wakes_at_once,
+	  end_of_a_program_wakes_at_once, ring_wakes_before_it_is_full,
 	  hits_are_the_calls_that_the_victim_made, detached_victim_is_not_hit,
 	  process_that_is_not_watched_passes_unseen,
 	  record_that_finds_the_ring_full_is_counted,

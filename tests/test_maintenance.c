@@ -76,6 +76,8 @@ START_TEST(damaged_text_gives_what_is_whole)
 		"1 2\na\n", "\n\n\n\n", "5 5\nno\nlength\n",
 		"0 9000000000000\ntoo\nlong\n",
 		"-9223372036854775807 9223372036854775807\ntoo\nlong\n",
+		"-2 -1\ntoo\nearly\n",
+		"9000000000000 9000000000001\ntoo\nlate\n",
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(damaged); i++) {

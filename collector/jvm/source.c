@@ -31,6 +31,7 @@ struct jvm {
 	struct jvm_memory memory;
 	struct pressure pressure;
 	struct gc_events events;
+	uint64_t causeless; /* cycles, when pressure began to count */
 	bool probed; /* in the last tick */
 };
 
@@ -395,10 +396,18 @@ static double young_cycles(const struct target *t, const struct jvm *j,
 		return NAN;
 	if (!t->peek)
 		*why = j->layout_gap ? j->layout_gap : GAP_UNSUPPORTED;
-	else if (e->causeless[GC_CYCLE])
-		*why = GAP_UNREADABLE;
 	return *why ? NAN :
 		      (double)(e->counts[GC_CYCLE] - e->asked_for[GC_CYCLE]);
+}
+
+/* A cycle whose cause was not read, as its page was away, spoils the minute
+ * that it is in, and no more. */
+static void begin_anew(struct jvm *j)
+{
+	if (j->events.causeless[GC_CYCLE] == j->causeless)
+		return;
+	j->causeless = j->events.causeless[GC_CYCLE];
+	j->pressure = (struct pressure){ 0 };
 }
 
 /* Young collections in 60 s; both from the counter, so none is missed. Probes
@@ -417,13 +426,17 @@ static void put_pressure(struct target *t, struct jvm *j, struct now now,
 		target_miss(t, COL_GC_PRESSURE, why);
 		return;
 	}
+	if (counts_cycles(j))
+		begin_anew(j);
 	if (counts_by_events(j))
 		started_ns = 0;
 	pressure_add(&j->pressure, now.boot_ns, (uint64_t)young);
 	if (pressure_count(&j->pressure, now.boot_ns, started_ns, &count))
 		target_put(t, COL_GC_PRESSURE, (double)count);
 	else
-		target_miss(t, COL_GC_PRESSURE, GAP_WINDOW_FILLING);
+		target_miss(t, COL_GC_PRESSURE, j->causeless ?
+						       GAP_UNREADABLE :
+						       GAP_WINDOW_FILLING);
 }
 
 static void put_columns(struct target *t, const struct jvm_reading *r)

@@ -22,9 +22,9 @@ struct salvage {
  * Move the damaged file aside, make a new one at path and copy what can be
  * read; whoever opens it next holds what came over. Only for a file that says
  * it is ours. Where there is no room for all of it, older copies go, then the
- * ballast, and then the oldest points stay behind; an error other than damage
- * ends the copying, never the start: what came over so far is kept, and told
- * as incomplete. Before threads.
+ * oldest points stay behind; an error other than damage ends the copying and
+ * takes the ballast, but never ends the start: what came over so far is kept,
+ * and told as incomplete. Before threads.
  * -EINVAL with the problem when not even a new file can be made.
  */
 int salvage_run(struct salvage *out, const char *path, int wal_pages,
