@@ -93,7 +93,7 @@ plugin := $(BUILD)/plugin/gpx_heapwatch_linux_$(PLUGIN_ARCH)
 plugin_common := buf clock json json_span number proto utf8 version
 plugin_backend := $(patsubst %.c,$(plugin_build)/%.o,$(wildcard grafana-plugin/backend/*.c))
 plugin_objects := $(plugin_common:%=$(plugin_build)/common/%.o) $(plugin_backend)
-plugin_libs := -lnghttp2 -levent_openssl -levent_core -lssl -lcrypto -lm
+plugin_libs := -lnghttp2 -levent_openssl -levent_extra -levent_core -lssl -lcrypto -lm
 
 .PHONY: plugin-backend
 plugin-backend:
@@ -262,7 +262,7 @@ $(BUILD)/tests/fuzz/%: tests/fuzz/%.c $(BUILD)/libheapwatch.a
 
 # All of the plugin but its way to servers.
 wire := $(BUILD)/tests/fuzz/fuzz_plugin_wire
-$(wire): $(filter-out $(addprefix %/,main.o log.o tls.o upstream.o),$(plugin_backend))
+$(wire): $(filter-out $(addprefix %/,main.o log.o lookup.o tls.o upstream.o),$(plugin_backend))
 $(wire): LIBRARY_LIBS += -lnghttp2 -levent_core
 
 .PHONY: check

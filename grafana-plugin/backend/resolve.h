@@ -1,7 +1,8 @@
 #pragma once
 /*
  * resolve.h - an address for a host name without getaddrinfo, which a static
- * executable must not call: numbers, localhost, and /etc/hosts.
+ * executable must not call: numbers, localhost, and /etc/hosts. What they do
+ * not have, lookup.h asks a name server for.
  */
 #include <stdint.h>
 #include <sys/socket.h>

@@ -73,7 +73,8 @@ static void live_free(struct live *l)
 	upstream_cancel(l->upstream);
 	if (l->timer)
 		event_free(l->timer);
-	explicit_bzero(l->context.data, l->context.len);
+	if (l->context.data)
+		explicit_bzero(l->context.data, l->context.len);
 	buf_fini(&l->context);
 	buf_fini(&l->data);
 	free(l);

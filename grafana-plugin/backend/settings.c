@@ -168,14 +168,12 @@ static int set_network(struct settings *s, char *rest, char *problem,
 	s->name = strdup(host);
 	if (!s->name)
 		return -ENOMEM;
-	if (resolve(&s->address, &s->address_len, host, port, "/etc/hosts")) {
-		snprintf(problem, len,
-			 "no address for the host %.100s: use a number, "
-			 "localhost, or a name of /etc/hosts",
-			 host);
-		return -EINVAL;
-	}
-	return 0;
+	s->port = port;
+	if (!resolve(&s->address, &s->address_len, host, port, "/etc/hosts"))
+		return 0;
+	s->address_len = 0;
+	s->lookup = strdup(host);
+	return s->lookup ? 0 : -ENOMEM;
 }
 
 static int set_url(struct settings *s, const struct source *src, char *problem,
@@ -412,6 +410,7 @@ void settings_fini(struct settings *s)
 	free(s->url);
 	free(s->host);
 	free(s->name);
+	free(s->lookup);
 	free(s->path);
 	free(s->ca);
 	free(s->certificate);

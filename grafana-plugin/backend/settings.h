@@ -25,7 +25,9 @@ struct settings {
 	char *path; /* owned; "" or "/prefix" */
 	bool tls, skip_verify;
 	struct sockaddr_storage address;
-	socklen_t address_len;
+	socklen_t address_len; /* 0: only a name server knows it */
+	char *lookup;	       /* owned; what to ask it for, or NULL */
+	uint16_t port;
 	char *ca, *certificate, *key; /* owned; PEM, or NULL */
 	struct buf headers; /* "Name: value\r\n", complete */
 	int64_t timeout_ms;

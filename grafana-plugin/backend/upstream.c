@@ -14,6 +14,7 @@
 
 #include "http_answer.h"
 #include "log.h"
+#include "lookup.h"
 #include "tls.h"
 
 #define ACTIVE_MAX 128
@@ -47,6 +48,7 @@ struct upstream {
 	struct http_answer answer;
 	struct server *server; /* a reference */
 	struct link *link;     /* NULL while it waits for its turn */
+	struct lookup *lookup; /* of the link's address, or NULL */
 	struct event *timer;
 	struct upstream *next; /* in the queue */
 	bool heard;	       /* a byte came on this connection */
@@ -78,6 +80,8 @@ static char *identity_of(const struct settings *s)
 		   s->tls ? s->name : "");
 	for (socklen_t i = 0; i < s->address_len; i++)
 		buf_printf(&out, "%02x", bytes[i]);
+	if (s->lookup)
+		buf_printf(&out, "%s:%u", s->lookup, s->port);
 	if (s->tls)
 		buf_printf(&out, "\n%s\n%s\n%s", s->ca ? s->ca : "",
 			   s->certificate ? s->certificate : "",
@@ -189,6 +193,7 @@ void upstream_forget(void)
 		idle = l->next;
 		link_free(l);
 	}
+	lookup_forget();
 	tls_forget();
 }
 
@@ -225,7 +230,7 @@ static struct bufferevent *dial(struct upstream *u, char *problem, size_t len)
 			bufferevent_openssl_set_allow_dirty_shutdown(bev, 1);
 	}
 	snprintf(problem, len, "cannot connect");
-	if (bev &&
+	if (bev && s->address_len &&
 	    bufferevent_socket_connect(bev, (struct sockaddr *)&s->address,
 				       (int)s->address_len)) {
 		snprintf(problem, len, "%s", strerror(errno));
@@ -279,6 +284,7 @@ static void detach(struct upstream *u, bool keep)
 {
 	struct link *l = take(u->link);
 
+	lookup_cancel(take(u->lookup));
 	if (l) {
 		counts.active--;
 		u->server->active--;
@@ -407,6 +413,29 @@ static void on_timeout(evutil_socket_t fd, short what, void *arg)
 	fail(arg, 504, "no answer in time");
 }
 
+static void no_address(const struct upstream *u, const char *why, char *out,
+		       size_t len)
+{
+	snprintf(out, len, "no address for %.100s: %s", u->settings.lookup,
+		 why);
+}
+
+static void on_address(void *arg, const struct sockaddr *address, int len,
+		       const char *problem)
+{
+	struct upstream *u = arg;
+	char reason[200];
+
+	u->lookup = NULL;
+	if (problem)
+		no_address(u, problem, reason, sizeof(reason));
+	else if (bufferevent_socket_connect(u->link->bev, address, len))
+		snprintf(reason, sizeof(reason), "%s", strerror(errno));
+	else
+		return;
+	fail(u, 502, reason);
+}
+
 static struct link *link_dial(struct upstream *u, char *problem, size_t len)
 {
 	struct link *l = calloc(1, sizeof(*l));
@@ -419,7 +448,15 @@ static struct link *link_dial(struct upstream *u, char *problem, size_t len)
 		return NULL;
 	}
 	l->server = server_ref(u->server);
-	return l;
+	if (!u->settings.lookup)
+		return l;
+	u->lookup = lookup_start(u->base, u->settings.lookup, u->settings.port,
+				 on_address, u);
+	if (u->lookup)
+		return l;
+	no_address(u, "it cannot be looked up", problem, len);
+	link_free(l);
+	return NULL;
 }
 
 /* Over a connection at rest, or a new one. */

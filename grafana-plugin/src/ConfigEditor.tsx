@@ -1,11 +1,9 @@
 import type { DataSourcePluginOptionsEditorProps } from '@grafana/data';
 import { Button, Field, FieldSet, Input, SecretInput, SecretTextArea, Switch } from '@grafana/ui';
 import React, { type FormEvent, type ReactElement } from 'react';
-
 import type { Secrets, Settings } from './types';
 
 type Entry = FormEvent<HTMLInputElement | HTMLTextAreaElement>;
-
 const HEADERS = Array.from({ length: 16 }, (_, i) => i + 1);
 
 export function ConfigEditor({ options, onOptionsChange }: DataSourcePluginOptionsEditorProps<Settings, Secrets>) {
@@ -22,7 +20,6 @@ export function ConfigEditor({ options, onOptionsChange }: DataSourcePluginOptio
     onChange: (e: Entry) => change(withSecret(key, e.currentTarget.value)),
     onReset: () => change(withSecret(key, '')),
   });
-
   const field = (key: string, label: string, description: string, control: ReactElement<{ id?: string }>, error?: string) => (
     <Field {...{ label, description, error }} htmlFor={`config-${key}`} invalid={Boolean(error)}>
       {React.cloneElement(control, { id: `config-${key}` })}
@@ -39,7 +36,6 @@ export function ConfigEditor({ options, onOptionsChange }: DataSourcePluginOptio
     field(key, label, description, flip(jsonData[key], (value) => set(key, value)));
   const pem = (key: string, label: string) =>
     field(key, label, '', <SecretTextArea {...secret(key)} cols={70} rows={5} placeholder="-----BEGIN ..." />);
-
   const used = HEADERS.filter((n) => jsonData[`httpHeaderName${n}`] !== undefined);
   const free = HEADERS.find((n) => !used.includes(n));
   const remove = (n: number) =>
@@ -47,21 +43,18 @@ export function ConfigEditor({ options, onOptionsChange }: DataSourcePluginOptio
   const address = text(url, (value) => change({ url: value.trim() }), 'http://127.0.0.1:9817');
   const named = (value: string) => set('serverName', value);
   const waited = (value: string) => set('timeout', Number(value) || undefined);
-
   return (
     <>
       <FieldSet label="Connection">
         {field('url', 'URL', 'http://, https:// or unix:///path/of/a.sock', address, urlProblem(url))}
         {field('timeout', 'Timeout', 'Seconds, 600 at most', text(jsonData.timeout, waited, '30', 12))}
       </FieldSet>
-
       <FieldSet label="Authentication">
         {field('token', 'Token', 'Sent as Authorization: Bearer', hidden('token'))}
         {field('basic', 'User and password', 'Where there is no token', flip(basicAuth, (on) => change({ basicAuth: on })))}
         {basicAuth && field('user', 'User', '', text(options.basicAuthUser, (basicAuthUser) => change({ basicAuthUser })))}
         {basicAuth && field('password', 'Password', '', hidden('basicAuthPassword'))}
       </FieldSet>
-
       {url.startsWith('https:') && (
         <FieldSet label="TLS">
           {toggle('tlsAuthWithCACert', 'Own certificate authority', 'It has signed the certificate of the server')}
@@ -73,7 +66,6 @@ export function ConfigEditor({ options, onOptionsChange }: DataSourcePluginOptio
           {toggle('tlsSkipVerify', 'Skip verification', 'Whoever answers is believed')}
         </FieldSet>
       )}
-
       <FieldSet label="HTTP headers">
         {/* A header keeps its number when another one goes: its secret cannot move. */}
         {used.map((n) => (

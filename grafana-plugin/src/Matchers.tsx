@@ -1,6 +1,5 @@
 import { Button, Label } from '@grafana/ui';
 import React from 'react';
-
 import type { DataSource } from './datasource';
 import { Choose, Row, Text } from './fields';
 import operators from './operators.json';
@@ -20,7 +19,6 @@ export function Matchers({ id, source, metric, matchers, onChange }: Props) {
     const commit = (text: string) => onChange(text || undefined);
     return <Row><Text id={id} label="Only series where" value={matchers} onCommit={commit} /></Row>;
   }
-
   const list = listOf(matchers);
   const replace = (at: number, ...by: Matcher[]) => onChange([...list.slice(0, at), ...by, ...list.slice(at + 1)]);
   const choices = (name: string, but: Matcher) =>
@@ -30,7 +28,6 @@ export function Matchers({ id, source, metric, matchers, onChange }: Props) {
     const several = isList(m.operator);
     const part = (name: string, placeholder: string, width?: number) =>
       ({ id: `${id}-${at}-${name}`, label: `${name} of condition ${at + 1}`, bare: true, placeholder, width });
-
     return (
       <div key={at} style={{ display: 'flex', gap: 4, marginBottom: 4, maxWidth: 800 }}>
         <Choose
@@ -50,7 +47,6 @@ export function Matchers({ id, source, metric, matchers, onChange }: Props) {
       </div>
     );
   };
-
   return (
     <Row>
       <div style={{ flexBasis: '100%' }}>
@@ -65,7 +61,6 @@ export function Matchers({ id, source, metric, matchers, onChange }: Props) {
 }
 
 const isList = (operator: string) => operator.endsWith('|');
-
 /** A condition that is still being written restricts nothing. */
 export function isComplete(m: Matcher): boolean {
   return Boolean(m.key && (isList(m.operator) ? m.values?.length : m.value));
@@ -81,6 +76,5 @@ function withOperator({ key, value, values }: Matcher, operator = '='): Matcher 
 function listOf(matchers: Exclude<Payload['matchers'], string> = []): Matcher[] {
   const row = ([key, v]: [string, unknown]) =>
     withOperator({ key, operator: '', values: [v].flat().map(String) }, Array.isArray(v) ? '=|' : '=');
-
   return Array.isArray(matchers) ? matchers : Object.entries(matchers).map(row);
 }

@@ -1,7 +1,6 @@
 import { CoreApp, type QueryEditorProps, type SelectableValue } from '@grafana/data';
 import { Alert, InlineSwitch, RadioButtonGroup, TextArea } from '@grafana/ui';
 import React, { useEffect, useId, useState } from 'react';
-
 import { Matchers } from './Matchers';
 import type { DataSource } from './datasource';
 import { Choose, Labelled, problemOf, Row, Text } from './fields';
@@ -9,14 +8,12 @@ import formats from './formats.json';
 import type { HeapwatchQuery, Metric, Payload, Settings } from './types';
 
 type Props = QueryEditorProps<DataSource, HeapwatchQuery, Settings>;
-
 const EVENTS = { value: 'events', label: 'events', description: 'Starts, exits, breaches, deployments, maintenance' };
 const FORMATS: Record<string, string> = formats;
 const MODES = [{ value: 'builder' as const, label: 'Builder' }, { value: 'json' as const, label: 'JSON' }];
 
 export function QueryEditor(props: Props) {
   const { query, onChange } = props;
-
   return (
     <>
       <div style={{ display: 'flex', justifyContent: 'flex-end', marginBottom: 4 }}>
@@ -40,19 +37,14 @@ function Builder({ datasource, query, onChange, onRunQuery, app }: Props) {
     onRunQuery();
   };
   const set = (change: Payload) => run({ payload: withoutEmpty({ ...payload, ...change }) });
-
   const field = (name: string, label: string, placeholder: string, width?: number) =>
     ({ id: `${id}-${name}`, label, placeholder, width, value: payload[name] });
-  const choose = (name: string, label: string, placeholder: string, width: number) => (
-    <Choose
-      {...field(name, label, placeholder, width)}
-      load={async () => choicesOf(metric, name)} onChange={([value]) => set({ [name]: value })}
-    />
+  const choose = (...[name, ...rest]: Parameters<typeof field>) => (
+    <Choose {...field(name, ...rest)} load={async () => choicesOf(metric, name)} onChange={([value]) => set({ [name]: value })} />
   );
-  const write = (name: string, label: string, placeholder: string, width?: number) => (
-    <Text {...field(name, label, placeholder, width)} onCommit={(value) => set({ [name]: value })} />
+  const write = (...[name, ...rest]: Parameters<typeof field>) => (
+    <Text {...field(name, ...rest)} onCommit={(value) => set({ [name]: value })} />
   );
-
   return (
     <>
       {problem && <Alert severity="warning" title={`Metrics cannot be listed: ${problem}`} />}
@@ -110,7 +102,6 @@ function Raw({ query, onChange, onRunQuery }: Props) {
       onRunQuery();
     }
   };
-
   useEffect(() => setText(given), [given]);
   return (
     <Row>
@@ -129,14 +120,11 @@ function parse(text: string): Pick<HeapwatchQuery, 'target' | 'payload'> | strin
   try {
     const { target, payload = {}, ...rest } = JSON.parse(text);
     const [other] = Object.keys(rest);
-
-    if (typeof target !== 'string') {
-      return 'target must be the name of a metric, or "events"';
-    }
-    if (typeof payload !== 'object' || !payload || Array.isArray(payload)) {
-      return 'payload must be an object';
-    }
-    return other ? `only target and payload are asked, not ${other}` : { target, payload };
+    const wrong =
+      (typeof target !== 'string' && 'target must be the name of a metric, or "events"') ||
+      ((typeof payload !== 'object' || !payload || Array.isArray(payload)) && 'payload must be an object') ||
+      (other && `only target and payload are asked, not ${other}`);
+    return wrong || { target, payload };
   } catch (error) {
     return problemOf(error);
   }
@@ -144,7 +132,6 @@ function parse(text: string): Pick<HeapwatchQuery, 'target' | 'payload'> | strin
 
 function useMetrics(source: DataSource): [Metric[], string?] {
   const [state, setState] = useState<[Metric[], string?]>([[]]);
-
   useEffect(() => {
     source.metrics().then((list) => setState([list]), (error) => setState([[], problemOf(error)]));
   }, [source]);
@@ -154,12 +141,10 @@ function useMetrics(source: DataSource): [Metric[], string?] {
 /** What the server offers for this metric. */
 function choicesOf(metric: Metric | undefined, name: string): SelectableValue[] {
   const options = metric?.payloads.find((p) => p.name === name)?.options ?? [];
-
   return name === 'format' ? options.map((o) => ({ ...o, description: FORMATS[o.value] })) : options;
 }
 
 function withoutEmpty(payload: Payload): Payload {
   const empty = (v: unknown) => v === undefined || v === '' || (Array.isArray(v) && v.length === 0);
-
   return Object.fromEntries(Object.entries(payload).filter(([, v]) => !empty(v)));
 }

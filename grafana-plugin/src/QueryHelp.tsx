@@ -1,12 +1,10 @@
 import type { QueryEditorHelpProps } from '@grafana/data';
 import { Button } from '@grafana/ui';
 import React from 'react';
-
 import examples from './examples.json';
 import type { HeapwatchQuery } from './types';
 
 const GRID = { listStyle: 'none', display: 'grid', gap: 16, gridTemplateColumns: 'repeat(auto-fill, minmax(320px, 1fr))' };
-
 const CODE = { whiteSpace: 'normal', overflowWrap: 'anywhere' } as const;
 
 /** The cheat sheet. The tests run each example against a real server. */

@@ -1,20 +1,17 @@
 import type { QueryEditorProps } from '@grafana/data';
 import React, { useId } from 'react';
-
 import { Matchers } from './Matchers';
 import type { DataSource } from './datasource';
 import { Choose, Row } from './fields';
 import type { HeapwatchQuery, Settings, VariableQuery } from './types';
 
 type Props = QueryEditorProps<DataSource, HeapwatchQuery, Settings, VariableQuery>;
-
 const METRICS = { value: 'metrics', label: 'metrics', description: 'The names of all metrics' };
 
 export function VariableQueryEditor({ datasource, query, onChange }: Props) {
   const id = useId();
   const { target, payload } = query;
   const change = (part: Partial<VariableQuery>) => onChange({ ...query, refId: 'variable', ...part });
-
   return (
     <>
       <Row>

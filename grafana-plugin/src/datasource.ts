@@ -3,15 +3,9 @@ import type { AdHocVariableFilter, AnnotationSupport, DataQueryRequest, DataQuer
 import type { MetricFindValue, ScopedVars, SelectableValue } from '@grafana/data';
 import { DataSourceWithBackend, getGrafanaLiveSrv, getTemplateSrv } from '@grafana/runtime';
 import { from, map, merge, type Observable } from 'rxjs';
-
 import { VariableQueryEditor } from './VariableQueryEditor';
 import { interpolate } from './interpolate';
 import type { HeapwatchQuery, Metric, Payload, Settings, VariableQuery } from './types';
-
-interface Variable {
-  __text: string;
-  __value: string;
-}
 
 /** The server answers; this maps variables in, and says when a query is empty. */
 export class DataSource extends DataSourceWithBackend<HeapwatchQuery, Settings> {
@@ -20,12 +14,9 @@ export class DataSource extends DataSourceWithBackend<HeapwatchQuery, Settings> 
   private templates = getTemplateSrv();
   private known?: Promise<Metric[]>;
 
-  // ---- queries ----
-
   /** An alert rule wants one number for each service. */
   getDefaultQuery(app: CoreApp): Partial<HeapwatchQuery> {
     const alert = app === CoreApp.UnifiedAlerting || app === CoreApp.CloudAlerting;
-
     return { target: 'heap_util_rate', payload: alert ? { agg: 'max', by: ['service'], format: 'latest' } : {} };
   }
 
@@ -56,7 +47,6 @@ export class DataSource extends DataSourceWithBackend<HeapwatchQuery, Settings> 
   query(request: DataQueryRequest<HeapwatchQuery>): Observable<DataQueryResponse> {
     const live = request.targets.filter((t) => t.live && this.filterQuery(t));
     const stored = request.targets.filter((t) => !live.includes(t));
-
     return merge(
       ...live.map((target) => this.stream(target, request)),
       ...(stored.length || !live.length ? [super.query({ ...request, targets: stored })] : [])
@@ -68,23 +58,13 @@ export class DataSource extends DataSourceWithBackend<HeapwatchQuery, Settings> 
     const { range, requestId, intervalMs, maxDataPoints } = request;
     const { target: metric, payload, filters } = this.applyTemplateVariables(target, request.scopedVars, request.filters);
     const data = { target: metric, payload, filters, intervalMs };
-    const addr = {
-      scope: LiveChannelScope.DataSource,
-      stream: this.uid,
-      namespace: this.uid, // the name of "stream" before
-      path: `query/${fingerprint(JSON.stringify(data))}`,
-      data,
-    };
+    const path = `query/${fingerprint(JSON.stringify(data))}`;
+    // namespace is the name of "stream" before
+    const addr = { scope: LiveChannelScope.DataSource, stream: this.uid, namespace: this.uid, path, data };
     const buffer = { maxLength: maxDataPoints ?? 1000, maxDelta: range.to.valueOf() - range.from.valueOf() };
-    const named = (response: DataQueryResponse) => {
-      response.data.forEach((frame) => (frame.refId = target.refId));
-      return response;
-    };
-
+    const named = (response: DataQueryResponse) => (response.data.forEach((f) => (f.refId = target.refId)), response);
     return getGrafanaLiveSrv().getDataStream({ addr, buffer, key: `${requestId}-${target.refId}` }).pipe(map(named));
   }
-
-  // ---- what may be chosen ----
 
   metrics(): Promise<Metric[]> {
     this.known ??= this.postResource<Metric[]>('metrics', {}).catch((error) => {
@@ -97,7 +77,6 @@ export class DataSource extends DataSourceWithBackend<HeapwatchQuery, Settings> 
   /** Labels ("by") or the values of one, narrowed by what is chosen already. */
   choices(name: string, metric?: string, payload: Payload = {}): Promise<SelectableValue[]> {
     const { matchers } = interpolate(payload, this.templates);
-
     return this.postResource('metric-payload-options', { name, metric, payload: { matchers } });
   }
 
@@ -107,8 +86,8 @@ export class DataSource extends DataSourceWithBackend<HeapwatchQuery, Settings> 
       ...interpolate(payload ?? {}, this.templates, request?.scopedVars),
       target: this.templates.replace(target, request?.scopedVars),
     };
-    const values = target ? await this.postResource<Variable[]>('variable', { payload: asked }) : [];
-
+    const ask = () => this.postResource<Array<Record<'__text' | '__value', string>>>('variable', { payload: asked });
+    const values = target ? await ask() : [];
     return values.map((v) => ({ text: v.__text, value: v.__value }));
   }
 
@@ -124,18 +103,14 @@ export class DataSource extends DataSourceWithBackend<HeapwatchQuery, Settings> 
 class Variables extends CustomVariableSupport<DataSource, VariableQuery, HeapwatchQuery, Settings> {
   editor = VariableQueryEditor;
 
-  constructor(private source: DataSource) {
-    super();
-  }
+  constructor(private source: DataSource) { super(); }
 
   query = (request: DataQueryRequest<VariableQuery>): Observable<DataQueryResponse> =>
     from(this.source.metricFindQuery(request.targets[0], request)).pipe(map((data) => ({ data })));
 }
 
-/** Two sums of FNV-1a: short, and of signs that a channel's path may have. */
+/** FNV-1a of 64 bits: short, and of signs that a channel's path may have. */
 function fingerprint(text: string): string {
-  const sum = (seed: number) =>
-    [...text].reduce((h, c) => Math.imul(h ^ (c.codePointAt(0) ?? 0), 0x01000193) >>> 0, seed).toString(36);
-
-  return `${sum(0x811c9dc5)}-${sum(0x9e3779b9)}`;
+  const next = (h: bigint, c: string) => BigInt.asUintN(64, (h ^ BigInt(c.codePointAt(0) ?? 0)) * 0x100000001b3n);
+  return [...text].reduce(next, 0xcbf29ce484222325n).toString(36);
 }

@@ -7,7 +7,6 @@ export function Row({ children }: { children: ReactNode }) {
   const { colors, spacing, shape } = useTheme2();
   const box = { padding: spacing(1), marginBottom: spacing(0.5), borderRadius: shape.radius.default };
   const flow = { display: 'flex', flexWrap: 'wrap', alignItems: 'flex-end', gap: spacing(1, 1.5) } as const;
-
   return <div style={{ ...box, ...flow, background: colors.background.secondary }}>{children}</div>;
 }
 
@@ -19,11 +18,9 @@ interface LabelledProps {
   error?: string;
 }
 
-type Children = ComponentProps<typeof Field>['children'];
-
-export function Labelled({ id, label, width, bare, error, children }: LabelledProps & { children: Children }) {
+export function Labelled(props: LabelledProps & Pick<ComponentProps<typeof Field>, 'children'>) {
+  const { id, label, width, bare, error, children } = props;
   const style = { margin: 0, ...(width ? { width } : { flex: '1 1 200px', minWidth: 0 }) };
-
   return (
     <Field label={bare ? undefined : label} htmlFor={id} invalid={Boolean(error)} error={error} style={style}>
       {children}
@@ -43,7 +40,6 @@ export function Text({ value, placeholder, onCommit, ...field }: TextProps) {
   const [text, setText] = useState(given);
   const commit = () => text !== given && onCommit(text);
   const events = { onBlur: commit, onKeyDown: (e: React.KeyboardEvent) => e.key === 'Enter' && commit() };
-
   useEffect(() => setText(given), [given]);
   return (
     <Labelled {...field}>
@@ -72,7 +68,6 @@ export function Choose({ value, placeholder, several, load, onChange, ...field }
       (error) => (setOptions([]), setMessage(`Cannot be listed: ${problemOf(error)}`))
     );
   const menu = { inputId: field.id, 'aria-label': field.label, options, noOptionsMessage, onOpenMenu, placeholder };
-
   return (
     <Labelled {...field}>
       {several ? (
@@ -86,6 +81,5 @@ export function Choose({ value, placeholder, several, load, onChange, ...field }
 
 export function problemOf(error: unknown): string {
   const { data, message } = error as { data?: { message?: string }; message?: string };
-
   return data?.message ?? message ?? 'no answer';
 }

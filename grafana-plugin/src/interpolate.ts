@@ -1,6 +1,5 @@
 import type { ScopedVars } from '@grafana/data';
 import type { TemplateSrv } from '@grafana/runtime';
-
 import { isComplete } from './Matchers';
 import type { Matcher, Payload } from './types';
 
@@ -13,14 +12,12 @@ const WORDS = ['agg', 'by', 'fn', 'format', 'legend', 'step', 'shift', 'threshol
 export function interpolate(payload: Payload, templates: TemplateSrv, scoped: ScopedVars = {}): Payload {
   const words = (text: string) => templates.replace(text, scoped);
   const pattern = (text: string) => templates.replace(text, scoped, 'regex');
-
-  return Object.fromEntries(
-    Object.entries(payload).map(([key, value]) =>
-      key === 'matchers' && Array.isArray(value)
-        ? [key, value.filter(isComplete).map((m: Matcher) => condition(m, pattern, (text) => valuesOf(text, templates, scoped)))]
-        : [key, deep(value, WORDS.includes(key) ? words : pattern)]
-    )
-  );
+  const list = (text: string) => valuesOf(text, templates, scoped);
+  const put = (key: string, value: unknown) =>
+    key === 'matchers' && Array.isArray(value)
+      ? value.filter(isComplete).map((m: Matcher) => condition(m, pattern, list))
+      : deep(value, WORDS.includes(key) ? words : pattern);
+  return Object.fromEntries(Object.entries(payload).map(([key, value]) => [key, put(key, value)]));
 }
 
 /** What equals is compared as it is, so several values make it "one of". */
@@ -43,12 +40,7 @@ function valuesOf(text: string, templates: TemplateSrv, scoped: ScopedVars): str
   return LONE_VARIABLE.test(text) && values.length ? values : [whole];
 }
 
+/** All texts in it, which is what JSON can say. */
 function deep(value: unknown, replace: (text: string) => string): unknown {
-  if (Array.isArray(value)) {
-    return value.map((v) => deep(v, replace));
-  }
-  if (value && typeof value === 'object') {
-    return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, deep(v, replace)]));
-  }
-  return typeof value === 'string' ? replace(value) : value;
+  return value && JSON.parse(JSON.stringify(value), (_, v) => (typeof v === 'string' ? replace(v) : v));
 }

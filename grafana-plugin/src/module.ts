@@ -1,5 +1,4 @@
 import { DataSourcePlugin } from '@grafana/data';
-
 import { ConfigEditor } from './ConfigEditor';
 import { QueryEditor } from './QueryEditor';
 import { QueryHelp } from './QueryHelp';

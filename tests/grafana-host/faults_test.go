@@ -136,7 +136,6 @@ func TestServersThatFail(t *testing.T) {
 		{"broken message", says(t, "HTTP/1.1 200 OK\r\nContent-Type: "+frames+"\r\nContent-Length: 3\r\n\r\n\x0a\x7fx"), 502, "same version"},
 		{"an answer to nothing", says(t, "HTTP/1.1 200 OK\r\nContent-Type: "+frames+"\r\nContent-Length: 0\r\n\r\n"), 502, ""},
 		{"says why", says(t, "HTTP/1.1 503 Busy\r\nContent-Length: 21\r\n\r\n{\"message\":\"so busy\"}"), 503, "so busy"},
-		{"a name nobody knows", "http://no.such.host.example:1", 400, "/etc/hosts"},
 		{"no URL", "", 400, "no URL"},
 		{"a password in the URL", "http://a:b@127.0.0.1:1", 400, "basic auth"},
 		{"no such scheme", "ftp://127.0.0.1", 400, "http://"},

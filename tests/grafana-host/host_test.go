@@ -137,7 +137,12 @@ var sanitizer = regexp.MustCompile(`(Address|Leak)Sanitizer|runtime error:`)
 // start is a plugin for one test; it must end well, and without a report.
 func start(t *testing.T) *Host {
 	t.Helper()
-	h, err := connect(executable())
+	return startAt(t, executable())
+}
+
+func startAt(t *testing.T, path string) *Host {
+	t.Helper()
+	h, err := connect(path)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,23 @@
+#pragma once
+/*
+ * lookup.h - the address of a name that only a name server knows, on the event
+ * loop: libevent's own client, for a static executable has no getaddrinfo.
+ * Servers and search domains are those of /etc/resolv.conf when first asked.
+ */
+#include <event2/event.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+struct lookup;
+
+/* problem is NULL, or says why there is no address. */
+typedef void (*lookup_done)(void *arg, const struct sockaddr *address, int len,
+			    const char *problem);
+
+/* done is called once, later, unless cancelled. NULL: it will not be. */
+struct lookup *lookup_start(struct event_base *base, const char *host,
+			    uint16_t port, lookup_done done, void *arg);
+void lookup_cancel(struct lookup *l);
+
+/* The name servers, too: before the loop ends. */
+void lookup_forget(void);
