@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -325,6 +326,42 @@ START_TEST(limit_of_the_process_becomes_a_bound)
 }
 END_TEST
 
+static const char *unseen_in(struct target *t, const struct cgroup_tree *tree,
+			     const char *group)
+{
+	free(t->process->cgroup);
+	t->process->cgroup = strdup(group);
+	/* Within 10 s the group's name is not read again. */
+	ck_ok(system_read_target(t, tree, (struct now){ 2, 1 }));
+	return labels_get(&t->entity.attributes, "bound_unseen");
+}
+
+START_TEST(limit_that_a_namespace_hides_is_told_as_unseen)
+{
+	struct target *t = new_target(getpid());
+	char root[] = "/tmp/heapwatch-groups-XXXXXX", dir[64], file[128];
+	struct cgroup_tree tree;
+	int fd;
+
+	ck_assert_ptr_nonnull(mkdtemp(root));
+	snprintf(dir, sizeof(dir), "%s/memory", root);
+	snprintf(file, sizeof(file), "%s/memory.usage_in_bytes", dir);
+	ck_assert_int_eq(mkdir(dir, 0755), 0);
+	fd = open(file, O_CREAT | O_WRONLY, 0644);
+	ck_assert_int_eq(write(fd, "4096\n", 5), 5);
+	close(fd);
+	cgroup_tree_find(&tree, root);
+	ck_ok(system_read_target(t, &tree, (struct now){ 1, 1 }));
+	ck_assert_str_eq(unseen_in(t, &tree, "/../other"), "cgroup");
+	ck_assert_ptr_null(unseen_in(t, &tree, "/"));
+	ck_assert_str_eq(unseen_in(t, &no_groups, "/"), "cgroup");
+	unlink(file);
+	rmdir(dir);
+	rmdir(root);
+	free_target(t);
+}
+END_TEST
+
 START_TEST(process_that_ended_is_gone)
 {
 	siginfo_t info;
@@ -389,6 +426,8 @@ TEST_MAIN("system", number_is_found_only_behind_its_whole_key,
 	  too_many_descriptors_are_only_counted,
 	  own_process_has_all_its_numbers,
 	  memory_and_time_follow_what_the_process_does,
-	  limit_of_the_process_becomes_a_bound, process_that_ended_is_gone,
+	  limit_of_the_process_becomes_a_bound,
+	  limit_that_a_namespace_hides_is_told_as_unseen,
+	  process_that_ended_is_gone,
 	  missing_right_is_the_reason_told,
 	  machine_tells_each_column_or_why_not)

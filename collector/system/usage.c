@@ -231,6 +231,9 @@ static void read_group(struct target *t, const struct cgroup_tree *tree)
 	put_group(t, &m, r < 0 ? gap_of(r) : GAP_NONE);
 	t->bounds.bytes[BOUND_CGROUP] =
 		m.limit_bytes > 0 ? (uint64_t)m.limit_bytes : 0;
+	/* The tightest bound may then be one that nobody saw. */
+	target_set_attribute(t, "bound_unseen",
+			     r < 0 ? bound_word(BOUND_CGROUP) : "");
 }
 
 int system_read_target(struct target *t, const struct cgroup_tree *tree,

@@ -35,7 +35,8 @@ for (const [kind, [file]] of Object.entries(KINDS)) {
 const text = (what) => JSON.stringify(what);
 let count = 0;
 for (const set of ['grafana', 'simpod', 'prometheus']) {
-  for (const name of fs.readdirSync(path.join(root, set))) {
+  // prometheus/ has its rules beside its dashboards.
+  for (const name of fs.readdirSync(path.join(root, set)).filter((n) => n.endsWith('.json'))) {
     const json = JSON.parse(fs.readFileSync(path.join(root, set, name)));
     lines.push(`// ${set}/${name}`, `(${text(json)}) satisfies Plain<Ours>;`);
     for (const panel of json.panels.flatMap((p) => [p, ...(p.panels ?? [])])) {

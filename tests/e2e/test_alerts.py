@@ -153,6 +153,27 @@ class Files(unittest.TestCase):
                 (copy / name).write_text(text.replace(was, becomes, 1))
                 self.assertIn(told, "\n".join(check.mistakes(copy)))
 
+    def test_what_is_critical_is_muted_at_no_hour(self):
+        (tree,) = yaml.safe_load(
+            (DASHBOARDS / "provisioning/alerting/policies.yaml").read_text())["policies"]
+
+        def route(severity):
+            """The first that matches takes it, as in Alertmanager."""
+            return next((r for r in tree["routes"]
+                         if r["object_matchers"] == [["severity", "=", severity]]), tree)
+        self.assertEqual(route("critical")["receiver"], "heapwatch-on-call")
+        self.assertNotIn("mute_time_intervals", route("critical"))
+        self.assertEqual(route("warning")["mute_time_intervals"], ["heapwatch-weekly-maintenance"])
+
+    def test_an_alert_leads_to_a_dashboard_of_its_own_data_source(self):
+        for file, folder in ((RULES, "grafana"), ("alerting/optional/infinity.yaml", "simpod")):
+            uids = {json.loads(p.read_text())["uid"] for p in (DASHBOARDS / folder).glob("*.json")}
+            (group,) = yaml.safe_load((DASHBOARDS / "provisioning" / file).read_text())["groups"]
+            for rule in group["rules"]:
+                with self.subTest(rule=rule["uid"]):
+                    link = rule["annotations"]["dashboard"]
+                    self.assertIn(link.split("}}d/")[1].split("?")[0], uids)
+
     def test_a_link_into_nothing_is_told(self):
         with tempfile.TemporaryDirectory() as name:
             folder = pathlib.Path(name)
