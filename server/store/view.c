@@ -187,29 +187,38 @@ static void scan_fini(struct scan *s)
 	free(s->has);
 }
 
-/* Those of the points that lie in (from, to], in runs that follow each
- * other; for all but a clock gone mad it is one. */
-static bool emit_span(struct scan *s, size_t which, struct stretch p,
+/* How many points from the first on lie in (from, to], or do not. */
+static size_t run_len(const struct scan *s, const struct stretch *p,
+		      size_t first, int64_t to_ms, bool within)
+{
+	size_t i = first;
+
+	while (i < p->count && (p->times_ms[i] > s->from_ms &&
+				p->times_ms[i] <= to_ms) == within)
+		i++;
+	return i - first;
+}
+
+/* Those of the points that lie in (from, to]: nearly always all, else runs
+ * that follow each other. */
+static bool emit_span(struct scan *s, size_t which, const struct stretch *p,
 		      int64_t to_ms)
 {
-	size_t begin = 0, end;
+	size_t first = 0, len = run_len(s, p, 0, to_ms, true);
 
-	while (s->result == 0 && begin < p.count) {
-		struct stretch run = p;
+	if (len == p->count) {
+		s->result = s->fn(s->arg, s->indices[which], p);
+		return s->result == 0;
+	}
+	while (s->result == 0 && first < p->count) {
+		struct stretch run = {p->times_ms + first, p->values + first,
+				      len, p->epoch, p->span_ms};
 
-		while (begin < p.count && (p.times_ms[begin] <= s->from_ms ||
-					   p.times_ms[begin] > to_ms))
-			begin++;
-		for (end = begin; end < p.count &&
-				  p.times_ms[end] > s->from_ms &&
-				  p.times_ms[end] <= to_ms;)
-			end++;
-		run.times_ms += begin;
-		run.values += begin;
-		run.count = end - begin;
-		if (run.count)
+		if (len > 0)
 			s->result = s->fn(s->arg, s->indices[which], &run);
-		begin = end;
+		first += len;
+		first += run_len(s, p, first, to_ms, false);
+		len = run_len(s, p, first, to_ms, true);
 	}
 	return s->result == 0;
 }
@@ -223,7 +232,7 @@ static bool emit_ticks(void *arg, size_t which, const int64_t *times_ms,
 	struct stretch p = {times_ms, values, count, epoch,
 			   s->view->store->options.tick_ms * 3 / 2};
 
-	return emit_span(s, which, p, s->to_ms);
+	return emit_span(s, which, &p, s->to_ms);
 }
 
 /* Stored points; not those that memory tells in full. */
@@ -238,7 +247,7 @@ static bool emit_stored(void *arg, size_t which, const int64_t *times_ms,
 		return true;
 	if (s->limited && epoch == s->limit_epoch && s->limit_ms < to_ms)
 		to_ms = s->limit_ms;
-	return emit_span(s, which, p, to_ms);
+	return emit_span(s, which, &p, to_ms);
 }
 
 static int compare_wanted(const void *a, const void *b)
@@ -398,7 +407,7 @@ static int scan_step(struct scan *s)
 		struct stretch p = {&step->end_ms, &s->folded[i], 1,
 				   step->epoch, 0};
 
-		if (s->has[i] && !emit_span(s, i, p, s->to_ms))
+		if (s->has[i] && !emit_span(s, i, &p, s->to_ms))
 			r = 1;
 	}
 	return r;
