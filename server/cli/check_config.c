@@ -70,9 +70,10 @@ int command_check_config(int argc, char **argv)
 		return print_markdown();
 	if (argc > 2 || (argc == 2 && argv[1][0] == '-'))
 		return command_failed(
-			problem_set(&p, PROBLEM_USAGE,
-				    "check-config takes one file; see "
-				    "check-config --help"),
+			problem_set(
+				&p, PROBLEM_USAGE,
+				"check-config takes one file; see heapwatch "
+				"check-config --help"),
 			&p);
 	return check(argc == 2 ? argv[1] : CONFIG_DEFAULT_PATH);
 }

@@ -160,6 +160,12 @@ int client_call(struct client *c, const char *method, const char *path,
 	c->error[0] = '\0';
 	request_set(c, method, url, body, out);
 	r = curl.perform(c->handle);
+	if (r == CURLE_COULDNT_CONNECT)
+		return problem_set(p, PROBLEM_UNAVAILABLE,
+				   "no heapwatch answers at %.128s; start one "
+				   "with \"heapwatch serve\", or say with "
+				   "--url where it is",
+				   c->url);
 	if (r != CURLE_OK)
 		return problem_set(p, PROBLEM_UNAVAILABLE,
 				   "no heapwatch answers at %.128s: %.128s",

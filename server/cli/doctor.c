@@ -81,6 +81,7 @@ struct examination {
 	struct census *census; /* owned; NULL: the look failed */
 	int scan_error;
 	size_t lost, denied;
+	size_t unwatched; /* processes, of those lost */
 };
 
 static void examination_fini(struct examination *e)
@@ -106,10 +107,11 @@ static void census_count(struct examination *e, const struct census *c)
 	for (size_t i = 0; i < c->target_count; i++) {
 		const struct census_target *t = &c->targets[i];
 
-		e->lost += !t->watched &&
-			   (!t->reason ||
-			    strncmp(t->reason, by_rule, strlen(by_rule)) != 0);
+		e->unwatched += !t->watched &&
+				(!t->reason || strncmp(t->reason, by_rule,
+						       strlen(by_rule)) != 0);
 	}
+	e->lost += e->unwatched;
 }
 
 static int examine(struct examination *e, struct config *cfg)
@@ -165,7 +167,8 @@ static void print_sum(struct buf *out, const struct examination *e)
 	if (!e->lost && !e->denied)
 		buf_puts(out, "all is well\n");
 	else
-		buf_printf(out, "%zu lost, %zu denied\n", e->lost, e->denied);
+		buf_printf(out, "%zu lost, %zu denied%s\n", e->lost, e->denied,
+			   e->unwatched ? "; what is not watched counts" : "");
 }
 
 static void print_text(struct buf *out, const struct examination *e)

@@ -1,8 +1,11 @@
+#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "common/json.h"
 #include "common/own.h"
+#include "common/utf8.h"
 
 #include "client.h"
 #include "commands.h"
@@ -11,6 +14,7 @@
 
 struct options {
 	const char *url, *service, *length, *reason;
+	bool json;
 };
 
 static void help(void)
@@ -22,9 +26,11 @@ static void help(void)
 	     "Silence the states of services during planned work. Numbers and "
 	     "states go on\n"
 	     "being taken; target_silenced is 1 meanwhile.\n\n"
-	     "  --service PATTERN  regular expression; end wants the same text\n"
+	     "  --service PATTERN  regular expression; end wants the same "
+	     "text\n"
 	     "  --for DURATION     30m, 2h, 1d; at most 30d\n"
 	     "  --reason TEXT      for those who wonder\n"
+	     "  --json             print the server's answer as it is\n"
 	     "  --url URL          the heapwatch to ask ($HEAPWATCH_URL, else\n"
 	     "                     " CLIENT_URL ")");
 }
@@ -56,6 +62,10 @@ static int options_parse(struct options *o, int argc, char **argv,
 		size_t len = strcspn(argv[i], "=");
 		const char **value = option_find(o, argv[i], len);
 
+		if (strcmp(argv[i], "--json") == 0) {
+			o->json = true;
+			continue;
+		}
 		if (!value)
 			return problem_set(p, PROBLEM_USAGE,
 					   "\"%.64s\" is no option; see "
@@ -72,6 +82,92 @@ static int options_parse(struct options *o, int argc, char **argv,
 	return 0;
 }
 
+/* ---- told to people ---- */
+
+/* Services and reasons are strangers' words: on one line, and no commands to
+ * the terminal. */
+static void print_line(struct buf *line)
+{
+	own(freep) char *text = strdup(buf_cstr(line));
+
+	if (!text)
+		return;
+	text_one_line(text);
+	puts(text);
+}
+
+static void print_window(const json_t *window)
+{
+	time_t until = (time_t)(json_integer_value(
+					json_object_get(window, "until_ms")) /
+				1000);
+	const char *service = "", *reason = "";
+	own(buf_fini) struct buf line = BUF_INIT;
+	char text[32] = "?";
+	struct tm tm;
+
+	json_unpack((json_t *)window, "{s?s, s?s}", "service", &service,
+		    "reason", &reason);
+	if (gmtime_r(&until, &tm))
+		strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%SZ", &tm);
+	buf_printf(&line, "%s is silenced until %s: %s", service, text, reason);
+	print_line(&line);
+}
+
+static void print_windows(const json_t *windows)
+{
+	const json_t *window;
+	size_t i;
+
+	if (!json_array_size(windows))
+		puts("no service is silenced");
+	json_array_foreach((json_t *)windows, i, window) print_window(window);
+}
+
+/* What start, end and list answer: a window, its service, or all windows. */
+static void print_answer(const json_t *answer)
+{
+	const json_t *windows = json_object_get(answer, "maintenance");
+	own(buf_fini) struct buf line = BUF_INIT;
+
+	if (windows) {
+		print_windows(windows);
+	} else if (json_object_get(answer, "until_ms")) {
+		print_window(answer);
+	} else {
+		buf_printf(
+			&line, "%s is no longer silenced",
+			json_string_value(json_object_get(answer, "service")));
+		print_line(&line);
+	}
+}
+
+/* The server's words, or whatever answered instead of one. */
+static int refused(const json_t *answer, struct buf *body)
+{
+	const char *message =
+		json_string_value(json_object_get(answer, "message"));
+	struct problem p = { 0 };
+
+	return command_failed(problem_set(&p, PROBLEM_UNAVAILABLE, "%.200s",
+					  message ? message : buf_cstr(body)),
+			      &p);
+}
+
+static int tell(const struct options *o, long status, struct buf *body)
+{
+	own(json_decrefp) json_t *answer = json_loads(buf_cstr(body), 0, NULL);
+	bool well = status < 300;
+
+	if (!well && !o->json)
+		return refused(answer, body);
+	if (o->json || !answer)
+		fprintf(well ? stdout : stderr, "%s\n", buf_cstr(body));
+	else
+		print_answer(answer);
+	return !well;
+}
+
 /* Print the answer; 1 when the server refused. */
 static int ask(const struct options *o, const char *method, const char *path,
 	       const char *body)
@@ -84,11 +180,7 @@ static int ask(const struct options *o, const char *method, const char *path,
 
 	if (!r)
 		r = client_call(c, method, path, body, &status, &answer, &p);
-
-	if (r)
-		return command_failed(r, &p);
-	fprintf(status < 300 ? stdout : stderr, "%s\n", buf_cstr(&answer));
-	return status < 300 ? 0 : 1;
+	return r ? command_failed(r, &p) : tell(o, status, &answer);
 }
 
 static int start(const struct options *o)
@@ -116,9 +208,9 @@ static int end(const struct options *o)
 	struct problem p = { 0 };
 
 	if (!o->service)
-		return command_failed(problem_set(&p, PROBLEM_USAGE,
-						  "end wants --service"),
-				      &p);
+		return command_failed(
+			problem_set(&p, PROBLEM_USAGE, "end wants --service"),
+			&p);
 	buf_puts(&path, PATH "?service=");
 	client_escape(&path, o->service);
 	return ask(o, "DELETE", buf_cstr(&path), NULL);

@@ -60,7 +60,7 @@ static int flag_next(struct flag *out, int argc, char **argv, int *i,
 	if (strncmp(word, "--", 2) || !word[2])
 		return problem_set(
 			p, PROBLEM_USAGE,
-			"\"%.64s\" is no option; see heapwatch serve --help",
+			"\"%.64s\" is no option; --help tells all",
 			word);
 	out->name = word + 2;
 	out->len = equals ? (size_t)(equals - out->name) : strlen(out->name);
@@ -108,7 +108,7 @@ static int flag_apply(struct config *c, const struct flag *f, bool again,
 	if (!key)
 		return problem_set(
 			p, PROBLEM_USAGE,
-			"no option is named --%.*s; see heapwatch serve --help",
+			"no option is named --%.*s; --help tells all",
 			(int)(f->len < 64 ? f->len : 64), f->name);
 	return config_set(c, key, f->value, p);
 }

@@ -36,7 +36,7 @@ class Maintenance(unittest.TestCase):
         with Victim([go_victim()]) as victim, Server() as server:
             server.wait_target(victim.pid)
             told = json.loads(maintenance(server, "start", "--service", "victim.*", "--for",
-                                          "2h", "--reason", "new pump \"7\""))
+                                          "2h", "--reason", "new pump \"7\"", "--json"))
             self.assertEqual(told["reason"], "new pump \"7\"")
             wait_silenced(server, victim.pid, True)
             target = server.target(victim.pid)
@@ -93,13 +93,31 @@ class Maintenance(unittest.TestCase):
                                     "--reason", "x", code=1)
                 self.assertIn("duration", words)
             words = maintenance(server, "end", "--service", "x", code=1)
-            self.assertIn("no maintenance of x", words)
+            self.assertEqual(words, "heapwatch: there is no maintenance of x\n")
             status, _, data = server.request("DELETE", "/api/v1/maintenance?service=x")
             self.assertEqual((status, json.loads(data)["error"]["code"]),
                              (404, "unknown_maintenance"))
             self.assertEqual(windows(server), [])
             words = maintenance(server, "list", "--url", "http://127.0.0.1:1", code=1)
             self.assertIn("no heapwatch answers", words)
+            self.assertIn("--url", words)
+
+    def test_people_are_told_in_plain_words_and_programs_in_json(self):
+        with Server() as server:
+            server.wait_ready()
+            self.assertEqual(maintenance(server, "list"), "no service is silenced\n")
+            words = maintenance(server, "start", "--service", "scada", "--for", "2h",
+                                "--reason", "new pump")
+            until_ms = windows(server)[0]["until_ms"]
+            day = time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime(until_ms // 1000))
+            self.assertEqual(words, f"scada is silenced until {day}: new pump\n")
+            self.assertEqual(maintenance(server, "list"), words)
+            self.assertEqual(json.loads(maintenance(server, "list", "--json"))["maintenance"],
+                             windows(server))
+            self.assertEqual(maintenance(server, "end", "--service", "scada"),
+                             "scada is no longer silenced\n")
+            refused = maintenance(server, "end", "--service", "scada", "--json", code=1)
+            self.assertEqual(json.loads(refused)["error"]["code"], "unknown_maintenance")
 
 
 if __name__ == "__main__":
