@@ -117,8 +117,7 @@ def whole_list(reply):
         assert name in metrics[UTIL], metrics[UTIL]
     # what is no metric too, or the editor blanks such a panel
     assert {"service", "site", "kind"} <= set(metrics["events"]), metrics["events"]
-    assert "version" not in metrics["events"], "events have no attributes"
-    assert {"service", "site", "version", "state", "watched"} <= set(metrics["targets"]), metrics["targets"]
+    assert {"service", "site", "state", "watched"} <= set(metrics["targets"]), metrics["targets"]
     assert set(metrics["status"]) == set(metrics["lacks"]) == {"node", "matchers"}
 
 
