@@ -283,7 +283,7 @@ int usdt_find(const struct elf *e, const char *provider, const char *name,
 {
 	struct search s = { e, provider, name, out, cap, 0 };
 	own(freep) uint8_t *data = NULL;
-	struct reader rest, owner, description;
+	struct reader rest = { 0 }, owner, description;
 	Elf64_Nhdr h;
 	int r;
 

@@ -248,7 +248,7 @@ static int read_goroutines(int mem_fd, const struct go_layout *l, uint64_t bias,
 {
 	struct block b;
 	uint64_t all;
-	int64_t unused, n;
+	int64_t unused = 0, n;
 	int r;
 
 	if ((r = remote_read_u64(mem_fd, l->vaddr[GO_ALLGLEN] + bias, &all)) ||
