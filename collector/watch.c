@@ -54,8 +54,9 @@ static void tell_start(struct collector *c, struct target *t, struct now now)
 	else
 		batch_add_event(c->batch, EVENT_TARGET_STARTED,
 				t->entity.number, now.boot_ns,
-				"%s is watched: pid %d, %s %s", name,
+				"%s is watched: pid %d, %s%s%s", name,
 				t->process->pid, t->source->name,
+				*t->binary->version ? " " : "",
 				t->binary->version);
 	free(d);
 }

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define NUMBER_END 1e18 /* from here on it is as good as none */
+
 static void put_name(char *out, size_t len, const char *name)
 {
 	size_t i;
@@ -19,7 +21,7 @@ static void put_name(char *out, size_t len, const char *name)
 /* "?" where there is none. */
 static void put_number(char out[24], double value)
 {
-	if (isfinite(value) && value >= 0 && value < 1e18)
+	if (isfinite(value) && value >= 0 && value < NUMBER_END)
 		snprintf(out, 24, "%lld", (long long)value);
 	else
 		snprintf(out, 24, "?");
@@ -72,7 +74,11 @@ static bool take_number(const char **at, const char *end, double *out)
 	if (strcmp(text, "?") == 0)
 		return true;
 	*out = (double)strtoll(text, &rest, 10);
-	return rest != text && !*rest && *out >= 0;
+	if (rest == text || *rest || *out < 0)
+		return false;
+	if (*out >= NUMBER_END)
+		*out = NAN;
+	return true;
 }
 
 bool collection_read(struct collection *out, const char *text)

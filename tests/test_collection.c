@@ -89,6 +89,21 @@ START_TEST(names_cannot_look_like_numbers_behind_them)
 }
 END_TEST
 
+START_TEST(numbers_that_no_integer_holds_are_not_known)
+{
+	struct collection c;
+
+	ck_assert(collection_read(&c, "young: a; b; 99999999999999999999 -> 2 "
+				      "bytes; paused for 9223372036854775807 "
+				      "us; 9223372036854775807 before it left "
+				      "out"));
+	ck_assert(isnan(c.before_bytes));
+	ck_assert_double_eq(c.after_bytes, 2);
+	ck_assert_int_eq(c.length_us, -1);
+	ck_assert_uint_eq(c.left_out, 0);
+}
+END_TEST
+
 START_TEST(another_text_is_none)
 {
 	static const char *const texts[] = {
@@ -109,4 +124,5 @@ END_TEST
 
 TEST_MAIN("collection",
 	  what_is_written_is_read_back, what_is_not_known_stays_so,
-	  names_cannot_look_like_numbers_behind_them, another_text_is_none)
+	  names_cannot_look_like_numbers_behind_them,
+	  numbers_that_no_integer_holds_are_not_known, another_text_is_none)

@@ -592,6 +592,41 @@ START_TEST(top_keeps_the_highest_and_says_what_is_missing)
 }
 END_TEST
 
+START_TEST(tables_tell_the_top_by_rank_and_pictures_by_label)
+{
+	static const char *const lines[] = { "n1/hist", "n1/scada",
+					     "n2/scada" };
+	static const char *const worst[] = { "n1/hist", "n2/scada",
+					     "n1/scada" };
+	struct view v = { 0 };
+	struct query q = question(METRIC_HEAP_USED_BYTES);
+	struct frame *f;
+
+	plant(&v);
+	q.top = 3;
+	f = answer(&q, &v);
+	for (int i = 0; i < 3; i++)
+		ck_assert_str_eq(f->fields[1 + i].display_name, lines[i]);
+	frame_free(f);
+	q.format = QUERY_LATEST;
+	f = answer(&q, &v);
+	for (int i = 0; i < 3; i++)
+		ck_assert_str_eq(f->fields[i].display_name, worst[i]);
+	frame_free(f);
+	q.top = -3;
+	f = answer(&q, &v);
+	for (int i = 0; i < 3; i++)
+		ck_assert_str_eq(f->fields[i].display_name, worst[2 - i]);
+	frame_free(f);
+	q.top = 0; /* not asked for, so not ranked */
+	f = answer(&q, &v);
+	for (int i = 0; i < 3; i++)
+		ck_assert_str_eq(f->fields[i].display_name, lines[i]);
+	frame_free(f);
+	fake_view_fini(&v);
+}
+END_TEST
+
 START_TEST(shift_asks_for_earlier_and_answers_now)
 {
 	struct view v = { 0 };
@@ -1517,6 +1552,7 @@ TEST_MAIN("query", collections_come_when_asked_for_and_with_their_numbers,
 	  legend_is_a_template_over_labels_and_attributes,
 	  label_of_the_legend_is_shown,
 	  top_keeps_the_highest_and_says_what_is_missing,
+	  tables_tell_the_top_by_rank_and_pictures_by_label,
 	  shift_asks_for_earlier_and_answers_now,
 	  table_is_long_and_sorted_by_time,
 	  latest_is_the_newest_value_of_open_series,

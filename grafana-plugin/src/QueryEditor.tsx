@@ -51,7 +51,8 @@ function Builder({ datasource, query, onChange, onRunQuery, app }: Props) {
       <Row>
         <Choose
           {...field('metric', 'Metric', 'Choose a metric')} value={target}
-          load={async () => [EVENTS, ...(await datasource.metrics())]} onChange={([next]) => run({ target: next })}
+          load={async () => [EVENTS, ...(await datasource.metrics()).filter((m) => m.value !== EVENTS.value)]}
+          onChange={([next]) => run({ target: next })}
         />
         {target !== 'events' && choose('format', 'Format', 'timeseries', 180)}
         {metric && <div style={{ flexBasis: '100%' }}>{metric.description}.</div>}

@@ -2,6 +2,10 @@
 #include <errno.h>
 #include <string.h>
 
+#include "common/column.h"
+#include "common/event.h"
+#include "common/state.h"
+
 #include "request_parse.h"
 #include "route.h"
 
@@ -30,6 +34,37 @@ static const char *const formats[] = { "timeseries", "table",	"latest",
 /* Labels that are offered even before there is any series. */
 static const char *const labels[] = { "node", "service", "instance", "runtime",
 				      "pid" };
+
+/* What is no metric, but asked for like one; live.h. Conditions of their own
+ * and options are by name; a name that is no option above is a label. */
+static const struct table {
+	const char *name, *help;
+	bool labels, attributes; /* of processes play a part */
+	const char *payloads[4];
+} tables[] = {
+	{ "events", "What happened: starts, exits, breaches, new builds",
+	  true, false, { "kind", "matchers", "shift" } },
+	{ "targets", "Every process with its state and the reason, worst first",
+	  true, true, { "state", "silenced", "watched", "matchers" } },
+	{ "status", "One row of heapwatch's own numbers",
+	  false, false, { "node", "matchers" } },
+	{ "lacks", "What a missing right or kernel would give",
+	  false, false, { "node", "matchers" } },
+};
+
+/* Those there are. */
+struct names {
+	char **all;    /* owned; labels and attributes */
+	size_t count;
+	char **labels; /* owned; without attributes */
+	size_t label_count;
+};
+
+static void names_fini(struct names *n)
+{
+	strings_free(n->all, n->count);
+	strings_free(n->labels, n->label_count);
+}
 
 static void put_choice(struct json *j, const char *value)
 {
@@ -96,6 +131,28 @@ static bool put_choices(struct json *j, const struct choice *c,
 	return true;
 }
 
+/* The same of a table. */
+static bool put_table_choices(struct json *j, const char *table,
+			      const char *name)
+{
+	if (strcmp(table, "events") == 0 && strcmp(name, "kind") == 0) {
+		for (int i = 0; i < EVENT_KIND_COUNT; i++)
+			put_choice(j, event_word((enum event_kind)i));
+	} else if (strcmp(table, "targets")) {
+		return false;
+	} else if (strcmp(name, "state") == 0) {
+		for (int i = 0; i < STATE_COUNT; i++)
+			put_choice(j, state_word((enum process_state)i));
+	} else if (strcmp(name, "silenced") == 0 ||
+		   strcmp(name, "watched") == 0) {
+		put_choice(j, "yes");
+		put_choice(j, "no");
+	} else {
+		return false;
+	}
+	return true;
+}
+
 static void put_option(struct json *j, const struct choice *c,
 		       const char *name, const char *label, const char *type,
 		       const char *placeholder)
@@ -115,6 +172,15 @@ static void put_option(struct json *j, const struct choice *c,
 	json_end(j);
 }
 
+static const struct option *find_option(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(options); i++) {
+		if (strcmp(options[i].name, name) == 0)
+			return &options[i];
+	}
+	return NULL;
+}
+
 static bool is_known(const char *name)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(labels); i++) {
@@ -124,23 +190,71 @@ static bool is_known(const char *name)
 	return payload_reserved(name);
 }
 
+static void put_label(struct json *j, const char *name)
+{
+	put_option(j, NULL, name, name, "multi-select", NULL);
+}
+
+static void begin_entry(struct json *j, const char *name, const char *help)
+{
+	json_begin_object(j);
+	json_put_string(j, "label", name);
+	json_put_string(j, "value", name);
+	json_put_string(j, "description", help);
+	json_key(j, "payloads");
+	json_begin_array(j);
+}
+
+/* Only some series of a process have such a label. */
+static bool is_dimension(const char *name)
+{
+	for (int c = 0; c < COL_COUNT; c++) {
+		const char *dim = column_info((enum column)c)->dim;
+
+		if (dim && strcmp(dim, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void put_table(struct json *j, const struct table *t,
+		      const struct names *n)
+{
+	char *const *names = t->attributes ? n->all : n->labels;
+	size_t count = t->attributes ? n->count : n->label_count;
+
+	begin_entry(j, t->name, t->help);
+	for (size_t i = 0; t->labels && i < ARRAY_SIZE(labels); i++)
+		put_label(j, labels[i]);
+	for (size_t i = 0; t->labels && i < count; i++) {
+		if (!is_known(names[i]) && !is_dimension(names[i]))
+			put_label(j, names[i]);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(t->payloads) && t->payloads[i]; i++) {
+		const char *name = t->payloads[i];
+		const struct option *o = find_option(name);
+
+		if (o)
+			put_option(j, NULL, name, o->label, o->type,
+				   o->placeholder);
+		else
+			put_label(j, name);
+	}
+	json_end(j);
+	json_end(j);
+}
+
 static void put_metric(struct json *j, const struct choice *c,
-		       char *const *names, size_t count)
+		       const struct names *n)
 {
 	const struct metric_info *m = metric_info(c->metric);
 
-	json_begin_object(j);
-	json_put_string(j, "label", m->name);
-	json_put_string(j, "value", m->name);
-	json_put_string(j, "description", m->help);
-	json_key(j, "payloads");
-	json_begin_array(j);
+	begin_entry(j, m->name, m->help);
 	for (size_t i = 0; i < ARRAY_SIZE(labels); i++)
-		put_option(j, c, labels[i], labels[i], "multi-select", NULL);
-	for (size_t i = 0; i < count; i++) {
-		if (!is_known(names[i]))
-			put_option(j, c, names[i], names[i], "multi-select",
-				   NULL);
+		put_label(j, labels[i]);
+	for (size_t i = 0; i < n->count; i++) {
+		if (!is_known(n->all[i]))
+			put_label(j, n->all[i]);
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(options); i++)
 		put_option(j, c, options[i].name, options[i].label,
@@ -158,24 +272,25 @@ int handle_metric_list(const struct request *q, struct reply *a,
 {
 	own(json_decrefp) json_t *body = NULL;
 	own(view_closep) struct view *view = NULL;
+	own(names_fini) struct names n = { 0 };
 	struct json j = json_writer(&a->body);
-	char **names = NULL;
-	size_t count = 0;
 	int r;
 
 	if ((r = body_parse(&body, q->body, q->body_len, p)) ||
 	    (r = site_view(&view, q->site, p)) ||
-	    (r = query_label_names(view, NULL, 0, &names, &count)))
+	    (r = query_label_names(view, NULL, 0, &n.all, &n.count)) ||
+	    (r = view_label_names(view, NULL, 0, &n.labels, &n.label_count)))
 		return r;
 	json_begin_array(&j);
 	for (int m = 0; m < METRIC_COUNT; m++) {
 		struct choice c;
 
 		choose(&c, q->site, (enum metric)m);
-		put_metric(&j, &c, names, count);
+		put_metric(&j, &c, &n);
 	}
+	for (size_t i = 0; i < ARRAY_SIZE(tables); i++)
+		put_table(&j, &tables[i], &n);
 	json_end(&j);
-	strings_free(names, count);
 	return 0;
 }
 
@@ -232,7 +347,8 @@ int handle_metric_options(const struct request *q, struct reply *a,
 	json_begin_array(&j);
 	if (strcmp(name, "by") == 0)
 		r = put_stored(&j, q, NULL, payload, p);
-	else if (!put_choices(&j, &c, name) && !payload_reserved(name))
+	else if (!(metric && put_table_choices(&j, metric, name)) &&
+		 !put_choices(&j, &c, name) && !payload_reserved(name))
 		r = put_stored(&j, q, name, payload, p);
 	json_end(&j);
 	return r;

@@ -84,7 +84,7 @@ static int add_times(struct frame *f, const struct run *r)
 	if (err)
 		return err;
 	field->interval_ms = r->axis.step_ms;
-	for (size_t i = 0; r->kept && i < r->rows.shown && err == 0; i++)
+	for (size_t i = 0; r->found && i < r->rows.shown && err == 0; i++)
 		err = cells_add_i64(field->cells, time_of(r, i));
 	return err;
 }
@@ -94,11 +94,10 @@ static int wide(struct frame *f, struct run *r)
 {
 	int err = 0;
 
-	for (size_t row = 0; row < r->rows.count && err == 0; row++) {
+	for (size_t i = 0; i < r->answered && err == 0; i++) {
+		size_t row = r->order[i];
 		struct field *field;
 
-		if (!r->keep[row])
-			continue;
 		err = frame_add_field(f, &field,
 				      metric_info(r->q->metric)->name,
 				      FIELD_F64, NULL);
@@ -154,11 +153,12 @@ static int long_table(struct frame *f, struct run *r)
 	int err = long_columns(f, r);
 
 	for (size_t step = 0; step < r->rows.shown && err == 0; step++) {
-		for (size_t row = 0; row < r->rows.count && err == 0; row++) {
+		for (size_t i = 0; i < r->answered && err == 0; i++) {
+			size_t row = r->order[i];
 			double cell = r->rows.values[row * r->rows.steps +
 						     step];
 
-			if (r->keep[row] && !isnan(cell))
+			if (!isnan(cell))
 				err = long_row(f, r, step, row, cell);
 		}
 	}
@@ -170,12 +170,11 @@ static int states(struct frame *f, struct run *r)
 {
 	int err = 0;
 
-	for (size_t row = 0; row < r->rows.count && err == 0; row++) {
+	for (size_t k = 0; k < r->answered && err == 0; k++) {
+		size_t row = r->order[k];
 		const double *values = r->rows.values + row * r->rows.steps;
 		struct field *field;
 
-		if (!r->keep[row])
-			continue;
 		err = frame_add_field(f, &field, metric_info(r->q->metric)->name,
 				      FIELD_STRING, NULL);
 		if (err == 0)
@@ -316,17 +315,11 @@ static int tell_gaps(struct frame *f, struct run *r)
 
 static int tell_left_out(struct frame *f, struct run *r)
 {
-	size_t found = 0;
-
-	for (size_t i = 0; i < r->rows.count; i++) {
-		if (r->keep[i])
-			found++;
-	}
-	if (found == r->kept)
+	if (r->answered == r->found)
 		return 0;
 	return frame_notice(f, NOTICE_INFO, "%s %zu of %zu series are shown",
-			    r->q->top < 0 ? "lowest" : "highest", found,
-			    r->kept);
+			    r->q->top < 0 ? "lowest" : "highest", r->answered,
+			    r->found);
 }
 
 /* Why there is no value now tells nothing about another time. */
@@ -386,7 +379,7 @@ int answer_notices(struct frame *f, struct run *r)
 				   r->steps_back);
 	if (err == 0 && about_now(r->q))
 		err = tell_gaps(f, r);
-	if (err == 0 && r->kept == 0 && f->notice_count == 0)
+	if (err == 0 && r->found == 0 && f->notice_count == 0)
 		err = frame_notice(f, NOTICE_INFO,
 				   "no value of %s lies in this range",
 				   metric_info(r->q->metric)->name);

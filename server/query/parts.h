@@ -49,10 +49,10 @@ void rows_put(struct rows *r, size_t series, size_t row, size_t step,
  * rows of the series become those of their groups. -ENOMEM. */
 int rows_finish(struct rows *r, const uint32_t *group_of, size_t groups);
 
-/* keep[i] becomes true for rows that have a value, and false for those that
- * top leaves out; rows are ranked by their mean. Returns how many rows with
- * a value were left out. -ENOMEM. */
-int rows_top(const struct rows *r, int top, bool *keep);
+/* order tells the rows that have a value, *found of them, or those of them
+ * that top wants: these by rank, which is that of their mean. Returns how
+ * many are told. -ENOMEM. */
+int rows_top(const struct rows *r, int top, uint32_t *order, size_t *found);
 
 /* Series count twice when they bring a step twice, after a step back. */
 bool agg_adds_up(enum agg a);
@@ -145,8 +145,9 @@ struct run {
 	struct axis axis;         /* in the time of the store, not shifted */
 	struct rows rows;
 	struct window *windows;   /* owned; one per series */
-	bool *keep;               /* owned; which rows are answered */
-	size_t kept;
+	uint32_t *order;          /* owned; the rows that are answered */
+	size_t answered;          /* so many of them */
+	size_t found;             /* rows that have a value */
 	int64_t scanned;
 	uint32_t steps_back;      /* of the wall clock, in the range */
 };

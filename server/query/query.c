@@ -36,7 +36,7 @@ static void run_fini(struct run *r)
 	names_fini(&r->distinct);
 	rows_fini(&r->rows);
 	free(r->windows);
-	free(r->keep);
+	free(r->order);
 }
 
 /* The newest value itself is asked for, not one over time. */
@@ -270,10 +270,23 @@ static int prepare(struct run *r)
 		.shown = shown,
 	};
 	r->windows = calloc(r->series_count + 1, sizeof(r->windows[0]));
-	r->keep = calloc(r->series_count + answered + 1, sizeof(r->keep[0]));
-	if (!r->windows || !r->keep)
+	r->order = calloc(r->series_count + answered + 1, sizeof(r->order[0]));
+	if (!r->windows || !r->order)
 		return -ENOMEM;
 	return rows_init(&r->rows, r->series_count, r->steps_back > 0);
+}
+
+/* People read tables and bars from the first row on. */
+static bool in_ranks(const struct query *q)
+{
+	return q->format == QUERY_LATEST || q->format == QUERY_TABLE;
+}
+
+static int by_row(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return (x > y) - (x < y);
 }
 
 static double limit_of(const struct query *q)
@@ -561,12 +574,14 @@ static int run_values(struct run *r)
 		err = buckets_count(r);
 	if (err)
 		return err;
-	err = rows_top(&r->rows, r->q->top, r->keep);
+	err = rows_top(&r->rows, r->q->top, r->order, &r->found);
 	if (err < 0)
 		return err;
-	for (size_t i = 0; i < r->rows.count; i++)
-		r->kept += r->keep[i];
-	r->kept += (size_t)err;
+	r->answered = (size_t)err;
+	/* Lines of a picture keep their places, and colours, while ranks
+	 * change. */
+	if (!in_ranks(r->q))
+		qsort(r->order, r->answered, sizeof(r->order[0]), by_row);
 	return 0;
 }
 

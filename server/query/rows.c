@@ -262,27 +262,27 @@ static double mean_of(const double *values, size_t count)
 	return found ? sum / (double)found : NAN;
 }
 
-int rows_top(const struct rows *r, int top, bool *keep)
+int rows_top(const struct rows *r, int top, uint32_t *order, size_t *found)
 {
 	own(freep) struct ranked *ranks = calloc(r->count + 1, sizeof(*ranks));
 	size_t most = top < 0 ? -(size_t)top : (size_t)top;
-	size_t found = 0;
 
 	if (!ranks)
 		return -ENOMEM;
+	*found = 0;
 	for (size_t i = 0; i < r->count; i++) {
 		double mean = mean_of(r->values + i * r->steps, r->shown);
 
-		keep[i] = !isnan(mean);
-		if (keep[i])
-			ranks[found++] = (struct ranked){
+		if (!isnan(mean))
+			ranks[(*found)++] = (struct ranked){
 				top < 0 ? -mean : mean, i
 			};
 	}
-	if (top == 0 || found <= most)
-		return 0;
-	qsort(ranks, found, sizeof(ranks[0]), by_mean);
-	for (size_t i = most; i < found; i++)
-		keep[ranks[i].row] = false;
-	return (int)(found - most);
+	if (top)
+		qsort(ranks, *found, sizeof(ranks[0]), by_mean);
+	if (top == 0 || most > *found)
+		most = *found;
+	for (size_t i = 0; i < most; i++)
+		order[i] = (uint32_t)ranks[i].row;
+	return (int)most;
 }

@@ -493,13 +493,14 @@ static void map_wanted(struct block_state *s, const struct block_reader *r)
 }
 
 /* Ids are above 0 and rise, so one of them takes a byte at least. */
-static int get_ids(struct cursor *c, struct block_state *s,
+static int get_ids(struct cursor *c, struct block_state *s, size_t n,
 		   const struct block_reader *reader)
 {
 	uint64_t count = get_varint(c), id = 0;
 	int r;
 
-	if (c->bad || count == 0 || count > (uint64_t)(c->end - c->at))
+	if (c->bad || count == 0 || count > (uint64_t)(c->end - c->at) ||
+	    count > BLOCK_POINTS_MAX / n)
 		return -EBADMSG;
 	r = state_room(s, count);
 	if (r)
@@ -783,7 +784,7 @@ static int decode(struct block_state *s, struct cursor *c, struct told *told,
 	if (c->bad || (flags & FLAG_CONTINUES && s->count == 0))
 		return -EBADMSG;
 	if (!(flags & FLAG_CONTINUES))
-		r = get_ids(c, s, reader);
+		r = get_ids(c, s, told->n, reader);
 	if (r)
 		return r;
 	if (s->count > BLOCK_POINTS_MAX / told->n)

@@ -72,7 +72,11 @@ static const char tables[] =
 	"CREATE TABLE events (id INTEGER PRIMARY KEY, kind TEXT NOT NULL,"
 	" entity INT NOT NULL, from_ms INT NOT NULL, to_ms INT NOT NULL,"
 	" text TEXT NOT NULL);"
-	"CREATE INDEX events_from ON events (from_ms);";
+	"CREATE INDEX events_from ON events (from_ms);"
+
+	/* Notable ones, without the many collections between them. */
+	"CREATE INDEX events_notable ON events (from_ms)"
+	" WHERE kind <> 'collection';";
 
 static int refuse(struct problem *p, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
@@ -219,14 +223,6 @@ static int recognise(sqlite3 *db, const char *path, bool *empty,
 	return 0;
 }
 
-/* What came after version 1 and changes nothing for those who read it: notable
- * events are found without the many collections between them. */
-static int add_indexes(sqlite3 *db)
-{
-	return db_exec(db, "CREATE INDEX IF NOT EXISTS events_notable"
-			   " ON events (from_ms) WHERE kind <> 'collection'");
-}
-
 static int set_up(sqlite3 *db, int wal_pages)
 {
 	char sql[64];
@@ -264,8 +260,6 @@ int schema_open(sqlite3 **out, const char *path, int wal_pages,
 		r = set_up(db, wal_pages);
 		if (r == 0)
 			r = empty ? create(db) : check(db, path);
-		if (r == 0)
-			r = add_indexes(db);
 		if (r)
 			r = fail(p, path, r);
 	}

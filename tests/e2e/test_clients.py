@@ -115,6 +115,10 @@ def whole_list(reply):
     assert reply.status == 200 and len(metrics) > 50, list(metrics)
     for name in ("node", "service", "agg", "fn", "step", "topk", "format", "legend"):
         assert name in metrics[UTIL], metrics[UTIL]
+    # what is no metric too, or the editor blanks such a panel
+    assert {"service", "site", "kind"} <= set(metrics["events"]), metrics["events"]
+    assert {"service", "site", "state", "watched"} <= set(metrics["targets"]), metrics["targets"]
+    assert set(metrics["status"]) == set(metrics["lacks"]) == {"node", "matchers"}
 
 
 def answer_is(status, what):
@@ -367,6 +371,9 @@ OPTIONS = '{"metric":"heap_util_rate","payload":%s,"name":"%s"}'
 case("simpod", "opens the menu of a label: what is chosen hides nothing",
      c.post("/metric-payload-options", OPTIONS % (r'{"step":"10","service":["(plc-01|svc-01)"]}',
                                                   "service")), choices_are(*SERVICES))
+case("simpod", "opens the menu of a column that only this table has",
+     c.post("/metric-payload-options", '{"metric":"targets","payload":{},"name":"watched"}'),
+     choices_are("yes", "no"))
 case("simpod", "opens a menu narrowed by what is chosen",
      c.post("/metric-payload-options",
             OPTIONS % ('{"node":["plc-01"],"service":["svc-00"]}', "instance")),

@@ -94,7 +94,8 @@ class Events(unittest.TestCase):
                         self.assertIn(f"pid {second.pid} after pid {first.pid}", told["text"])
                         # The other one was there all the time.
                         again.wait_target(other.pid)
-                        self.assertEqual(len(events(again, kind="target_restarted")), 1)
+                        self.assertEqual(len(events(again, kind="target_restarted",
+                                                    service="restarter")), 1)
 
     # Of cgroup version 1: this kernel's version 2 has no memory controller, so
     # its memory.max and memory.events are proved by units only (test_cgroup).

@@ -271,6 +271,16 @@ class Questions(unittest.TestCase):
                               capture_output=True, check=False)
         self.assertEqual((done.returncode, done.stderr), (0, b""), done.stderr.decode())
 
+    def test_only_conditions_that_play_a_part_are_offered(self):
+        """Processes have attributes, what happens to them has not."""
+        listed = {m["value"]: [p["name"] for p in m["payloads"]]
+                  for m in self.server.post_json("/metrics", {})[1]}
+        self.assertIn("version", listed["targets"])
+        self.assertIn("version", listed["heap_util_rate"])
+        self.assertNotIn("version", listed["events"])
+        for name in listed:
+            self.assertEqual(len(set(listed[name])), len(listed[name]), name)
+
     def test_openmetrics(self):
         _, headers, data = self.server.get("/metrics", {
             "Accept": "application/openmetrics-text;version=1.0.0,text/plain;q=0.5"})
