@@ -50,7 +50,6 @@ main_source := server/main.c
 sources  := $(filter-out $(main_source),$(wildcard common/*.c collector/*.c \
 	    collector/*/*.c server/*.c server/*/*.c))
 bpf      := $(wildcard bpf/*.bpf.c)
-pages    := $(wildcard server/http/page/*)
 skeletons := $(bpf:%.bpf.c=$(BUILD)/%.skel.h)
 objects  := $(sources:%.c=$(BUILD)/%.o)
 

@@ -118,7 +118,7 @@ static void describe_breach(const struct target *t, int i, double value,
 
 	snprintf(out, len, "%s %.3g %s %g (%s)", metric_info(l->metric)->name,
 		 value,
-		 !beyond ? "is barely within" :
+		 !beyond ? "is back within" :
 		 l->direction > 0 ? "is above" : "is below",
 		 limit, grade == GRADE_CRITICAL ? "critical" : "warning");
 }

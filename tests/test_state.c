@@ -151,7 +151,7 @@ START_TEST(worst_sli_is_the_state_and_says_why)
 	ck_assert(t.last[COL_TARGET_STATE] == 4);
 	ck_assert_int_eq(tick(4, true, 0.8, 18), STATE_CRITICAL);
 	ck_assert_str_eq(t.grade.reason,
-			 "gc_pressure 18 is barely within 20 (critical)");
+			 "gc_pressure 18 is back within 20 (critical)");
 	tear_down();
 }
 END_TEST
