@@ -248,7 +248,8 @@ demo: deps
 
 unit_tests := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/test_*.c))
 root_tests := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/root_*.c))
-fuzzers    := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ       ?= *
+fuzzers    := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard $(FUZZ:%=tests/fuzz/fuzz_%.c)))
 
 $(BUILD)/tests/%: tests/%.c tests/test.h $(BUILD)/libheapwatch.a
 	@mkdir -p $(@D)
@@ -323,6 +324,9 @@ test: deps-test
 tsan_e2e := test_http test_load test_reload test_state test_discovery \
 	    test_questions test_program test_maintenance
 
+# Readers of what a watched process wrote are fuzzed for longer.
+target_fed := hsperf elf buildinfo dwarf usdt proc
+
 # What takes longer or needs another compiler: one half compiles, the other
 # mostly waits, so both run at once. They share what is built before.
 remake := $(MAKE) --no-print-directory
@@ -344,6 +348,7 @@ ci-compiling:
 
 ci-watching:
 	+@tests/run-part soak       $(remake) MINUTES=5 soak
+	+@tests/run-part fuzz-targets $(remake) $(fuzzing) FUZZ="$(target_fed)" FUZZ_SECONDS=60 check-fuzz
 	+@tests/run-part tsan       $(remake) SANITIZE=thread check
 	+@tests/run-part tsan-e2e   $(remake) SANITIZE=thread E2E_JOBS=1 E2E="$(tsan_e2e)" check-e2e
 	+@tests/run-part load       $(remake) LOAD_SECONDS=60 E2E=test_load check-e2e
