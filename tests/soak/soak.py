@@ -274,7 +274,7 @@ def main():
             finally:
                 load.stop()
             bad = judge(notes, load, minutes)
-    print(f"soak of {minutes:g} min: " + (", ".join(bad) if bad else "no growth, nothing lost"))
+    print(f"soak of {minutes:g} min: " + (", ".join(bad) if bad else "no growth beyond the bounds, nothing lost"))
     return 1 if bad else 0
 
 
