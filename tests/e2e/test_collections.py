@@ -94,11 +94,10 @@ class Collections(unittest.TestCase):
         late = []
         for row, (_, end, _, mib_before, mib_after, seconds) in zip(rows, lines):
             self.assertEqual(row["paused"], pauses)
-            # Z's log looks when marking starts: what was allocated since the cycle began
-            # is in its number and not in ours.
-            since = mib_before - row["before_bytes"] / MIB
-            self.assertGreater(since, -2.1, row["text"])
-            self.assertLess(since, 2.1 if pauses else 32, row["text"])
+            # A concurrent one: the log looks a little before or after the event, and
+            # what the program allocates in between is in one of both numbers only.
+            self.assertLess(abs(row["before_bytes"] / MIB - mib_before), 2.1 if pauses else 32,
+                            row["text"])
             self.assertLess(abs(row["after_bytes"] / MIB - mib_after), 2.1, row["text"])
             late.append(abs(row["timeEnd"] - end))
             self.assertLess(abs(row["timeEnd"] - row["time"] - row["duration_seconds"] * 1000), 2)
