@@ -102,6 +102,20 @@ void buf_printf(struct buf *b, const char *format, ...)
 	b->len += (size_t)len;
 }
 
+void buf_put_varint(struct buf *b, uint64_t v)
+{
+	char *room = buf_reserve(b, 10);
+
+	if (!room)
+		return;
+	for (; v >= 0x80; v >>= 7) {
+		*room++ = (char)(v | 0x80);
+		b->len++;
+	}
+	*room = (char)v;
+	b->len++;
+}
+
 const char *buf_cstr(struct buf *b)
 {
 	char *room = reserve(b, 0, 1);

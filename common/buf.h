@@ -29,6 +29,9 @@ void buf_putc(struct buf *b, char c);
 void buf_printf(struct buf *b, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/* Seven bits a byte, lowest first, as in Protocol Buffers: 10 bytes at most. */
+void buf_put_varint(struct buf *b, uint64_t v);
+
 /*
  * Room for len more bytes at the end, to be written by the caller, who then
  * adds to b->len what was used. NULL once there is an error.

@@ -89,24 +89,17 @@ bool proto_entry(struct bytes entry, struct bytes *key, struct bytes *value)
 	return !r.bad;
 }
 
-void proto_put_varint(struct buf *out, uint64_t value)
-{
-	for (; value >= 0x80; value >>= 7)
-		buf_putc(out, (char)(value | 0x80));
-	buf_putc(out, (char)value);
-}
-
 void proto_put_number(struct buf *out, uint32_t number, uint64_t value)
 {
-	proto_put_varint(out, (uint64_t)number << 3 | PROTO_VARINT);
-	proto_put_varint(out, value);
+	buf_put_varint(out, (uint64_t)number << 3 | PROTO_VARINT);
+	buf_put_varint(out, value);
 }
 
 void proto_put_bytes(struct buf *out, uint32_t number, const void *bytes,
 		     size_t len)
 {
-	proto_put_varint(out, (uint64_t)number << 3 | PROTO_BYTES);
-	proto_put_varint(out, len);
+	buf_put_varint(out, (uint64_t)number << 3 | PROTO_BYTES);
+	buf_put_varint(out, len);
 	buf_add(out, bytes, len);
 }
 

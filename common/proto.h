@@ -49,7 +49,6 @@ bool proto_next(struct proto_reader *r, struct proto_field *out);
  * the entry is malformed. What is absent is empty. */
 bool proto_entry(struct bytes entry, struct bytes *key, struct bytes *value);
 
-void proto_put_varint(struct buf *out, uint64_t value);
 void proto_put_number(struct buf *out, uint32_t field, uint64_t value);
 void proto_put_bytes(struct buf *out, uint32_t field, const void *bytes,
 		     size_t len);

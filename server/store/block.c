@@ -56,27 +56,12 @@ static uint64_t zigzag(int64_t v)
 	return (uint64_t)v << 1 ^ (uint64_t)(v >> 63);
 }
 
-static void put_varint(struct buf *b, uint64_t v)
-{
-	char *room = buf_reserve(b, 10);
-	size_t len = 0;
-
-	if (!room)
-		return;
-	while (v >= 128) {
-		room[len++] = (char)(v | 128);
-		v >>= 7;
-	}
-	room[len++] = (char)v;
-	b->len += len;
-}
-
 static void put_delta(struct buf *b, int64_t delta)
 {
 	if (delta != 0 && delta % PAGE == 0)
-		put_varint(b, zigzag(delta / PAGE) << 1 | 1);
+		buf_put_varint(b, zigzag(delta / PAGE) << 1 | 1);
 	else
-		put_varint(b, zigzag(delta) << 1);
+		buf_put_varint(b, zigzag(delta) << 1);
 }
 
 static void put_raw(struct buf *b, double value)
@@ -151,7 +136,7 @@ static void parts_fini(struct parts *p)
 
 static void tell_mode(struct parts *p, size_t series, int mode)
 {
-	put_varint(&p->modes, series - p->mode_next);
+	buf_put_varint(&p->modes, series - p->mode_next);
 	buf_putc(&p->modes, (char)mode);
 	p->mode_next = series + 1;
 	p->mode_count++;
@@ -160,7 +145,7 @@ static void tell_mode(struct parts *p, size_t series, int mode)
 static void tell_partial(struct parts *p, size_t series, const uint8_t *bits,
 			 size_t n)
 {
-	put_varint(&p->partial, series - p->partial_next);
+	buf_put_varint(&p->partial, series - p->partial_next);
 	buf_add(&p->partial, bits, (n + 7) / 8);
 	p->partial_next = series + 1;
 	p->partial_count++;
@@ -221,7 +206,7 @@ static void put_all(struct parts *p, struct block_state *s,
 			tell_partial(p, i, bits, n);
 		if (found > 0)
 			put_series(p, s, i, values, found);
-		put_varint(&p->lens, p->values.len - begin);
+		buf_put_varint(&p->lens, p->values.len - begin);
 	}
 }
 
@@ -298,10 +283,10 @@ static int begin_chain(struct block_state *s, struct tick *const *ticks,
 
 static void put_times(struct buf *out, struct tick *const *ticks, size_t n)
 {
-	put_varint(out, n);
-	put_varint(out, zigzag(ticks[0]->time_ms));
+	buf_put_varint(out, n);
+	buf_put_varint(out, zigzag(ticks[0]->time_ms));
 	for (size_t t = 1; t < n; t++)
-		put_varint(out,
+		buf_put_varint(out,
 			   zigzag(ticks[t]->time_ms - ticks[t - 1]->time_ms));
 }
 
@@ -309,9 +294,9 @@ static void put_ids(struct buf *out, const struct block_state *s)
 {
 	uint32_t before = 0;
 
-	put_varint(out, s->count);
+	buf_put_varint(out, s->count);
 	for (size_t i = 0; i < s->count; i++) {
-		put_varint(out, s->ids[i] - before);
+		buf_put_varint(out, s->ids[i] - before);
 		before = s->ids[i];
 	}
 }
@@ -346,9 +331,9 @@ int block_encode(struct buf *out, struct block_state *s,
 		put_times(out, ticks, n);
 		if (!continues)
 			put_ids(out, s);
-		put_varint(out, p.mode_count);
+		buf_put_varint(out, p.mode_count);
 		join_part(out, &p.modes);
-		put_varint(out, p.partial_count);
+		buf_put_varint(out, p.partial_count);
 		join_part(out, &p.partial);
 		if (index)
 			join_part(out, &p.lens);

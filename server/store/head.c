@@ -329,13 +329,6 @@ static int split_ticks(struct split *out, const struct chain_state *s,
 	return r;
 }
 
-static void put_varint(struct buf *b, uint64_t v)
-{
-	for (; v >= 128; v >>= 7)
-		buf_putc(b, (char)(v | 128));
-	buf_putc(b, (char)v);
-}
-
 /* Append what raw packs to, or raw itself when that gains little. */
 static int pack(struct buf *out, const struct buf *raw)
 {
@@ -396,8 +389,8 @@ static int write_part(struct writing *w, struct chain_state *s, size_t part,
 		crc = htole32(part_crc(row, part, w->parts.data + begin,
 				       w->parts.len - begin));
 	}
-	put_varint(&w->directory, raw.len);
-	put_varint(&w->directory, w->parts.len - begin);
+	buf_put_varint(&w->directory, raw.len);
+	buf_put_varint(&w->directory, w->parts.len - begin);
 	buf_add(&w->directory, &crc, sizeof(crc));
 	return buf_error(&w->directory);
 }
@@ -409,7 +402,7 @@ static int write_parts(struct writing *w, struct chain_state *s,
 	own(split_fini) struct split split = {0};
 	int r = split_ticks(&split, s, ticks, n);
 
-	put_varint(&w->directory, s->part_count);
+	buf_put_varint(&w->directory, s->part_count);
 	for (size_t p = 0; p < s->part_count && r == 0; p++)
 		r = write_part(w, s, p, row, split.subs + p * n, n);
 	return r;
