@@ -210,74 +210,28 @@ static void put_all(struct parts *p, struct block_state *s,
 	}
 }
 
-/* It does when the chain knows every series of the tick. */
-bool block_continues(const struct block_state *s, const struct tick *t)
-{
-	size_t i = 0;
-
-	for (size_t k = 0; k < t->count; k++) {
-		while (i < s->count && s->ids[i] < t->ids[k])
-			i++;
-		if (i == s->count || s->ids[i] != t->ids[k])
-			return false;
-	}
-	return true;
-}
-
 static bool knows_all(const struct block_state *s, struct tick *const *ticks,
 		      size_t n)
 {
 	for (size_t t = 0; t < n; t++) {
-		if (!block_continues(s, ticks[t]))
+		if (!tick_within(ticks[t], s->ids, s->count))
 			return false;
 	}
 	return s->count > 0;
-}
-
-/* out = a united with b, all strictly rising; returns how many. */
-static size_t unite(uint32_t *out, const uint32_t *a, size_t a_count,
-		    const uint32_t *b, size_t b_count)
-{
-	size_t i = 0, k = 0, count = 0;
-
-	while (i < a_count || k < b_count) {
-		if (k == b_count || (i < a_count && a[i] < b[k])) {
-			out[count++] = a[i++];
-		} else {
-			if (i < a_count && a[i] == b[k])
-				i++;
-			out[count++] = b[k++];
-		}
-	}
-	return count;
 }
 
 /* A new chain of all series that are in the ticks. */
 static int begin_chain(struct block_state *s, struct tick *const *ticks,
 		       size_t n)
 {
-	uint32_t *ids = NULL, *grown;
-	size_t count = 0;
-	int r;
+	own(freep) uint32_t *ids = NULL;
+	size_t count;
+	int r = tick_ids(&ids, &count, ticks, n);
 
-	for (size_t t = 0; t < n; t++) {
-		if (ticks[t]->count == 0 ||
-		    (count == ticks[t]->count &&
-		     memcmp(ids, ticks[t]->ids, count * sizeof(ids[0])) == 0))
-			continue;
-		grown = malloc((count + ticks[t]->count) * sizeof(ids[0]));
-		if (grown)
-			count = unite(grown, ids, count, ticks[t]->ids,
-				      ticks[t]->count);
-		free(ids);
-		ids = grown;
-		if (!ids)
-			return -ENOMEM;
-	}
-	r = state_room(s, count);
+	if (r == 0)
+		r = state_room(s, count);
 	if (r == 0 && count > 0)
 		memcpy(s->ids, ids, count * sizeof(ids[0]));
-	free(ids);
 	return r;
 }
 

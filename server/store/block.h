@@ -48,9 +48,6 @@ struct block_state {
 /* Forget; the next block begins a chain. */
 void block_state_reset(struct block_state *s);
 
-/* Whether a block with this tick could continue the chain. */
-bool block_continues(const struct block_state *s, const struct tick *t);
-
 /*
  * Append a block of n ticks of one epoch. It continues the chain when s has
  * one and knows all series. With index, a reader steps over series at once

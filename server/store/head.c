@@ -143,59 +143,7 @@ static size_t find_id(const struct chain_state *s, uint32_t id, size_t from)
 
 bool chain_continues(const struct chain_state *s, const struct tick *t)
 {
-	size_t at = 0;
-
-	for (size_t i = 0; i < t->count; i++) {
-		at = find_id(s, t->ids[i], at);
-		if (at++ == s->count)
-			return false;
-	}
-	return s->count > 0;
-}
-
-static int compare_id(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return (x > y) - (x < y);
-}
-
-static size_t sort_unique(uint32_t *ids, size_t count)
-{
-	size_t unique = 0;
-
-	qsort(ids, count, sizeof(ids[0]), compare_id);
-	for (size_t i = 0; i < count; i++) {
-		if (unique == 0 || ids[unique - 1] != ids[i])
-			ids[unique++] = ids[i];
-	}
-	return unique;
-}
-
-static int add_ids(struct chain_state *s, const struct tick *t)
-{
-	size_t count = s->count + t->count;
-	uint32_t *grown = realloc(s->ids, count * sizeof(grown[0]));
-
-	if (!grown)
-		return -ENOMEM;
-	s->ids = grown;
-	memcpy(grown + s->count, t->ids, t->count * sizeof(grown[0]));
-	s->count = sort_unique(grown, count);
-	return 0;
-}
-
-/* Ids of all ticks into s, each once. */
-static int collect_ids(struct chain_state *s, struct tick *const *ticks,
-		       size_t n)
-{
-	int r = 0;
-
-	for (size_t t = 0; t < n && r == 0; t++) {
-		if (ticks[t]->count > 0 && !chain_continues(s, ticks[t]))
-			r = add_ids(s, ticks[t]);
-	}
-	return r == 0 && s->count == 0 ? -EINVAL : r;
+	return s->count > 0 && tick_within(t, s->ids, s->count);
 }
 
 /* Where the series of a group stand. */
@@ -252,7 +200,9 @@ static int begin_parts(struct chain_state *s, const struct grouping *g,
 	int r;
 
 	chain_state_reset(s);
-	r = collect_ids(s, ticks, n);
+	r = tick_ids(&s->ids, &s->count, ticks, n);
+	if (r == 0 && s->count == 0)
+		r = -EINVAL;
 	if (r)
 		return r;
 	s->part_of = malloc(s->count * sizeof(s->part_of[0]));

@@ -6,6 +6,7 @@
  * the writer goes on.
  */
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,3 +23,11 @@ struct tick {
 int tick_new(struct tick **out, int64_t time_ms, uint32_t epoch, size_t count);
 struct tick *tick_ref(struct tick *t);
 void tick_unref(struct tick *t); /* NULL is nothing */
+
+/* Whether every series of the tick is one of these, which rise strictly. */
+bool tick_within(const struct tick *t, const uint32_t *ids, size_t count);
+
+/* The series of all n ticks, strictly rising, each once; *out is the
+ * caller's, NULL where there are none. -ENOMEM. */
+int tick_ids(uint32_t **out, size_t *count, struct tick *const *ticks,
+	     size_t n);
