@@ -1,6 +1,7 @@
 #include "clock.h"
 
 #include <stddef.h>
+#include <stdio.h>
 #include <time.h>
 
 #ifndef HEAPWATCH_BUILD_TIME
@@ -40,6 +41,25 @@ int64_t clock_thread_cpu_ns(void)
 int64_t clock_process_cpu_ns(void)
 {
 	return read_ns(CLOCK_PROCESS_CPUTIME_ID);
+}
+
+bool clock_text(char out[CLOCK_TEXT_MAX], int64_t wall_ms)
+{
+	int rest = (int)((wall_ms % 1000 + 1000) % 1000);
+	time_t seconds = (time_t)((wall_ms - rest) / 1000);
+	struct tm tm;
+	size_t len = 0;
+
+	out[0] = '\0';
+	if (gmtime_r(&seconds, &tm))
+		len = strftime(out, CLOCK_TEXT_MAX, "%Y-%m-%dT%H:%M:%S", &tm);
+	if (len == 0)
+		return false;
+	if (rest)
+		snprintf(out + len, CLOCK_TEXT_MAX - len, ".%03dZ", rest);
+	else
+		snprintf(out + len, CLOCK_TEXT_MAX - len, "Z");
+	return true;
 }
 
 int64_t clock_build_ms(void)

@@ -28,6 +28,13 @@ static inline int64_t clock_wall_of(struct now now, int64_t boot_ns)
 }
 
 /*
+ * UTC as RFC 3339 has it, "2026-11-23T12:00:00Z", with ".123" where the
+ * milliseconds are not 0. false, and out is "", beyond the years of time_t.
+ */
+#define CLOCK_TEXT_MAX 40
+bool clock_text(char out[CLOCK_TEXT_MAX], int64_t wall_ms);
+
+/*
  * When this program was built, Unix milliseconds. A wall clock that stands
  * before it is wrong (a gateway without a battery-backed clock).
  */

@@ -200,6 +200,18 @@ int frame_add_field(struct frame *f, struct field **out, const char *name,
 	return 0;
 }
 
+int frame_add_column(struct frame *f, const char *name, enum field_type type,
+		     const char *unit)
+{
+	struct field *field;
+	int r = frame_add_field(f, &field, name, type, NULL);
+
+	if (r || !unit)
+		return r;
+	field->unit = strdup(unit);
+	return field->unit ? 0 : -ENOMEM;
+}
+
 static int notice_room(struct frame *f)
 {
 	size_t cap = f->notice_cap ? f->notice_cap * 2 : 4;

@@ -81,6 +81,10 @@ OWN_DEFINE(struct frame *, frame_free)
 int frame_add_field(struct frame *f, struct field **out, const char *name,
 		    enum field_type type, struct cells *shared);
 
+/* The same of empty cells, with a unit, or NULL. -ENOMEM. */
+int frame_add_column(struct frame *f, const char *name, enum field_type type,
+		     const char *unit);
+
 /* "text" is cut at 300 bytes. -ENOMEM. */
 int frame_notice(struct frame *f, enum notice_severity severity,
 		 const char *format, ...) __attribute__((format(printf, 3, 4)));

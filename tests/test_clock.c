@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include "common/clock.h"
+#include "common/own.h"
 
 static struct now noon(void)
 {
@@ -46,5 +47,27 @@ START_TEST(program_was_built_in_the_past)
 }
 END_TEST
 
+START_TEST(time_is_told_as_rfc_3339)
+{
+	static const struct {
+		int64_t ms;
+		const char *text;
+	} cases[] = {
+		{ 0, "1970-01-01T00:00:00Z" },
+		{ 1795435200000, "2026-11-23T12:00:00Z" },
+		{ 1795435200007, "2026-11-23T12:00:00.007Z" },
+		{ -1, "1969-12-31T23:59:59.999Z" },
+		{ INT64_MAX, "292278994-08-17T07:12:55.807Z" },
+	};
+	char text[CLOCK_TEXT_MAX];
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		ck_assert(clock_text(text, cases[i].ms));
+		ck_assert_str_eq(text, cases[i].text);
+	}
+}
+END_TEST
+
 TEST_MAIN("clock", clocks_run, wall_time_of_an_event_is_as_long_ago,
-	  tests_may_set_the_clock, program_was_built_in_the_past)
+	  tests_may_set_the_clock, program_was_built_in_the_past,
+	  time_is_told_as_rfc_3339)

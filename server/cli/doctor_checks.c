@@ -321,18 +321,14 @@ static void check_cgroup(const struct check *c, const struct config *cfg,
 static void check_clock(const struct check *c, const struct config *cfg,
 			struct finding *f)
 {
-	time_t now = time(NULL);
-	struct tm tm;
-	char text[32] = "";
+	int64_t now_ms = (int64_t)time(NULL) * 1000;
+	char text[CLOCK_TEXT_MAX];
 
 	(void)c;
 	(void)cfg;
-	if (gmtime_r(&now, &tm))
-		strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%SZ", &tm);
-	found(f,
-	      (int64_t)now * 1000 < clock_build_ms() ? VERDICT_LOST :
-						       VERDICT_WELL,
-	      "%s", text);
+	clock_text(text, now_ms);
+	found(f, now_ms < clock_build_ms() ? VERDICT_LOST : VERDICT_WELL, "%s",
+	      text);
 }
 
 /* The folder of the database; the one above, where it is yet to be made. */

@@ -1,8 +1,8 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
+#include "common/clock.h"
 #include "common/json.h"
 #include "common/own.h"
 #include "common/utf8.h"
@@ -98,18 +98,15 @@ static void print_line(struct buf *line)
 
 static void print_window(const json_t *window)
 {
-	time_t until = (time_t)(json_integer_value(
-					json_object_get(window, "until_ms")) /
-				1000);
+	int64_t until_ms =
+		json_integer_value(json_object_get(window, "until_ms"));
 	const char *service = "", *reason = "";
 	own(buf_fini) struct buf line = BUF_INIT;
-	char text[32] = "?";
-	struct tm tm;
+	char text[CLOCK_TEXT_MAX];
 
 	json_unpack((json_t *)window, "{s?s, s?s}", "service", &service,
 		    "reason", &reason);
-	if (gmtime_r(&until, &tm))
-		strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%SZ", &tm);
+	clock_text(text, until_ms - until_ms % 1000);
 	buf_printf(&line, "%s is silenced until %s: %s", service, text, reason);
 	print_line(&line);
 }

@@ -10,8 +10,8 @@
 #include <errno.h>
 #include <math.h>
 #include <string.h>
-#include <time.h>
 
+#include "common/clock.h"
 #include "common/number.h"
 #include "common/utf8.h"
 #include "encode_parts.h"
@@ -43,18 +43,10 @@ static void put_text(struct buf *out, const char *text)
 
 static void put_time(struct buf *out, int64_t ms)
 {
-	int64_t rest = (ms % 1000 + 1000) % 1000;
-	time_t seconds = (time_t)((ms - rest) / 1000);
-	char text[64];
-	struct tm tm;
+	char text[CLOCK_TEXT_MAX];
 
-	if (!gmtime_r(&seconds, &tm) ||
-	    !strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm))
-		return;
+	clock_text(text, ms);
 	buf_puts(out, text);
-	if (rest)
-		buf_printf(out, ".%03d", (int)rest);
-	buf_putc(out, 'Z');
 }
 
 static void put_number(struct buf *out, double value)

@@ -5,28 +5,17 @@
  */
 #include "encode.h"
 
-#include <stdio.h>
-#include <time.h>
-
+#include "common/clock.h"
 #include "encode_parts.h"
 
 static void put_time(struct json *j, int64_t ms)
 {
-	int64_t rest = (ms % 1000 + 1000) % 1000;
-	time_t seconds = (time_t)((ms - rest) / 1000);
-	char text[64];
-	struct tm tm;
-	size_t len;
+	char text[CLOCK_TEXT_MAX];
 
-	if (!gmtime_r(&seconds, &tm)) {
+	if (clock_text(text, ms))
+		json_string(j, text);
+	else
 		json_null(j);
-		return;
-	}
-	len = strftime(text, sizeof(text) - 8, "%Y-%m-%dT%H:%M:%S", &tm);
-	if (rest)
-		len += (size_t)snprintf(text + len, 8, ".%03d", (int)rest);
-	text[len++] = 'Z';
-	json_string_len(j, text, len);
 }
 
 static void put_row(struct json *j, const struct frame *f, size_t row)

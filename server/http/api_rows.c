@@ -391,15 +391,14 @@ static int label_table(struct frame **out, const struct request *q,
 		       struct problem *p)
 {
 	own(view_closep) struct view *view = NULL;
-	struct field *field;
 	int r = site_view(&view, q->site, p);
 
 	if (r == 0)
 		r = frame_new(out, "", "labels", FRAME_TABLE);
 	if (r == 0)
-		r = frame_add_field(*out, &field, "label", FIELD_STRING, NULL);
+		r = frame_add_column(*out, "label", FIELD_STRING, NULL);
 	if (r == 0)
-		r = frame_add_field(*out, &field, "value", FIELD_STRING, NULL);
+		r = frame_add_column(*out, "value", FIELD_STRING, NULL);
 	if (r == 0)
 		r = all_values(*out, view, label, l);
 	if (r == 0 && frame_rows(*out) == 0)

@@ -10,18 +10,6 @@
 
 /* ---- rows of a table ---- */
 
-static int add_column(struct frame *f, const char *name, enum field_type type,
-		      const char *unit)
-{
-	struct field *field;
-	int r = frame_add_field(f, &field, name, type, NULL);
-
-	if (r || !unit)
-		return r;
-	field->unit = strdup(unit);
-	return field->unit ? 0 : -ENOMEM;
-}
-
 static int add_text(struct frame *f, size_t column, const char *text)
 {
 	struct cells *c = f->fields[column].cells;
@@ -167,14 +155,14 @@ static int add_target_columns(struct frame *f, const struct rows *rows)
 	int r = 0;
 
 	for (size_t i = 0; i < T_COLUMNS && !r; i++)
-		r = add_column(f, target_columns[i].name,
+		r = frame_add_column(f, target_columns[i].name,
 			       target_columns[i].type, NULL);
 	for (size_t i = 0; i < rows->count && !r; i++) {
 		const struct labels *l = &rows->items[i].labels;
 
 		for (size_t k = 0; k < l->count && !r; k++) {
 			if (!has_column(f, l->items[k].name))
-				r = add_column(f, l->items[k].name,
+				r = frame_add_column(f, l->items[k].name,
 					       FIELD_STRING, NULL);
 		}
 	}
@@ -253,7 +241,7 @@ static int put_figures(struct frame *f, const struct figure *figures,
 	int r = 0;
 
 	for (size_t i = 0; i < count && !r; i++) {
-		r = add_column(f, figures[i].name, FIELD_F64, figures[i].unit);
+		r = frame_add_column(f, figures[i].name, FIELD_F64, figures[i].unit);
 		if (!r)
 			r = cells_add_f64(f->fields[f->field_count - 1].cells,
 					  figures[i].value);
@@ -314,13 +302,13 @@ static int put_store(struct frame *f, const struct site *s)
 static int fill_status(struct frame *f, const struct query *q,
 		       const struct site *s, const struct census *c)
 {
-	int r = add_column(f, "node", FIELD_STRING, NULL);
+	int r = frame_add_column(f, "node", FIELD_STRING, NULL);
 
 	(void)q;
 	if (!r)
 		r = add_text(f, 0, s->options.node);
 	if (!r)
-		r = add_column(f, "version", FIELD_STRING, NULL);
+		r = frame_add_column(f, "version", FIELD_STRING, NULL);
 	if (!r)
 		r = add_text(f, 1, heapwatch_version());
 	if (!r)
@@ -339,7 +327,7 @@ static int fill_lacks(struct frame *f, const struct query *q,
 
 	(void)q;
 	for (size_t i = 0; i < ARRAY_SIZE(columns) && !r; i++)
-		r = add_column(f, columns[i], FIELD_STRING, NULL);
+		r = frame_add_column(f, columns[i], FIELD_STRING, NULL);
 	for (size_t i = 0; i < c->lack_count && !r; i++) {
 		if ((r = add_text(f, 0, s->options.node)) ||
 		    (r = add_text(f, 1, c->lacks[i].what)) ||
@@ -387,15 +375,7 @@ const char *live_name(enum query_format format)
 /* Filters of a dashboard concern services; here they say nothing. */
 static bool node_wanted(const struct query *q, const char *node)
 {
-	struct label item = { (char *)"node", (char *)node };
-	struct labels l = { &item, 1 };
-
-	for (size_t i = 0; i < q->matcher_count; i++) {
-		if (strcmp(q->matchers[i].name, "node") == 0 &&
-		    !matcher_matches(&q->matchers[i], &l))
-			return false;
-	}
-	return true;
+	return matchers_allow(q->matchers, q->matcher_count, "node", node);
 }
 
 int live_frame(struct frame **out, const struct query *q, const struct site *s)

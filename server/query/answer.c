@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <math.h>
 #include <string.h>
-#include <time.h>
 
 #include "common/clock.h"
 
@@ -114,21 +113,17 @@ static int wide(struct frame *f, struct run *r)
 /* The columns of a long table: time, labels, value. */
 static int long_columns(struct frame *f, struct run *r)
 {
-	struct field *field;
-	int err = frame_add_field(f, &field, "time", FIELD_TIME_MS, NULL);
+	int err = frame_add_column(f, "time", FIELD_TIME_MS, NULL);
 
 	for (size_t i = 0; i < r->names.count && err == 0; i++)
-		err = frame_add_field(f, &field, r->names.items[i],
-				      FIELD_STRING, NULL);
+		err = frame_add_column(f, r->names.items[i], FIELD_STRING,
+				       NULL);
 	if (err == 0)
-		err = frame_add_field(f, &field,
-				      metric_info(r->q->metric)->name,
-				      FIELD_F64, NULL);
-	if (err)
-		return err;
-	field->unit = strdup(unit_of(r->q));
-	f->fields[0].interval_ms = r->axis.step_ms;
-	return field->unit ? 0 : -ENOMEM;
+		err = frame_add_column(f, metric_info(r->q->metric)->name,
+				       FIELD_F64, unit_of(r->q));
+	if (err == 0)
+		f->fields[0].interval_ms = r->axis.step_ms;
+	return err;
 }
 
 static int long_row(struct frame *f, struct run *r, size_t step, size_t row,
@@ -230,16 +225,6 @@ int answer_frame(struct frame **out, struct run *r)
 	return err;
 }
 
-static void time_text(char out[24], int64_t ms)
-{
-	time_t seconds = (time_t)(ms / 1000);
-	struct tm tm;
-
-	out[0] = '\0';
-	if (gmtime_r(&seconds, &tm))
-		strftime(out, 24, "%Y-%m-%dT%H:%M:%SZ", &tm);
-}
-
 /* When it had a value last; 0: not in this range. */
 static int64_t newest_ms(const struct window *w)
 {
@@ -255,15 +240,17 @@ static bool is_silent(const struct run *r, size_t i, enum gap gap)
 {
 	const struct axis *a = &r->axis;
 	int64_t end_ms = a->begin_ms + (int64_t)r->rows.shown * a->step_ms;
+	int64_t points_ms = STALE_POINTS * r->series[i].resolution_ms;
 	int64_t slack_ms = 2 * a->step_ms, now_ms = clock_now().wall_ms;
 
-	if (gap == GAP_NONE && end_ms > now_ms)
-		end_ms = now_ms;
-	if (gap == GAP_NONE &&
-	    slack_ms < STALE_POINTS * r->series[i].resolution_ms)
-		slack_ms = STALE_POINTS * r->series[i].resolution_ms;
-	if (gap == GAP_NONE && slack_ms < 2 * r->q->stale_ms)
-		slack_ms = 2 * r->q->stale_ms;
+	if (gap == GAP_NONE) {
+		if (end_ms > now_ms)
+			end_ms = now_ms;
+		if (slack_ms < points_ms)
+			slack_ms = points_ms;
+		if (slack_ms < 2 * r->q->stale_ms)
+			slack_ms = 2 * r->q->stale_ms;
+	}
 	return newest_ms(&r->windows[i]) <= end_ms - slack_ms;
 }
 
@@ -272,7 +259,7 @@ static int tell_gap(struct frame *f, struct run *r, size_t i, enum gap gap)
 {
 	const char *metric = metric_info(r->q->metric)->name;
 	int64_t newest = newest_ms(&r->windows[i]);
-	char who[128], last[24];
+	char who[128], last[CLOCK_TEXT_MAX];
 
 	legend_who(&r->series[i], who, sizeof(who));
 	if (!newest && gap != GAP_NONE)
@@ -282,7 +269,7 @@ static int tell_gap(struct frame *f, struct run *r, size_t i, enum gap gap)
 		return frame_notice(f, NOTICE_WARNING,
 				    "stale: %s of %s was not read lately",
 				    metric, who);
-	time_text(last, newest);
+	clock_text(last, newest - newest % 1000);
 	return frame_notice(f, NOTICE_WARNING, "stale: %s of %s ends at %s%s%s",
 			    metric, who, last, gap == GAP_NONE ? "" : ": ",
 			    gap == GAP_NONE ? "" : gap_text(gap));

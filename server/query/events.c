@@ -171,15 +171,7 @@ static int add_event(struct events *x, const struct stored_event *e)
 /* "kind" is no label of the store, but one may ask for it like one. */
 static bool kind_matches(const struct query *q, const char *kind)
 {
-	struct label item = { (char *)"kind", (char *)kind };
-	struct labels l = { &item, 1 };
-
-	for (size_t i = 0; i < q->matcher_count; i++) {
-		if (strcmp(q->matchers[i].name, "kind") == 0 &&
-		    !matcher_matches(&q->matchers[i], &l))
-			return false;
-	}
-	return true;
+	return matchers_allow(q->matchers, q->matcher_count, "kind", kind);
 }
 
 /* "kind != x" leaves out, so it does not ask for collections. */
@@ -227,15 +219,9 @@ static int make_columns(struct frame *f, size_t count)
 {
 	int r = 0;
 
-	for (size_t i = 0; i < count && r == 0; i++) {
-		struct field *field;
-
-		r = frame_add_field(f, &field, columns[i].name,
-				    columns[i].type, NULL);
-		if (r == 0 && columns[i].unit &&
-		    !(field->unit = strdup(columns[i].unit)))
-			r = -ENOMEM;
-	}
+	for (size_t i = 0; i < count && r == 0; i++)
+		r = frame_add_column(f, columns[i].name, columns[i].type,
+				     columns[i].unit);
 	return r;
 }
 

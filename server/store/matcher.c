@@ -109,3 +109,16 @@ bool matchers_match(const struct matcher *m, size_t count,
 	}
 	return true;
 }
+
+bool matchers_allow(const struct matcher *m, size_t count, const char *name,
+		    const char *value)
+{
+	struct label item = { (char *)name, (char *)value };
+	struct labels l = { &item, 1 };
+
+	for (size_t i = 0; i < count; i++) {
+		if (strcmp(m[i].name, name) == 0 && !matcher_matches(&m[i], &l))
+			return false;
+	}
+	return true;
+}

@@ -35,3 +35,8 @@ int match_op_parse(enum match_op *out, const char *text);
 bool matcher_matches(const struct matcher *m, const struct labels *l);
 bool matchers_match(const struct matcher *m, size_t count,
 		    const struct labels *l);
+
+/* Of what is no label of the store: whether no matcher of that name refuses
+ * the value. */
+bool matchers_allow(const struct matcher *m, size_t count, const char *name,
+		    const char *value);

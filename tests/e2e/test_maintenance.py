@@ -109,7 +109,7 @@ class Maintenance(unittest.TestCase):
             words = maintenance(server, "start", "--service", "scada", "--for", "2h",
                                 "--reason", "new pump")
             until_ms = windows(server)[0]["until_ms"]
-            day = time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime(until_ms // 1000))
+            day = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(until_ms // 1000))
             self.assertEqual(words, f"scada is silenced until {day}: new pump\n")
             self.assertEqual(maintenance(server, "list"), words)
             self.assertEqual(json.loads(maintenance(server, "list", "--json"))["maintenance"],
