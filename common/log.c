@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "own.h"
 #include "utf8.h"
 
 static const struct {
@@ -28,7 +29,7 @@ void log_set_level(enum log_level level)
 
 int log_level_parse(enum log_level *out, const char *word)
 {
-	for (size_t i = 0; i < sizeof(levels) / sizeof(levels[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(levels); i++) {
 		if (strcmp(levels[i].word, word) == 0) {
 			*out = (enum log_level)i;
 			return 0;

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "own.h"
+
 /* Digits of n, most significant first, without a terminator: two at once, from
  * the end. */
 static size_t put_digits(char *out, uint64_t n)
@@ -43,7 +45,7 @@ static const double powers[] = {
 	1e0,  1e1,  1e2,  1e3,	1e4,  1e5,  1e6,  1e7,	1e8,  1e9,  1e10, 1e11,
 	1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22,
 };
-#define POWERS (sizeof(powers) / sizeof(powers[0]))
+#define POWERS (ARRAY_SIZE(powers))
 
 #define WHOLE_MAX 9007199254740992.0 /* 2^53: beyond, integers have holes */
 #define PLAIN_MIN 1e-5               /* below, an exponent is shorter */
@@ -56,7 +58,7 @@ static void strip_zeros(uint64_t *n, int *places)
 		int places;
 	} strides[] = { { 100000000, 8 }, { 10000, 4 }, { 100, 2 }, { 10, 1 } };
 
-	for (size_t i = 0; i < sizeof(strides) / sizeof(strides[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(strides); i++) {
 		while (*places >= strides[i].places &&
 		       *n % strides[i].power == 0) {
 			*n /= strides[i].power;

@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "own.h"
+
 static const struct threshold defaults[] = {
 	{ METRIC_HEAP_UTIL_RATE, 0.75, 0.90, 1 },
 	{ METRIC_HEAP_LIVE_RATE, 0.75, 0.90, 1 },
@@ -11,7 +13,7 @@ static const struct threshold defaults[] = {
 
 const struct threshold *threshold_default(enum metric m)
 {
-	for (size_t i = 0; i < sizeof(defaults) / sizeof(defaults[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(defaults); i++) {
 		if (defaults[i].metric == m)
 			return &defaults[i];
 	}

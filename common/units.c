@@ -130,7 +130,7 @@ void bytes_format(char out[16], double bytes)
 	static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB" };
 	size_t i = 0;
 
-	while (bytes >= 1023.5 && i + 1 < sizeof(units) / sizeof(units[0])) {
+	while (bytes >= 1023.5 && i + 1 < ARRAY_SIZE(units)) {
 		bytes /= 1024;
 		i++;
 	}

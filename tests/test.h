@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/own.h"
+
 /* 0, or the code is told. */
 #define ck_ok(expression)                                                      \
 	do {                                                                   \
@@ -36,7 +38,7 @@
 		int failed;                                                    \
                                                                                \
 		tcase_set_timeout(all, 60);                                    \
-		for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)  \
+		for (size_t i = 0; i < ARRAY_SIZE(cases); i++)  \
 			tcase_add_test(all, cases[i]);                         \
 		suite_add_tcase(suite, all);                                   \
 		runner = srunner_create(suite);                                \

@@ -3,7 +3,6 @@
 #include <time.h>
 
 #include "common/clock.h"
-#include "common/own.h"
 
 static struct now noon(void)
 {

@@ -85,7 +85,7 @@ START_TEST(malformed_durations_leave_the_result_alone)
 					   "9223372036854775807w" };
 	int64_t ms = 7;
 
-	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
 		ck_err(duration_parse(&ms, bad[i]), EINVAL);
 	ck_assert_int_eq(ms, 7);
 }

@@ -87,7 +87,7 @@ START_TEST(back_off_doubles_to_an_hour)
 	int64_t second = 1;
 
 	governor_enter(&g, PROBE_WAITING, 0, "%s", "");
-	for (size_t i = 0; i < sizeof(waits) / sizeof(waits[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(waits); i++) {
 		ck_assert(governor_is_due(&g, second * SECOND_NS));
 		ck_assert(!admit(&g, 1, second));
 		ck_assert_int_eq(g.until_ns,

@@ -99,7 +99,7 @@ START_TEST(prologue_that_reaches_outside_is_refused)
 		{ BLOCK_ENTRIES, 3 },
 	};
 
-	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
 		setup();
 		block_set_int(&b, bad[i].at, bad[i].value);
 		ck_err(look(), EBADMSG);
@@ -120,7 +120,7 @@ START_TEST(entry_that_reaches_outside_is_refused)
 		{ 16, INT32_MAX }, { 16, 56 },
 	};
 
-	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
 		setup();
 		block_set_int(&b, 32 + bad[i].at, bad[i].value);
 		ck_err(look(), EBADMSG);

@@ -14,7 +14,7 @@ START_TEST(well_formed_text_is_accepted)
 		"null", "{\"a\":{\"b\":[{}]},\"c\":false}", "0", "\"\"",
 	};
 
-	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(good); i++)
 		ck_assert_msg(json_span_check(of(good[i])), "%s", good[i]);
 }
 END_TEST
@@ -27,7 +27,7 @@ START_TEST(malformed_text_is_refused)
 		"[1] 2", "nul", "[1 2]", "+1",
 	};
 
-	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
 		ck_assert_msg(!json_span_check(of(bad[i])), "%s", bad[i]);
 	ck_assert(!json_span_check((struct bytes){ "[\0]", 3 }));
 }

@@ -131,7 +131,7 @@ static void put_thresholds(struct buf *out)
 static void put_page(struct buf *out)
 {
 	buf_puts(out, intro);
-	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
 		put_part(out, parts[i].runtimes, parts[i].title);
 	put_thresholds(out);
 }
@@ -172,7 +172,7 @@ START_TEST(every_metric_is_in_one_part)
 	for (int i = 0; i < METRIC_COUNT; i++) {
 		size_t found = 0;
 
-		for (size_t k = 0; k < sizeof(parts) / sizeof(parts[0]); k++)
+		for (size_t k = 0; k < ARRAY_SIZE(parts); k++)
 			found += metric_info((enum metric)i)->runtimes ==
 				 parts[k].runtimes;
 		ck_assert_msg(found == 1, "%s is in %zu parts",

@@ -29,7 +29,7 @@ START_TEST(start_time_survives_any_name)
 	static const char *const names[] = { "java",  ") (", ") S 1 2 (x",
 					     "a b c", "",    "((()))" };
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		struct process_stat stat;
 
 		ck_ok(parse_stat(&stat, names[i], 4194304));
@@ -68,7 +68,7 @@ START_TEST(text_that_is_no_stat_is_refused)
 	};
 	struct process_stat stat;
 
-	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
 		ck_err(process_parse_stat(&stat, texts[i]), EBADMSG);
 }
 END_TEST
@@ -102,7 +102,7 @@ START_TEST(group_of_the_memory_controller_is_taken)
 		{ "0::/../beside", "/../beside" },
 	};
 
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		own(freep) char *path = process_cgroup_path(cases[i].text);
 
 		ck_assert_str_eq(path, cases[i].path);
@@ -132,7 +132,7 @@ START_TEST(service_is_a_unit_and_a_session_is_none)
 		{ "", "" },
 	};
 
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		own(freep) char *unit = process_unit(cases[i].cgroup);
 
 		ck_assert_str_eq(unit, cases[i].unit);
@@ -164,7 +164,7 @@ START_TEST(container_is_told_by_its_id)
 		{ "/", "" },
 	};
 
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		own(freep) char *id = process_container(cases[i].cgroup);
 
 		ck_assert_str_eq(id, cases[i].id);

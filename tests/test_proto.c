@@ -56,7 +56,7 @@ START_TEST(malformed_messages_are_bad_and_stay_so)
 		{ "\x0d\x01\x02", 3 },
 	};
 
-	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
 		struct proto_reader r = proto_read(bad[i]);
 		struct proto_field f;
 

@@ -1,6 +1,5 @@
 #include "test.h"
 
-#include "common/own.h"
 #include "server/store/tick.h"
 
 /* A tick of these series, the last one 0. */

@@ -4,6 +4,7 @@
 
 #include "common/json.h"
 #include "common/json_span.h"
+#include "common/own.h"
 
 /* Field numbers of QueryDataRequest, DataQuery, TimeRange. */
 enum { CONTEXT = 1, QUERIES = 3, FORMAT = 4 };
@@ -101,7 +102,7 @@ static void put_target(struct buf *out, const struct data_query *q)
 	if (q->max_points > 0)
 		buf_printf(out, ",\"maxDataPoints\":%lld",
 			   (long long)q->max_points);
-	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(members); i++) {
 		if (json_span_member(q->json, members[i], &value))
 			put_raw(out, members[i], value);
 	}

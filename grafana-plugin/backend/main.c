@@ -41,18 +41,9 @@ static void rpc_shutdown(struct grpc_call *c, struct bytes message)
 }
 
 static const struct grpc_method methods[] = {
-	{ "/grpc.health.v1.Health/Check", rpc_health, false },
+	RPC_METHODS,
 	{ "/plugin.GRPCController/Shutdown", rpc_shutdown, false },
 	{ "/plugin.GRPCStdio/StreamStdio", rpc_hold, false },
-	{ "/plugin.GRPCBroker/StartStream", rpc_hold, true },
-	{ "/pluginv2.Data/QueryData", rpc_query, false },
-	{ "/pluginv2.Data/QueryChunkedData", rpc_query_chunked, false },
-	{ "/pluginv2.Diagnostics/CheckHealth", rpc_check_health, false },
-	{ "/pluginv2.Diagnostics/CollectMetrics", rpc_collect_metrics, false },
-	{ "/pluginv2.Resource/CallResource", rpc_resource, false },
-	{ "/pluginv2.Stream/SubscribeStream", rpc_subscribe, false },
-	{ "/pluginv2.Stream/PublishStream", rpc_publish, false },
-	{ "/pluginv2.Stream/RunStream", rpc_run_stream, false },
 	{ 0 },
 };
 

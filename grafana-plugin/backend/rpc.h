@@ -29,3 +29,16 @@ void rpc_resource(struct grpc_call *c, struct bytes message);
 void rpc_subscribe(struct grpc_call *c, struct bytes message);
 void rpc_publish(struct grpc_call *c, struct bytes message);
 void rpc_run_stream(struct grpc_call *c, struct bytes message);
+
+/* A row of a server's table each; who controls the process adds its own. */
+#define RPC_METHODS							       \
+	{ "/grpc.health.v1.Health/Check", rpc_health, false },		       \
+	{ "/plugin.GRPCBroker/StartStream", rpc_hold, true },		       \
+	{ "/pluginv2.Data/QueryData", rpc_query, false },		       \
+	{ "/pluginv2.Data/QueryChunkedData", rpc_query_chunked, false },       \
+	{ "/pluginv2.Diagnostics/CheckHealth", rpc_check_health, false },      \
+	{ "/pluginv2.Diagnostics/CollectMetrics", rpc_collect_metrics, false },\
+	{ "/pluginv2.Resource/CallResource", rpc_resource, false },	       \
+	{ "/pluginv2.Stream/SubscribeStream", rpc_subscribe, false },	       \
+	{ "/pluginv2.Stream/PublishStream", rpc_publish, false },	       \
+	{ "/pluginv2.Stream/RunStream", rpc_run_stream, false }

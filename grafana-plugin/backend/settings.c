@@ -8,6 +8,7 @@
 #include <sys/un.h>
 
 #include "common/json_span.h"
+#include "common/own.h"
 
 #include "resolve.h"
 
@@ -274,7 +275,7 @@ static bool reserved(const char *name)
 		"Connection", "Accept",		"Content-Type",
 	};
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		if (strcasecmp(names[i], name) == 0)
 			return true;
 	}

@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "common/own.h"
+
 static const struct encoder encoders[] = {
 	{ "json-classic", "application/json", encode_json_classic },
 	{ "json-frames", "application/json", encode_json_frames },
@@ -21,7 +23,7 @@ static const struct encoder encoders[] = {
 
 const struct encoder *encoder_find(const char *name)
 {
-	for (size_t i = 0; i < sizeof(encoders) / sizeof(encoders[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(encoders); i++) {
 		if (strcmp(encoders[i].name, name) == 0)
 			return &encoders[i];
 	}

@@ -241,7 +241,8 @@ static int put_figures(struct frame *f, const struct figure *figures,
 	int r = 0;
 
 	for (size_t i = 0; i < count && !r; i++) {
-		r = frame_add_column(f, figures[i].name, FIELD_F64, figures[i].unit);
+		r = frame_add_column(f, figures[i].name, FIELD_F64,
+				     figures[i].unit);
 		if (!r)
 			r = cells_add_f64(f->fields[f->field_count - 1].cells,
 					  figures[i].value);
@@ -277,25 +278,28 @@ static int put_collector(struct frame *f, const struct site *s,
 	return put_figures(f, figures, ARRAY_SIZE(figures));
 }
 
+static struct store_stats stats_of(struct store *store)
+{
+	struct store_stats stats;
+
+	store_stats(store, &stats);
+	return stats;
+}
+
 static int put_store(struct frame *f, const struct site *s)
 {
-	struct store_stats x;
-	struct figure figures[8];
+	const struct store_stats x = stats_of(s->store);
+	const struct figure figures[] = {
+		{ "file", "bytes", (double)x.file_bytes },
+		{ "series", "short", (double)x.series },
+		{ "flush", "s", (double)x.flush_ns / 1e9 },
+		{ "write_errors", "short", (double)x.write_errors },
+		{ "lost_samples", "short", (double)x.lost_samples },
+		{ "damaged_rows", "short", (double)x.damaged_rows },
+		{ "requests", "short", (double)atomic_load(&s->requests) },
+		{ "refused", "short", (double)atomic_load(&s->refused) },
+	};
 
-	store_stats(s->store, &x);
-	figures[0] = (struct figure){ "file", "bytes", (double)x.file_bytes };
-	figures[1] = (struct figure){ "series", "short", (double)x.series };
-	figures[2] = (struct figure){ "flush", "s", (double)x.flush_ns / 1e9 };
-	figures[3] = (struct figure){ "write_errors", "short",
-				      (double)x.write_errors };
-	figures[4] = (struct figure){ "lost_samples", "short",
-				      (double)x.lost_samples };
-	figures[5] = (struct figure){ "damaged_rows", "short",
-				      (double)x.damaged_rows };
-	figures[6] = (struct figure){ "requests", "short",
-				      (double)atomic_load(&s->requests) };
-	figures[7] = (struct figure){ "refused", "short",
-				      (double)atomic_load(&s->refused) };
 	return put_figures(f, figures, ARRAY_SIZE(figures));
 }
 

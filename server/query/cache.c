@@ -306,35 +306,42 @@ static size_t prefix_of(const struct cache *c, const struct entry *old,
 	return offset < count ? offset : count;
 }
 
-void cache_put(struct cache *c, const struct cache_key *key, int64_t begin_ms,
-	       const double *values, size_t count)
+/* Writes what the cache has right before begin_ms; returns how many, count
+ * at most. */
+static size_t copy_prefix(struct cache *c, const struct cache_key *key,
+			  uint64_t hash, int64_t begin_ms, double *out,
+			  size_t count)
 {
-	uint64_t hash = key_hash(key);
-	struct entry *old, *e = NULL;
+	struct entry *old;
 	size_t before;
 
-	if (count == 0)
-		return;
 	pthread_mutex_lock(&c->lock);
 	old = find(c, key, hash);
 	before = prefix_of(c, old, begin_ms, count);
-	if (before) {
-		own(freep) double *joined =
-			malloc((before + count) * sizeof(joined[0]));
+	if (before)
+		unpack(old, offset_of(old, begin_ms) - before, out, before);
+	pthread_mutex_unlock(&c->lock);
+	return before;
+}
 
-		begin_ms -= (int64_t)before * key->step_ms;
-		if (joined) {
-			unpack(old, offset_of(old, begin_ms), joined, before);
-			memcpy(joined + before, values,
-			       count * sizeof(values[0]));
-			e = entry_new(key, hash, begin_ms, joined,
-				      before + count);
-		}
-	} else {
-		e = entry_new(key, hash, begin_ms, values, count);
-	}
-	if (e)
-		insert(c, e);
+void cache_put(struct cache *c, const struct cache_key *key, int64_t begin_ms,
+	       const double *values, size_t count)
+{
+	own(freep) double *joined = calloc(count, 2 * sizeof(joined[0]));
+	uint64_t hash = key_hash(key);
+	struct entry *e;
+	size_t before;
+
+	if (count == 0 || !joined)
+		return;
+	before = copy_prefix(c, key, hash, begin_ms, joined, count);
+	memcpy(joined + before, values, count * sizeof(values[0]));
+	e = entry_new(key, hash, begin_ms - (int64_t)before * key->step_ms,
+		      joined, before + count);
+	if (!e)
+		return;
+	pthread_mutex_lock(&c->lock);
+	insert(c, e);
 	pthread_mutex_unlock(&c->lock);
 }
 

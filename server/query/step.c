@@ -3,6 +3,8 @@
  */
 #include "query.h"
 
+#include "common/own.h"
+
 #define POINTS_DEFAULT 1000
 #define SECOND         1000ll
 #define MINUTE         (60 * SECOND)
@@ -18,7 +20,7 @@ static const int64_t widths[] = {
 
 static int64_t round_up(int64_t ms)
 {
-	for (size_t i = 0; i < sizeof(widths) / sizeof(widths[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(widths); i++) {
 		if (widths[i] >= ms)
 			return widths[i];
 	}

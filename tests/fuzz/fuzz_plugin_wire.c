@@ -17,6 +17,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "common/own.h"
 #include "grafana-plugin/backend/http_answer.h"
 #include "grafana-plugin/backend/log.h"
 #include "grafana-plugin/backend/rpc.h"
@@ -27,16 +28,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 static const struct grpc_method methods[] = {
-	{ "/grpc.health.v1.Health/Check", rpc_health, false },
-	{ "/plugin.GRPCBroker/StartStream", rpc_hold, true },
-	{ "/pluginv2.Data/QueryData", rpc_query, false },
-	{ "/pluginv2.Data/QueryChunkedData", rpc_query_chunked, false },
-	{ "/pluginv2.Diagnostics/CheckHealth", rpc_check_health, false },
-	{ "/pluginv2.Diagnostics/CollectMetrics", rpc_collect_metrics, false },
-	{ "/pluginv2.Resource/CallResource", rpc_resource, false },
-	{ "/pluginv2.Stream/SubscribeStream", rpc_subscribe, false },
-	{ "/pluginv2.Stream/PublishStream", rpc_publish, false },
-	{ "/pluginv2.Stream/RunStream", rpc_run_stream, false },
+	RPC_METHODS,
 	{ 0 },
 };
 
@@ -237,7 +229,7 @@ static void submit(nghttp2_session *session, const char *path,
 	nghttp2_data_provider body = { { .ptr = message }, read_message };
 
 	assert(nghttp2_submit_request(session, NULL, headers,
-				      sizeof(headers) / sizeof(headers[0]),
+				      ARRAY_SIZE(headers),
 				      &body, NULL) > 0);
 }
 
@@ -276,7 +268,7 @@ static void try_call(struct bytes in)
 	fd = dial();
 	session = client_new();
 	submit(session,
-	       methods[head[0] % (sizeof(methods) / sizeof(*methods) - 1)].path,
+	       methods[head[0] % (ARRAY_SIZE(methods) - 1)].path,
 	       &message);
 	for (int i = 0; i < 8; i++)
 		exchange(session, fd);
