@@ -4,8 +4,9 @@
  *
  * Nothing here comes from the BTF of the machine that builds. Only exit codes
  * and OOM victims read structs of the kernel (CO-RE, where it has BTF); all
- * else is asked by helpers, so it loads on any kernel from 5.8 on. Each object declares the maps below;
- * collector/probes.c makes them one by bpf_map__reuse_fd().
+ * else is asked by helpers, so it loads on any kernel from 5.8 on. Each
+ * object declares the maps below; collector/probes.c makes them one by
+ * bpf_map__reuse_fd().
  */
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>

@@ -321,17 +321,15 @@ void watch_note_departed(struct collector *c, const struct entity *e,
 {
 	const struct labels *l = &e->labels;
 	struct departed *d = calloc(1, sizeof(*d));
-	char name[SERVICE_MAX + 16];
 
 	if (!d)
 		return;
-	snprintf(name, sizeof(name), "%s/%s", labels_get(l, "service"),
-		 labels_get(l, "instance"));
 	*d = (struct departed){ .boot_ns = now.boot_ns, .key = e->key,
 				.unseen = unseen };
-	memcpy(d->name, name, sizeof(name));
-	free(map_remove_str(&c->departed, name));
-	if (map_set_str(&c->departed, name, d))
+	snprintf(d->name, sizeof(d->name), "%s/%s", labels_get(l, "service"),
+		 labels_get(l, "instance"));
+	free(map_remove_str(&c->departed, d->name));
+	if (map_set_str(&c->departed, d->name, d))
 		free(d);
 }
 

@@ -408,7 +408,8 @@ static int drop_notes(struct store *s, int *dropped)
 	return r;
 }
 
-/* A damaged file is the first that goes: what could be read of it is here. */
+/* A damaged copy is the first that goes: what a salvage could not read of it
+ * goes with it. */
 static bool drop_damaged(struct store *s)
 {
 	if (s->damaged == 0 || !salvage_drop_oldest(s->path))

@@ -735,7 +735,6 @@ void store_tell(struct store *s, enum event_kind kind, const char *text)
 
 /* ---- facts and plants: all under lock ---- */
 
-/* */
 static int set_fact(struct store *s, const char *key, const char *value)
 {
 	char *copy = strdup(value), *name = NULL;
