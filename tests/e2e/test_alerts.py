@@ -75,8 +75,8 @@ MISTAKES = [
     (RULES, "title: Heap is nearly", "titel: Heap is nearly", "title is missing"),
     (RULES, "title: Heap is nearly used up", "title: Heap is used up", "title is taken"),
     (RULES, "isPaused: false", "isPaused: 'no'", "must be bool"),
-    (RULES, "runbook_url:", "__panelId__: '2'\n      runbook_url:", "only go together"),
-    (RULES, "runbook_url:", "__dashboardUid__: none\n      __panelId__: '2'\n      runbook_url:",
+    (RULES, "      __panelId__: '7'\n", "", "only go together"),
+    (RULES, "__dashboardUid__: heapwatch-process", "__dashboardUid__: none",
      "no dashboard has the uid"),
     (RULES, "apiVersion: 1", "apiVersion: 2", "must be 1"),
     (RULES, "groups:", "group:", "knows no group"),
@@ -165,14 +165,19 @@ class Files(unittest.TestCase):
         self.assertNotIn("mute_time_intervals", route("critical"))
         self.assertEqual(route("warning")["mute_time_intervals"], ["heapwatch-weekly-maintenance"])
 
-    def test_an_alert_leads_to_a_dashboard_of_its_own_data_source(self):
+    def test_an_alert_leads_to_a_panel_of_its_own_data_source(self):
+        panels = {rule.name: rule.what["panel"] for rule in build.load()}
         for file, folder in ((RULES, "grafana"), ("alerting/optional/infinity.yaml", "simpod")):
-            uids = {json.loads(p.read_text())["uid"] for p in (DASHBOARDS / folder).glob("*.json")}
+            boards = [json.loads(p.read_text()) for p in (DASHBOARDS / folder).glob("*.json")]
+            titles = {b["uid"]: {str(p["id"]): p["title"] for p in b["panels"]} for b in boards}
             (group,) = yaml.safe_load((DASHBOARDS / "provisioning" / file).read_text())["groups"]
             for rule in group["rules"]:
                 with self.subTest(rule=rule["uid"]):
-                    link = rule["annotations"]["dashboard"]
-                    self.assertIn(link.split("}}d/")[1].split("?")[0], uids)
+                    notes = rule["annotations"]
+                    uid = notes["dashboard"].split("}}d/")[1].split("?")[0]
+                    self.assertEqual(uid, notes["__dashboardUid__"])
+                    self.assertEqual(titles[uid][notes["__panelId__"]],
+                                     panels[rule["labels"]["rule"]])
 
     def test_a_link_into_nothing_is_told(self):
         with tempfile.TemporaryDirectory() as name:
@@ -187,10 +192,8 @@ class Files(unittest.TestCase):
             self.assertNotIn("heapwatch-process", told)
             path = folder / "provisioning" / RULES
             text = path.read_text()
-            for panel, wrong in ((4, False), (5, True)):
-                path.write_text(text.replace(
-                    "runbook_url:", "__dashboardUid__: heapwatch-node\n      "
-                    f"__panelId__: '{panel}'\n      runbook_url:", 1))
+            for panel, wrong in ((4, False), (99, True)):
+                path.write_text(text.replace("__panelId__: '7'", f"__panelId__: '{panel}'", 1))
                 told = "\n".join(check.mistakes(folder / "provisioning"))
                 self.assertEqual(f"has no panel {panel}" in told, wrong, told)
 
