@@ -354,6 +354,32 @@ START_TEST(a_continuation_without_its_chain_is_refused)
 }
 END_TEST
 
+/* A tick's list of ids is a byte each, which packs to almost nothing. */
+START_TEST(more_series_than_a_block_may_have_are_refused)
+{
+	static const size_t counts[] = { BLOCK_SERIES_MAX + 1, 1u << 23 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(counts); i++) {
+		struct block_state state = {0};
+		own(buf_fini) struct buf forged = BUF_INIT;
+		struct block_reader reader = {NULL, 0, ignore, &(size_t){0}};
+
+		buf_putc(&forged, 0);
+		buf_put_varint(&forged, 1); /* ticks */
+		buf_put_varint(&forged, 2); /* the time of the first */
+		buf_put_varint(&forged, counts[i]);
+		for (size_t k = 0; k < counts[i]; k++)
+			buf_putc(&forged, 1);
+		for (size_t k = 0; k < counts[i] + 2; k++)
+			buf_putc(&forged, 0); /* no modes, all in it; values */
+		ck_err(block_decode(&state, forged.data, forged.len, &reader),
+		       EBADMSG);
+		ck_assert_uint_eq(state.count, 0);
+		block_state_reset(&state);
+	}
+}
+END_TEST
+
 START_TEST(flipped_bits_are_survived)
 {
 	struct block_state coder = {0};
@@ -411,5 +437,6 @@ TEST_MAIN("block", every_bit_comes_back, only_the_series_wanted_come,
 	  what_stands_still_costs_next_to_nothing, a_new_series_begins_a_chain,
 	  a_block_cut_anywhere_is_refused,
 	  a_continuation_without_its_chain_is_refused,
+	  more_series_than_a_block_may_have_are_refused,
 	  flipped_bits_are_survived, the_processor_sums_as_the_table_does,
 	  the_checksum_is_castagnolis)

@@ -276,7 +276,8 @@ int block_encode(struct buf *out, struct block_state *s,
 		r = begin_chain(s, ticks, n);
 	if (r == 0 && s->count == 0)
 		r = -EINVAL;
-	if (r == 0 && s->count > BLOCK_POINTS_MAX / n)
+	if (r == 0 &&
+	    (s->count > BLOCK_SERIES_MAX || s->count > BLOCK_POINTS_MAX / n))
 		r = -E2BIG;
 	if (r == 0) {
 		put_all(&p, s, ticks, n);
@@ -439,7 +440,7 @@ static int get_ids(struct cursor *c, struct block_state *s, size_t n,
 	int r;
 
 	if (c->bad || count == 0 || count > (uint64_t)(c->end - c->at) ||
-	    count > BLOCK_POINTS_MAX / n)
+	    count > BLOCK_SERIES_MAX || count > BLOCK_POINTS_MAX / n)
 		return -EBADMSG;
 	r = state_room(s, count);
 	if (r)

@@ -34,6 +34,7 @@
 
 #define BLOCK_TICKS_MAX  1024
 #define BLOCK_POINTS_MAX (1u << 24) /* ticks x series of one block */
+#define BLOCK_SERIES_MAX (1u << 20) /* some 20 MB of state */
 
 /* What a chain remembers of its blocks so far. */
 struct block_state {

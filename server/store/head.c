@@ -442,6 +442,7 @@ struct scanner {
 	sqlite3_blob *blob; /* owned; data of the row last read from, or NULL */
 	struct part *parts; /* owned; PARTS_MAX */
 	size_t part_count;  /* of the chain at hand; 0: wait for the next */
+	size_t series;      /* known of its parts together */
 	uint32_t epoch;	    /* of the row at hand */
 	int64_t next_id;    /* the row after it */
 	char *packed, *raw; /* owned */
@@ -452,7 +453,7 @@ static void forget_chain(struct scanner *s)
 {
 	for (size_t p = 0; p < s->part_count; p++)
 		block_state_reset(&s->parts[p].state);
-	s->part_count = 0;
+	s->part_count = s->series = 0;
 }
 
 static void scanner_fini(struct scanner *s)
@@ -603,6 +604,22 @@ static int read_directory(struct scanner *s, const struct row *row)
 	return parse_directory(s, row, &b) ? 0 : -EBADMSG;
 }
 
+/* So that no row, whoever made it, takes more memory than one block may. */
+static int decode_part(struct scanner *s, struct part *p, const char *data)
+{
+	bool too_many;
+	int r;
+
+	s->series -= p->state.count;
+	r = block_decode(&p->state, data, p->raw_len, &s->reader);
+	p->idle = p->state.idle;
+	too_many = s->series + p->state.count > BLOCK_SERIES_MAX;
+	if (too_many || (p->idle && s->scan)) /* else ids are asked for */
+		block_state_reset(&p->state);
+	s->series += p->state.count;
+	return too_many ? -EBADMSG : r;
+}
+
 /* 0, 1 (enough), -EBADMSG for a damaged part, -ENOMEM. */
 static int scan_part(struct scanner *s, const struct row *row, size_t part)
 {
@@ -623,11 +640,7 @@ static int scan_part(struct scanner *s, const struct row *row, size_t part)
 			return -EBADMSG;
 		data = s->raw;
 	}
-	r = block_decode(&p->state, data, p->raw_len, &s->reader);
-	p->idle = p->state.idle;
-	if (p->idle && s->scan) /* else who reads asks for its ids */
-		block_state_reset(&p->state);
-	return r;
+	return decode_part(s, p, data);
 }
 
 /* 0, 1, -EBADMSG when any part that is wanted is damaged, -ENOMEM. */
