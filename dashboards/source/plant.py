@@ -13,6 +13,17 @@ DASHBOARD = dashboard(
     "plant", "Plant overview",
     "Site, area, line, unit: who is in trouble, since when and why. Hangs on a wall.",
     variables=plant_variables(), since="now-1h", panels=[
+        # First, as a telephone shows one panel below the other.
+        table("Who is ill, since when, and why",
+              "Every unit, the worst first; of two that are equally ill, the one that is so for "
+              "longer. A click on a unit opens its process.", 24, 7,
+              q("targets", watched="yes"),
+              {"state": ("State", 130), "service": ("Unit", 150), "reason": "Why",
+               "since": ("Since", 160), "instance": ("No.", 50), "site": ("Site", 120),
+               "area": ("Area", 160), "line": ("Line", 110), "node": ("Node", 160),
+               "maintenance": ("Maintenance", 150)},
+              overrides=[state_cell(), ago_cell("Since"),
+                         override("Unit", links=row_to_process())]),
         count("✖ Critical", "Units beyond a critical limit now; those in planned maintenance are "
               "counted apart.", GREEN, RED, state="critical", silenced="no"),
         count("▲ Warning", "Units beyond a warning limit now; those in planned maintenance are "
@@ -23,16 +34,6 @@ DASHBOARD = dashboard(
         count("In maintenance", "Units that planned maintenance silences, whatever their state.",
               GREY, PURPLE, silenced="yes"),
         count("Watched", "All units that are watched.", GREY, BLUE),
-        table("Who is ill, since when, and why",
-              "Every unit, the worst first; of two that are equally ill, the one that is so for "
-              "longer. A click on a unit opens its process.", 24, 7,
-              q("targets", watched="yes"),
-              {"state": ("State", 130), "service": ("Unit", 150), "instance": ("No.", 50),
-               "since": ("Since", 160), "reason": "Why", "site": ("Site", 120),
-               "area": ("Area", 160), "line": ("Line", 110), "node": ("Node", 160),
-               "maintenance": ("Maintenance", 150)},
-              overrides=[state_cell(), ago_cell("Since"),
-                         override("Unit", links=row_to_process())]),
         timeline("Lines", "The worst state of each line over time. A click narrows this page to "
                  "the line.", 12, 7,
                  q("target_state", format="states", agg="max", by=["site", "area", "line"],
