@@ -1163,6 +1163,30 @@ START_TEST(an_interrupted_salvage_begins_again)
 }
 END_TEST
 
+/* Killed while it moved the files aside: the log is there, the file is not. */
+START_TEST(a_salvage_killed_between_two_renames_keeps_the_log)
+{
+	struct store *s;
+
+	log_set_sink(quiet);
+	fill(1000);
+	s = fixture_open(fixture_options());
+	for (int i = 1001; i <= 1200; i++)
+		put(s, T0 + i * 10000, COL_HEAP_USED_BYTES, i * 1.7);
+	ck_ok(store_flush(s));
+	ck_assert_int_eq(system("cp " DB " kept && cp " DB "-wal kept-wal"), 0);
+	store_close(s);
+	ck_assert_int_eq(rename("kept", DB), 0);
+	ck_assert_int_eq(rename("kept-wal", DB "-damaged-wal"), 0);
+	ck_assert_int_eq(system("touch " DB "-salvaging"), 0);
+	s = fixture_open(fixture_options());
+	ck_assert_uint_eq(true_points(s, 1200), 1200);
+	store_close(s);
+	ck_assert_int_eq(access(DB "-damaged", F_OK), 0);
+	log_set_sink(NULL);
+}
+END_TEST
+
 /* Pages of text that no retention counts beforehand. */
 static void put_pages(struct store *s, int64_t time_ms, int count)
 {
@@ -1831,6 +1855,7 @@ TEST_MAIN("store", memory_has_every_sample,
 	  the_file_says_whose_it_is, a_damaged_row_is_skipped_and_counted,
 	  three_overwritten_pages_cost_little,
 	  an_interrupted_salvage_begins_again,
+	  a_salvage_killed_between_two_renames_keeps_the_log,
 	  damaged_files_are_kept_and_go_before_any_point,
 	  any_overwritten_page_is_survived,
 	  a_file_without_any_sound_page_gives_a_new_one,

@@ -433,7 +433,8 @@ bool salvage_unfinished(const char *path)
 
 	mark_path(mark, path);
 	copy_path(aside, path, 0, "");
-	return access(mark, F_OK) == 0 && access(aside, F_OK) == 0;
+	return access(mark, F_OK) == 0 &&
+	       (access(aside, F_OK) == 0 || access(path, F_OK) == 0);
 }
 
 /* It stands there from before the move until all is copied. */
@@ -475,8 +476,10 @@ static int put_aside(const char *path, char aside[PATH_MAX])
 	int r;
 
 	if (salvage_unfinished(path)) {
-		drop_copy(path);
 		copy_path(aside, path, 0, "");
+		if (access(aside, F_OK) < 0) /* the file itself moves last */
+			return move_aside(path, aside);
+		drop_copy(path);
 		return 0;
 	}
 	/* The place is free before the mark says that what is there is ours. */
