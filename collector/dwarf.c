@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "common/array.h"
+
 #define CODES_MAX   16384  /* abbreviation codes of one table */
 #define SPECS_MAX   262144 /* attributes of one table */
 #define NESTING_MAX 16     /* types followed, path elements */
@@ -276,15 +278,8 @@ void dwarf_free(struct dwarf *d)
 
 static int keep_unit(struct dwarf *d, const struct unit *u)
 {
-	if (d->unit_count == d->unit_cap) {
-		size_t cap = d->unit_cap ? d->unit_cap * 2 : 64;
-		struct unit *units = realloc(d->units, cap * sizeof(*units));
-
-		if (!units)
-			return -ENOMEM;
-		d->units = units;
-		d->unit_cap = cap;
-	}
+	if (array_room(&d->units, d->unit_count, &d->unit_cap))
+		return -ENOMEM;
 	d->units[d->unit_count++] = *u;
 	return 0;
 }
@@ -393,15 +388,8 @@ static int keep_spec(struct dwarf *d, uint64_t name, uint64_t form)
 		return -EBADMSG;
 	if (d->spec_count == SPECS_MAX)
 		return -EFBIG;
-	if (d->spec_count == d->spec_cap) {
-		size_t cap = d->spec_cap ? d->spec_cap * 2 : 1024;
-		struct spec *specs = realloc(d->specs, cap * sizeof(*specs));
-
-		if (!specs)
-			return -ENOMEM;
-		d->specs = specs;
-		d->spec_cap = cap;
-	}
+	if (array_room(&d->specs, d->spec_count, &d->spec_cap))
+		return -ENOMEM;
 	d->specs[d->spec_count++] =
 		(struct spec){ (uint16_t)name, (uint16_t)form };
 	return 0;

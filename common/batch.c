@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "array.h"
+
 int batch_new(struct batch **out, struct now now)
 {
 	struct batch *b = calloc(1, sizeof(*b));
@@ -38,29 +40,10 @@ void batch_free(struct batch *b)
 }
 
 /* Room for one more item of the array; false once memory is short. */
-static bool room(struct batch *b, void *array, size_t count, size_t *cap,
-		 size_t size)
-{
-	size_t more = *cap ? *cap * 2 : 16;
-	void *grown;
-
-	if (b->error)
-		return false;
-	if (count < *cap)
-		return true;
-	grown = realloc(*(void **)array, more * size);
-	if (!grown) {
-		b->error = -ENOMEM;
-		return false;
-	}
-	*(void **)array = grown;
-	*cap = more;
-	return true;
-}
-
 #define ROOM(b, what, prefix)                                                  \
-	room(b, &(b)->what, (b)->prefix##_count, &(b)->prefix##_cap,           \
-	     sizeof((b)->what[0]))
+	((b)->error == 0 &&                                                    \
+	 ((b)->error = array_room(&(b)->what, (b)->prefix##_count,             \
+				  &(b)->prefix##_cap)) == 0)
 
 void batch_add_entity(struct batch *b, const struct entity *e)
 {

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "array.h"
+
 static int cells_new(struct cells **out, enum field_type type)
 {
 	struct cells *c = calloc(1, sizeof(*c));
@@ -164,27 +166,12 @@ void frame_free(struct frame *f)
 	free(f);
 }
 
-static int frame_room(struct frame *f)
-{
-	size_t cap = f->field_cap ? f->field_cap * 2 : 4;
-	struct field *fields;
-
-	if (f->field_count < f->field_cap)
-		return 0;
-	fields = realloc(f->fields, cap * sizeof(fields[0]));
-	if (!fields)
-		return -ENOMEM;
-	f->fields = fields;
-	f->field_cap = cap;
-	return 0;
-}
-
 int frame_add_field(struct frame *f, struct field **out, const char *name,
 		    enum field_type type, struct cells *shared)
 {
 	struct field field = { .cells = shared };
 
-	if (frame_room(f))
+	if (array_room(&f->fields, f->field_count, &f->field_cap))
 		return -ENOMEM;
 	field.name = strdup(name);
 	if (!field.name)
@@ -212,21 +199,6 @@ int frame_add_column(struct frame *f, const char *name, enum field_type type,
 	return field->unit ? 0 : -ENOMEM;
 }
 
-static int notice_room(struct frame *f)
-{
-	size_t cap = f->notice_cap ? f->notice_cap * 2 : 4;
-	struct notice *notices;
-
-	if (f->notice_count < f->notice_cap)
-		return 0;
-	notices = realloc(f->notices, cap * sizeof(notices[0]));
-	if (!notices)
-		return -ENOMEM;
-	f->notices = notices;
-	f->notice_cap = cap;
-	return 0;
-}
-
 int frame_notice(struct frame *f, enum notice_severity severity,
 		 const char *format, ...)
 {
@@ -238,7 +210,7 @@ int frame_notice(struct frame *f, enum notice_severity severity,
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
 	copy = strdup(text);
-	if (!copy || notice_room(f)) {
+	if (!copy || array_room(&f->notices, f->notice_count, &f->notice_cap)) {
 		free(copy);
 		return -ENOMEM;
 	}

@@ -11,6 +11,7 @@
 
 #include "collector/collector.h"
 #include "collector/priv.h"
+#include "common/array.h"
 #include "common/clock.h"
 #include "common/version.h"
 #include "server/config.h"
@@ -319,17 +320,12 @@ static int add_build(void *arg, const struct labels *labels,
 	const char *service = labels_get(labels, "service");
 	const char *build_id = labels_get(attributes, "build_id");
 	struct past *p = arg;
-	struct last_build *grown, *b;
+	struct last_build *b;
 
 	if (!service || !build_id)
 		return 0;
-	if (p->build_count == p->build_cap) {
-		p->build_cap = p->build_cap ? p->build_cap * 2 : 16;
-		grown = realloc(p->builds, p->build_cap * sizeof(*grown));
-		if (!grown)
-			return -ENOMEM;
-		p->builds = grown;
-	}
+	if (array_room(&p->builds, p->build_count, &p->build_cap))
+		return -ENOMEM;
 	b = &p->builds[p->build_count++];
 	*b = (struct last_build){ strdup(service), strdup(build_id) };
 	return b->service && b->build_id ? 0 : -ENOMEM;

@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "common/array.h"
+
 /* Who a process is, whether it restarts or not. */
 static const char *const identity[] = { "node", "service", "instance" };
 
@@ -26,18 +28,10 @@ bool names_has(const struct names *n, const char *name)
 
 int names_add(struct names *n, const char *name)
 {
-	size_t cap = n->cap ? n->cap * 2 : 8;
-
 	if (names_has(n, name))
 		return 0;
-	if (n->count == n->cap) {
-		const char **items = realloc(n->items, cap * sizeof(*items));
-
-		if (!items)
-			return -ENOMEM;
-		n->items = items;
-		n->cap = cap;
-	}
+	if (array_room(&n->items, n->count, &n->cap))
+		return -ENOMEM;
 	n->items[n->count++] = name;
 	return 0;
 }

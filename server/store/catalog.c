@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/array.h"
+
 int shared_labels_new(struct shared_labels **out, const struct labels *l)
 {
 	struct shared_labels *s = calloc(1, sizeof(*s));
@@ -219,21 +221,6 @@ static void key_text(char out[128], const struct entity_key *k,
 		 (int)k->pid, k->start_ticks);
 }
 
-static int grow(void *array, size_t count, size_t *cap, size_t size)
-{
-	size_t more = *cap ? *cap * 2 : 64;
-	void *grown;
-
-	if (count < *cap)
-		return 0;
-	grown = realloc(*(void **)array, more * size);
-	if (!grown)
-		return -ENOMEM;
-	*(void **)array = grown;
-	*cap = more;
-	return 0;
-}
-
 static int entry_new(struct entry **out, const struct entity *from, uint32_t id,
 		     int64_t wall_ms)
 {
@@ -291,8 +278,7 @@ int registry_entry(struct registry *g, struct entry **out,
 		*out = e;
 		return 0;
 	}
-	if (grow(&g->entries, g->entry_count, &g->entry_cap,
-		 sizeof(g->entries[0])) ||
+	if (array_room(&g->entries, g->entry_count, &g->entry_cap) ||
 	    entry_new(&e, from, id ? id : g->next_entity, wall_ms))
 		return -ENOMEM;
 	if (map_set_str(&g->by_key, key, e)) {
@@ -360,8 +346,7 @@ int registry_series(struct registry *g, uint32_t *out, struct entry *e,
 		*out = e->line_of[column];
 		return 0;
 	}
-	if (grow(&g->series, g->series_count, &g->series_cap,
-		 sizeof(g->series[0])) ||
+	if (array_room(&g->series, g->series_count, &g->series_cap) ||
 	    lasts_room(g, g->series_count + 1))
 		return -ENOMEM;
 	s = &g->series[g->series_count];

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/array.h"
 #include "common/own.h"
 
 int64_t step_end(int64_t t, int64_t step_ms)
@@ -29,21 +30,6 @@ void memory_fini(struct memory *m)
 	*m = (struct memory){0};
 }
 
-static int block_room(struct memory *m)
-{
-	size_t cap = m->block_cap ? m->block_cap * 2 : 32;
-	struct memory_block **grown;
-
-	if (m->block_count < m->block_cap)
-		return 0;
-	grown = realloc(m->blocks, cap * sizeof(grown[0]));
-	if (!grown)
-		return -ENOMEM;
-	m->blocks = grown;
-	m->block_cap = cap;
-	return 0;
-}
-
 /* All ticks that stand there become one block. */
 static int seal(struct memory *m)
 {
@@ -56,7 +42,7 @@ static int seal(struct memory *m)
 		return 0;
 	r = block_encode(&out, &state, m->ticks, m->tick_count, true);
 	if (r == 0)
-		r = block_room(m);
+		r = array_room(&m->blocks, m->block_count, &m->block_cap);
 	if (r)
 		return r;
 	b = malloc(sizeof(*b) + out.len);

@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "common/array.h"
 #include "store_priv.h"
 
 /* Labels of a series made of borrowed texts: its member's and its dimension,
@@ -86,7 +87,7 @@ static int add_series(void *arg, const struct line *line,
 	const struct member *m = &s->view->catalog->members[line->member];
 	struct series *item;
 
-	if (store_room(&s->items, s->count, &s->cap, sizeof(s->items[0])))
+	if (array_room(&s->items, s->count, &s->cap))
 		return -ENOMEM;
 	item = &s->items[s->count];
 	*item = (struct series){
@@ -157,7 +158,7 @@ static int add_string(struct strings *s, const char *text)
 
 	if (map_get_str(&s->seen, text))
 		return 0;
-	r = store_room(&s->items, s->count, &s->cap, sizeof(s->items[0]));
+	r = array_room(&s->items, s->count, &s->cap);
 	if (r)
 		return r;
 	s->items[s->count] = strdup(text);

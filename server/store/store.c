@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/file.h>
 
+#include "common/array.h"
 #include "common/log.h"
 
 #include "salvage.h"
@@ -22,21 +23,6 @@
 #define GAPS_MAX	    200000
 #define ENDED_MAX	    1000
 #define CLOCK_SLACK_MS	    1000 /* between two batches no step yet */
-
-int store_room(void *array, size_t count, size_t *cap, size_t size)
-{
-	size_t more = *cap ? *cap * 2 : 16;
-	void *grown;
-
-	if (count < *cap)
-		return 0;
-	grown = realloc(*(void **)array, more * size);
-	if (!grown)
-		return -ENOMEM;
-	*(void **)array = grown;
-	*cap = more;
-	return 0;
-}
 
 /* ---- open and close ---- */
 
@@ -367,8 +353,7 @@ int store_finish_step(struct store *s, bool cut)
 
 	if (!step->open)
 		return 0;
-	r = store_room(&s->pending, s->pending_count, &s->pending_cap,
-		       sizeof(s->pending[0]));
+	r = array_room(&s->pending, s->pending_count, &s->pending_cap);
 	if (r == 0)
 		r = step_tick(s, &t, cut);
 	if (r) {
@@ -415,8 +400,7 @@ static int fold_sample(struct store *s, uint32_t line, double value)
 		series->folded = store_fold(metric, series->folded, value);
 		return 0;
 	}
-	r = store_room(&step->touched, step->touched_count, &step->touched_cap,
-		       sizeof(step->touched[0]));
+	r = array_room(&step->touched, step->touched_count, &step->touched_cap);
 	if (r)
 		return r;
 	step->touched[step->touched_count++] = line;
@@ -439,7 +423,7 @@ static int add_gap_change(struct store *s, const struct series_state *series,
 {
 	if (s->gap_count == GAPS_MAX)
 		return -ENOSPC;
-	if (store_room(&s->gaps, s->gap_count, &s->gap_cap, sizeof(s->gaps[0])))
+	if (array_room(&s->gaps, s->gap_count, &s->gap_cap))
 		return -ENOMEM;
 	s->gaps[s->gap_count++] = (struct gap_change){
 		series->entry->member.id, series->column, reason,
@@ -681,8 +665,7 @@ static int take_event(struct store *s, const struct batch *b,
 	}
 	if (from->kind >= EVENT_KIND_COUNT)
 		return 0;
-	r = store_room(&s->events, s->event_count, &s->event_cap,
-		       sizeof(s->events[0]));
+	r = array_room(&s->events, s->event_count, &s->event_cap);
 	if (r == 0)
 		r = event_item_new(
 			&item, s->next_event, from->kind, id,
@@ -745,8 +728,7 @@ static int set_fact(struct store *s, const char *key, const char *value)
 			f = &s->facts[i];
 	}
 	if (!f && copy && (name = strdup(key)) &&
-	    store_room(&s->facts, s->fact_count, &s->fact_cap,
-		       sizeof(s->facts[0])) == 0) {
+	    array_room(&s->facts, s->fact_count, &s->fact_cap) == 0) {
 		f = &s->facts[s->fact_count++];
 		*f = (struct fact){ .key = take(name) };
 	}
@@ -1029,8 +1011,7 @@ static void bound_held(struct store *s)
 /* Takes the batch. Under lock. */
 static int hold(struct store *s, struct batch *b)
 {
-	int r = store_room(&s->held, s->held_count, &s->held_cap,
-			   sizeof(s->held[0]));
+	int r = array_room(&s->held, s->held_count, &s->held_cap);
 
 	if (r) {
 		batch_free(b);

@@ -156,9 +156,6 @@ static inline double store_fold(enum metric m, double so_far, double value)
 
 /* ---- store.c ---- */
 
-/* Room for one more item; -ENOMEM. */
-int store_room(void *array, size_t count, size_t *cap, size_t size);
-
 /* The step at hand ends here and joins the pending ticks. cut: before its
  * time. Under lock. */
 int store_finish_step(struct store *s, bool cut);
