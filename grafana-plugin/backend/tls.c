@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <openssl/err.h>
+#include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
@@ -14,24 +15,28 @@
 #define KEPT 4
 
 static struct kept {
-	char *identity; /* owned */
-	SSL_CTX *context;
+	unsigned char identity[TLS_IDENTITY_LEN];
+	SSL_CTX *context; /* NULL: none */
 } kept[KEPT];
 static unsigned kept_next;
 
-static const char *or_none(const char *text)
+bool tls_identity(unsigned char out[TLS_IDENTITY_LEN],
+		  const struct settings *s)
 {
-	return text ? text : "";
-}
+	const char *const parts[] = { s->skip_verify ? "any" : "verified",
+				      s->ca, s->certificate, s->key };
+	EVP_MD_CTX *digest = EVP_MD_CTX_new();
+	bool done = digest && EVP_DigestInit_ex(digest, EVP_sha256(), NULL);
 
-static char *identity_of(const struct settings *s)
-{
-	char *text;
+	for (size_t i = 0; i < ARRAY_SIZE(parts) && done; i++) {
+		const char *part = parts[i] ? parts[i] : "";
 
-	return asprintf(&text, "%d\n%s\n%s\n%s", s->skip_verify, or_none(s->ca),
-			or_none(s->certificate), or_none(s->key)) < 0 ?
-		       NULL :
-		       text;
+		/* with its NUL, which divides it from the next */
+		done = EVP_DigestUpdate(digest, part, strlen(part) + 1);
+	}
+	done = done && EVP_DigestFinal_ex(digest, out, NULL);
+	EVP_MD_CTX_free(digest);
+	return done;
 }
 
 static bool add_ca(SSL_CTX *context, const char *pem)
@@ -113,21 +118,24 @@ static SSL_CTX *context_new(const struct settings *s, char *problem,
 /* Kept here; not the caller's. */
 static SSL_CTX *context_of(const struct settings *s, char *problem, size_t len)
 {
-	own(freep) char *identity = identity_of(s);
+	unsigned char identity[TLS_IDENTITY_LEN];
 	struct kept *k = &kept[kept_next];
 	SSL_CTX *context;
 
-	for (size_t i = 0; i < KEPT && identity; i++) {
-		if (kept[i].identity && strcmp(kept[i].identity, identity) == 0)
+	if (!tls_identity(identity, s))
+		return NULL;
+	for (size_t i = 0; i < KEPT; i++) {
+		if (kept[i].context &&
+		    memcmp(kept[i].identity, identity, sizeof(identity)) == 0)
 			return kept[i].context;
 	}
-	context = identity ? context_new(s, problem, len) : NULL;
+	context = context_new(s, problem, len);
 	if (!context)
 		return NULL;
 	kept_next = (kept_next + 1) % KEPT;
-	free(k->identity);
 	SSL_CTX_free(k->context);
-	*k = (struct kept){ take(identity), context };
+	memcpy(k->identity, identity, sizeof(identity));
+	k->context = context;
 	return context;
 }
 
@@ -166,7 +174,6 @@ SSL *tls_new(const struct settings *s, char *problem, size_t len)
 void tls_forget(void)
 {
 	for (size_t i = 0; i < KEPT; i++) {
-		free(kept[i].identity);
 		SSL_CTX_free(kept[i].context);
 		kept[i] = (struct kept){ 0 };
 	}

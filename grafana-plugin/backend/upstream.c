@@ -69,23 +69,33 @@ const struct upstream_counts *upstream_counts(void)
 
 /* ---- servers ---- */
 
+static void put_hex(struct buf *out, const void *data, size_t len)
+{
+	const unsigned char *bytes = data;
+
+	for (size_t i = 0; i < len; i++)
+		buf_printf(out, "%02x", bytes[i]);
+	buf_putc(out, '\n');
+}
+
 /* Equal for two that may share a connection. Credentials in headers do not
  * matter: they go with each request. */
 static char *identity_of(const struct settings *s)
 {
-	const unsigned char *bytes = (const unsigned char *)&s->address;
+	unsigned char tls[TLS_IDENTITY_LEN];
 	struct buf out = BUF_INIT;
 
-	buf_printf(&out, "%d %d %s\n", s->tls, s->skip_verify,
-		   s->tls ? s->name : "");
-	for (socklen_t i = 0; i < s->address_len; i++)
-		buf_printf(&out, "%02x", bytes[i]);
+	put_hex(&out, &s->address, s->address_len);
 	if (s->lookup)
-		buf_printf(&out, "%s:%u", s->lookup, s->port);
-	if (s->tls)
-		buf_printf(&out, "\n%s\n%s\n%s", s->ca ? s->ca : "",
-			   s->certificate ? s->certificate : "",
-			   s->key ? s->key : "");
+		buf_printf(&out, "%s:%u\n", s->lookup, s->port);
+	if (s->tls && !tls_identity(tls, s)) {
+		buf_fini(&out);
+		return NULL;
+	}
+	if (s->tls) {
+		buf_printf(&out, "%s\n", s->name);
+		put_hex(&out, tls, sizeof(tls));
+	}
 	buf_putc(&out, '\0');
 	if (buf_error(&out))
 		buf_fini(&out);
