@@ -288,18 +288,31 @@ func TestUnixSocket(t *testing.T) {
 	works(t, h, instance("unix://"+path))
 }
 
-// identity makes a certificate that signs itself.
-func identity(t *testing.T, name string) (tls.Certificate, string, string) {
+// authority is who signs certificates; nil signs itself.
+type authority struct {
+	cert *x509.Certificate
+	key  *ecdsa.PrivateKey
+}
+
+// signed makes a certificate and its key, both as PEM, too.
+func signed(t *testing.T, name string, by *authority) (*authority, string, string) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
-	raw, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{
+	wanted := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name},
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		DNSNames: []string{name}, IsCA: true, BasicConstraintsValid: true}, &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}}, &key.PublicKey, key)
+		DNSNames: []string{name}, IsCA: true, BasicConstraintsValid: true}
+	if by == nil {
+		by = &authority{wanted, key}
+	}
+	raw, err := x509.CreateCertificate(rand.Reader, wanted, by.cert, &key.PublicKey, by.key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert, err := x509.ParseCertificate(raw)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -307,21 +320,30 @@ func identity(t *testing.T, name string) (tls.Certificate, string, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cert := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: raw})
-	private := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
-	pair, err := tls.X509KeyPair(cert, private)
+	return &authority{cert, key}, string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: raw})),
+		string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
+}
+
+// identity makes a certificate that signs itself.
+func identity(t *testing.T, name string) (tls.Certificate, string, string) {
+	t.Helper()
+	_, cert, private := signed(t, name, nil)
+	pair, err := tls.X509KeyPair([]byte(cert), []byte(private))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return pair, string(cert), string(private)
+	return pair, cert, private
 }
 
 func TestTLS(t *testing.T) {
 	h := start(t)
 	pair, ca, _ := identity(t, "server.example")
 	_, clientCert, clientKey := identity(t, "grafana")
+	root, rootCert, _ := signed(t, "root", nil)
+	middle, middleCert, _ := signed(t, "middle", root)
+	_, leafCert, leafKey := signed(t, "leaf", middle)
 	pool := x509.NewCertPool()
-	pool.AppendCertsFromPEM([]byte(clientCert))
+	pool.AppendCertsFromPEM([]byte(clientCert + rootCert))
 	s := httptest.NewUnstartedServer(answer(t))
 	s.TLS = &tls.Config{Certificates: []tls.Certificate{pair}}
 	s.StartTLS()
@@ -345,8 +367,14 @@ func TestTLS(t *testing.T) {
 	fails(t, h, with(s.URL, named, map[string]string{"tlsCACert": "rubbish"}), 502, "cannot be read")
 	fails(t, h, with(s.URL, named, nil), 400, "tlsCACert is missing")
 	fails(t, h, with(strict.URL, named, known), 502, "")
-	works(t, h, with(strict.URL, `{"tlsAuthWithCACert":true,"tlsAuth":true,"serverName":"server.example"}`,
-		map[string]string{"tlsCACert": ca, "tlsClientCert": clientCert, "tlsClientKey": clientKey}))
+	mine := func(cert, key string) *pluginv2.PluginContext {
+		return with(strict.URL, `{"tlsAuthWithCACert":true,"tlsAuth":true,"serverName":"server.example"}`,
+			map[string]string{"tlsCACert": ca, "tlsClientCert": cert, "tlsClientKey": key})
+	}
+	works(t, h, mine(clientCert, clientKey))
+	works(t, h, mine(leafCert+middleCert, leafKey))
+	fails(t, h, mine(leafCert, leafKey), 502, "") /* nobody tells who signed it */
+	fails(t, h, mine(leafCert, clientKey), 502, "cannot be read")
 	fails(t, h, with(strings.Replace(s.URL, "https", "http", 1), `{}`, nil), 400, "HTTP 400")
 	plain := httptest.NewServer(answer(t))
 	defer plain.Close()
