@@ -18,18 +18,20 @@
 #include "tls.h"
 
 #define ACTIVE_MAX 128
-#define WAIT_MAX   1024
+#define WAIT_MAX   2048
 #define PART_MAX   8 /* so many servers may be slow at the same time */
 #define IDLE_MAX   8
 #define IDLE_S	   20 /* the server gives up after 30 */
 #define READ_MARK  (256 * 1024)
-#define HELD_MAX   (128 * 1024 * 1024) /* bytes of all answers on their way */
+#define HELD_MAX   (192 * 1024 * 1024) /* bytes of all answers on their way */
+#define HELD_PART  (128 * 1024 * 1024) /* and of those of one server */
 
 /* Whom connections reach, and as whom. Lives as long as it has users:
  * questions and connections. */
 struct server {
 	char *identity; /* owned */
 	size_t users, active, waiting;
+	size_t held; /* bytes of its answers so far */
 	struct server *next;
 };
 
@@ -254,6 +256,13 @@ static struct bufferevent *dial(struct upstream *u, char *problem, size_t len)
 
 static void start_waiting(void);
 
+static void hold(struct upstream *u, ptrdiff_t bytes)
+{
+	held += (size_t)bytes;
+	if (u->server)
+		u->server->held += (size_t)bytes;
+}
+
 static void upstream_free(struct upstream *u)
 {
 	if (u->timer)
@@ -262,7 +271,7 @@ static void upstream_free(struct upstream *u)
 	if (u->request.data)
 		explicit_bzero(u->request.data, u->request.len);
 	buf_fini(&u->request);
-	held -= u->answer.body.len;
+	hold(u, -(ptrdiff_t)u->answer.body.len);
 	buf_fini(&u->answer.body);
 	server_unref(u->server);
 	free(u);
@@ -351,8 +360,8 @@ static void on_read(struct bufferevent *bev, void *arg)
 
 	u->heard = true;
 	r = http_answer_feed(&u->answer, bufferevent_get_input(bev));
-	held += u->answer.body.len - before;
-	if (!r && held > HELD_MAX)
+	hold(u, (ptrdiff_t)(u->answer.body.len - before));
+	if (!r && (held > HELD_MAX || u->server->held > HELD_PART))
 		r = -EFBIG;
 	if (r) {
 		fail(u, 502,
