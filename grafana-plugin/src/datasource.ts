@@ -37,12 +37,11 @@ export class DataSource extends DataSourceWithBackend<HeapwatchQuery, Settings> 
 
   /** A query that came from a dashboard, to Explore or into an alert rule, has its filters already. */
   applyTemplateVariables(query: HeapwatchQuery, scoped: ScopedVars, filters: AdHocVariableFilter[] = []): HeapwatchQuery {
-    const all = [...(query.filters ?? []), ...filters];
     return {
       ...query,
       target: this.templates.replace(query.target, scoped, 'regex'),
       payload: interpolate(query.payload ?? {}, this.templates, scoped),
-      filters: all.length ? all : undefined,
+      filters: [...(query.filters ?? []), ...filters],
     };
   }
 
