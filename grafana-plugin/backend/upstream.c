@@ -54,6 +54,7 @@ struct upstream {
 	struct event *timer;
 	struct upstream *next; /* in the queue */
 	bool heard;	       /* a byte came on this connection */
+	bool quiet;
 	upstream_done done;
 	void *arg;
 };
@@ -334,7 +335,8 @@ static void fail(struct upstream *u, int status, const char *text)
 	counts.failed++;
 	snprintf(a.problem, sizeof(a.problem), "heapwatch at %.160s: %s",
 		 u->settings.url, text);
-	plugin_log(LEVEL_WARN, "%s", a.problem);
+	if (!u->quiet)
+		plugin_log(LEVEL_WARN, "%s", a.problem);
 	complete(u, &a, false);
 }
 
@@ -580,6 +582,7 @@ int upstream_start(struct upstream **out, struct event_base *base,
 		return -EBUSY;
 	}
 	u->base = base;
+	u->quiet = q->quiet;
 	u->done = done;
 	u->arg = arg;
 	u->answer.body.limit =

@@ -21,6 +21,7 @@ struct upstream_request {
 	const struct buf *body; /* or NULL */
 	int64_t time_left_ns;	/* that the caller has */
 	size_t answer_max;	/* bytes; 0: UPSTREAM_ANSWER_MAX */
+	bool quiet;		/* who asks logs a failure itself */
 };
 
 struct upstream_answer {

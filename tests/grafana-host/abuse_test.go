@@ -1,6 +1,7 @@
 package host
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -96,5 +97,63 @@ func TestAHoardingServerKeepsNobodyElse(t *testing.T) {
 	time.Sleep(time.Second)
 	for i := 0; i < 20; i++ {
 		works(t, h, instance(s.URL))
+	}
+}
+
+// A live panel outlives its server, and the log says once that it is away.
+func TestLivePanelsWaitForTheirServer(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := l.Addr().String()
+	l.Close()
+	h := start(t)
+	var streams []pluginv2.Stream_RunStreamClient
+	for i := 0; i < 20; i++ {
+		one, err := h.stream.RunStream(ctx(t, 60*time.Second), &pluginv2.RunStreamRequest{PluginContext: instance("http://" + address),
+			Path: fmt.Sprint("query/", i), Data: []byte(`{"target":"threads","intervalMs":1000}`)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		streams = append(streams, one)
+	}
+	until(t, 20*time.Second, "each has said it", func() bool { return strings.Count(h.log.String(), "refused") >= 20 })
+	time.Sleep(2 * time.Second)
+	if n := strings.Count(h.log.String(), "refused"); n != 20 {
+		t.Fatalf("told %d times", n)
+	}
+	if l, err = net.Listen("tcp", address); err != nil {
+		t.Fatal(err)
+	}
+	const field = `{"name":"threads","type":"number","labels":{"service":"%s"}}`
+	s := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		io.Copy(io.Discard, r.Body)
+		w.Header().Set("Content-Type", "application/json")
+		fmt.Fprintf(w, `[ {"schema": {"fields": [ {"name":"time","type":"time"}, `+field+" , "+field+`]}, "data":{"values":[[1],[2],[3]]}} ]`,
+			"a", `say \"b\"`)
+	})}
+	go s.Serve(l)
+	defer s.Close()
+	for _, one := range streams {
+		packet, err := one.Recv()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var frame struct {
+			Schema struct {
+				Fields []struct {
+					Name   string
+					Labels map[string]string
+				}
+			}
+			Data struct{ Values [][]int }
+		}
+		err = json.Unmarshal(packet.Data, &frame)
+		f := frame.Schema.Fields
+		if err != nil || len(f) != 3 || len(frame.Data.Values) != 3 || f[0].Name != "time" ||
+			f[1].Name != `threads {"service":"a"}` || f[2].Name != `threads {"service":"say \"b\""}` || f[2].Labels["service"] != `say "b"` {
+			t.Fatalf("%v %s", err, packet.Data)
+		}
 	}
 }

@@ -370,7 +370,7 @@ func streams(t *testing.T, h *Host, c *pluginv2.PluginContext) {
 			t.Fatal(err)
 		}
 		var frame struct {
-			Schema struct{ Fields []struct{ Type string } }
+			Schema struct{ Fields []struct{ Name, Type string } }
 			Data   struct{ Values [][]*float64 }
 		}
 		if err := json.Unmarshal(packet.Data, &frame); err != nil {
@@ -378,6 +378,14 @@ func streams(t *testing.T, h *Host, c *pluginv2.PluginContext) {
 		}
 		if len(frame.Data.Values) < 3 || len(frame.Data.Values[0]) != 1 {
 			t.Fatalf("%s", packet.Data)
+		}
+		/* Grafana tells by them which values are whose when a series comes or goes */
+		names := map[string]bool{}
+		for _, f := range frame.Schema.Fields {
+			names[f.Name] = true
+		}
+		if len(names) != len(frame.Data.Values) || !names["time"] {
+			t.Fatalf("names of fields: %v", names)
 		}
 		at := time.UnixMilli(int64(*frame.Data.Values[0][0]))
 		if !at.After(last) {
