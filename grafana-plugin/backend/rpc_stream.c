@@ -21,7 +21,8 @@ enum { STATUS = 1 };
 enum { STATUS_OK = 0, STATUS_NOT_FOUND = 1, STATUS_DENIED = 2 };
 
 #define STEP_MIN_MS 1000
-#define STEP_MAX_MS 60000
+#define STEP_MAX_MS 60000	/* that a panel may ask for */
+#define STEP_TOP_MS 86400000	/* that the server may make of it */
 #define SETTLE_MS   300 /* for the last tick of a step to arrive */
 #define DATA_MAX    (64 * 1024)
 #define PACKET_MAX  (2 * 1024 * 1024)
@@ -159,6 +160,42 @@ static void put_frame(struct buf *out, struct bytes frame)
 	add(out, rest.data, end);
 }
 
+/* A number of milliseconds; 0 when there is none. */
+static int64_t number_of(struct bytes object, const char *key)
+{
+	char text[24] = "";
+	struct bytes value;
+
+	if (!json_span_member(object, key, &value) ||
+	    value.len >= sizeof(text))
+		return 0;
+	memcpy(text, value.data, value.len);
+	return strtoll(text, NULL, 10);
+}
+
+/* The distance of a frame's times; 0 when it does not say. */
+static int64_t interval_of(struct bytes frame)
+{
+	struct bytes schema, fields, time, config;
+
+	if (json_span_member(frame, "schema", &schema) &&
+	    json_span_member(schema, "fields", &fields) &&
+	    json_span_next(&fields, &time) &&
+	    json_span_member(time, "config", &config))
+		return number_of(config, "interval");
+	return 0;
+}
+
+/* The server takes longer steps, for the payload says so or a step is not of
+ * a readable width: what was asked is no whole one. */
+static bool widen(struct live *l, int64_t step_ms)
+{
+	if (step_ms <= l->step_ms || step_ms > STEP_TOP_MS)
+		return false;
+	l->step_ms = step_ms;
+	return true;
+}
+
 /* false: the call is finished. */
 static bool send_frame(struct live *l, struct bytes frames)
 {
@@ -166,7 +203,8 @@ static bool send_frame(struct live *l, struct bytes frames)
 	struct bytes frame;
 	bool sent;
 
-	if (!json_span_check(frames) || !json_span_next(&frames, &frame))
+	if (!json_span_check(frames) || !json_span_next(&frames, &frame) ||
+	    widen(l, interval_of(frame)))
 		return true;
 	put_frame(&out, frame);
 	proto_put_built(&packet, 1, &out);
@@ -300,15 +338,8 @@ static void on_step(evutil_socket_t fd, short what, void *arg)
 
 static int64_t step_of(struct bytes data)
 {
-	char text[24] = "";
-	struct bytes value;
-	long long ms = 0;
+	int64_t ms = number_of(data, "intervalMs");
 
-	if (json_span_member(data, "intervalMs", &value) &&
-	    value.len < sizeof(text)) {
-		memcpy(text, value.data, value.len);
-		ms = strtoll(text, NULL, 10);
-	}
 	if (ms < STEP_MIN_MS)
 		return STEP_MIN_MS;
 	return ms > STEP_MAX_MS ? STEP_MAX_MS : ms - ms % 1000;

@@ -357,12 +357,31 @@ func streams(t *testing.T, h *Host, c *pluginv2.PluginContext) {
 	if err != nil || pub.Status != pluginv2.PublishStreamResponse_PERMISSION_DENIED {
 		t.Fatalf("%v %v", pub, err)
 	}
-	run, cancel := context.WithCancel(ctx(t, 60*time.Second))
-	stream, err := h.stream.RunStream(run, &pluginv2.RunStreamRequest{
-		PluginContext: c, Path: "query/1", Data: query})
-	if err != nil {
-		t.Fatal(err)
+	/* a step of the payload is waited for, too */
+	two := []byte(`{"target":"heap_used_bytes","payload":{"by":"pid","step":"2s"},"intervalMs":1000}`)
+	for step, data := range map[time.Duration][]byte{time.Second: query, 2 * time.Second: two} {
+		run, cancel := context.WithCancel(ctx(t, 60*time.Second))
+		stream, err := h.stream.RunStream(run, &pluginv2.RunStreamRequest{
+			PluginContext: c, Path: "query/1", Data: data})
+		if err != nil {
+			t.Fatal(err)
+		}
+		steps(t, stream, step)
+		cancel()
+		if _, err := stream.Recv(); status.Code(err) != codes.Canceled {
+			t.Fatal(err)
+		}
 	}
+	until(t, 5*time.Second, "the cancelled streams are closed", func() bool {
+		r, err := h.diag.CollectMetrics(ctx(t, 5*time.Second), &pluginv2.CollectMetricsRequest{})
+		return err == nil && strings.Contains(string(r.Metrics.Prometheus),
+			"heapwatch_plugin_calls_cancelled_total 2\n")
+	})
+}
+
+// steps reads a few packets, each with one whole step of all victims.
+func steps(t *testing.T, stream pluginv2.Stream_RunStreamClient, step time.Duration) {
+	t.Helper()
 	last := time.Time{}
 	for i := 0; i < 3; i++ {
 		packet, err := stream.Recv()
@@ -388,18 +407,9 @@ func streams(t *testing.T, h *Host, c *pluginv2.PluginContext) {
 			t.Fatalf("names of fields: %v", names)
 		}
 		at := time.UnixMilli(int64(*frame.Data.Values[0][0]))
-		if !at.After(last) {
-			t.Fatalf("%v after %v", at, last)
+		if !at.After(last) || at.UnixMilli()%step.Milliseconds() != 0 || at.After(time.Now()) {
+			t.Fatalf("%v after %v, in steps of %v", at, last, step)
 		}
 		last = at
 	}
-	cancel()
-	if _, err := stream.Recv(); status.Code(err) != codes.Canceled {
-		t.Fatal(err)
-	}
-	until(t, 5*time.Second, "the cancelled stream is closed", func() bool {
-		r, err := h.diag.CollectMetrics(ctx(t, 5*time.Second), &pluginv2.CollectMetricsRequest{})
-		return err == nil && strings.Contains(string(r.Metrics.Prometheus),
-			"heapwatch_plugin_calls_cancelled_total 1\n")
-	})
 }
