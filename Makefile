@@ -350,7 +350,7 @@ ci-watching:
 	+@tests/run-part soak       $(remake) MINUTES=5 soak
 	+@tests/run-part fuzz-targets $(remake) $(fuzzing) FUZZ="$(target_fed)" FUZZ_SECONDS=60 check-fuzz
 	+@tests/run-part tsan       $(remake) SANITIZE=thread check
-	+@tests/run-part tsan-e2e   $(remake) SANITIZE=thread E2E_JOBS=1 E2E="$(tsan_e2e)" check-e2e
+	+@tests/run-part tsan-e2e   $(remake) SANITIZE=thread E2E_JOBS=1 E2E_PATIENCE=4 E2E="$(tsan_e2e)" check-e2e
 	+@tests/run-part load       $(remake) LOAD_SECONDS=60 E2E=test_load check-e2e
 	+@tests/run-part alerts     $(remake) check-alerts
 
