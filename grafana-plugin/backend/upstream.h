@@ -5,8 +5,9 @@
  *
  * An answer, or the reason why there is none, is told exactly once, unless
  * the question was cancelled. Bounded: so many at once, the rest waits; so
- * many bytes of an answer. Of the places on the wire and in the queue one
- * server gets a part only, so that a dead one does not keep the others.
+ * many bytes of an answer, and of all. Of the bytes, and of the places on the
+ * wire and in the queue, one server gets a part only, so that a dead one does
+ * not keep the others.
  */
 #include <event2/event.h>
 

@@ -251,14 +251,20 @@ func TestHeadersAndCredentials(t *testing.T) {
 	defer s.Close()
 	works(t, h, instance(s.URL+"/prefix/", func(i *pluginv2.DataSourceInstanceSettings) {
 		i.BasicAuthEnabled, i.BasicAuthUser = true, "käthe"
-		i.JsonData = []byte(`{"httpHeaderName1":"X-Scope","httpHeaderName2":"Content-Length","httpHeaderName3":"X-Bad"}`)
-		i.DecryptedSecureJsonData = map[string]string{"basicAuthPassword": "s3cret",
-			"httpHeaderValue1": "plant", "httpHeaderValue2": "0", "httpHeaderValue3": "a\r\nX-Evil: 1"}
+		i.JsonData = []byte(`{"httpHeaderName1":"X-Scope","httpHeaderName3":"X-Without-Value"}`)
+		i.DecryptedSecureJsonData = map[string]string{"basicAuthPassword": "s3cret", "httpHeaderValue1": "plant"}
 	}))
 	user, password, _ := (&http.Request{Header: seen}).BasicAuth()
 	if user != "käthe" || password != "s3cret" || seen.Get("X-Scope") != "plant" ||
-		seen.Get("X-Evil") != "" || path != "/prefix/query" {
+		path != "/prefix/query" {
 		t.Fatalf("%s %v", path, seen)
+	}
+	for _, bad := range [][3]string{{"Content-Length", "0", "for the plugin"}, {"Authorization", "Basic x", "for the plugin"},
+		{"X-Bad", "a\r\nX-Evil: 1", "malformed"}, {"X Bad", "a", "malformed"}} {
+		fails(t, h, instance(s.URL, func(i *pluginv2.DataSourceInstanceSettings) {
+			i.JsonData = []byte(`{"httpHeaderName2":"` + bad[0] + `"}`)
+			i.DecryptedSecureJsonData = map[string]string{"token": "t0ken", "httpHeaderValue2": bad[1]}
+		}), 400, "header 2 of the settings is "+bad[2])
 	}
 	token := func(i *pluginv2.DataSourceInstanceSettings) {
 		i.DecryptedSecureJsonData = map[string]string{"token": "t0ken"}

@@ -136,13 +136,15 @@ func TestEveryCallOfARealServer(t *testing.T) {
 	})
 	t.Run("nothing found is a typed frame", func(t *testing.T) {
 		r := ask(t, h, &pluginv2.QueryDataRequest{PluginContext: context, Queries: []*pluginv2.DataQuery{
-			question("A", "heap_used_bytes", `{"service":"nobody"}`, from, to)}})
-		frames := r.Responses["A"].Frames
-		if len(frames) != 1 || len(frames[0].Fields) != 0 || frames[0].RefID != "A" ||
-			frames[0].Meta.Type != data.FrameTypeTimeSeriesMulti {
-			t.Fatalf("%+v", frames)
+			question("A", "heap_used_bytes", `{"service":"nobody"}`, from, to),
+			question("B", "heap_used_bytes", `{"service":"nobody","format":"latest"}`, from, to)}})
+		for ref, kind := range map[string]data.FrameType{"A": data.FrameTypeTimeSeriesMulti, "B": data.FrameTypeNumericMulti} {
+			frames := r.Responses[ref].Frames
+			if len(frames) != 1 || len(frames[0].Fields) != 0 || frames[0].RefID != ref || frames[0].Meta.Type != kind {
+				t.Fatalf("%s: %+v", ref, frames)
+			}
+			dataplane(t, frames)
 		}
-		dataplane(t, frames)
 	})
 	t.Run("JSON when it is asked for", func(t *testing.T) {
 		/* without the newest values, which may come between the two */
