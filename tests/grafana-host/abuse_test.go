@@ -157,3 +157,43 @@ func TestLivePanelsWaitForTheirServer(t *testing.T) {
 		}
 	}
 }
+
+// Frames that want an answer or memory, from a peer that reads nothing.
+func TestFloodsEndTheirConnection(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("PLUGIN_UNIX_SOCKET_DIR", dir)
+	h := start(t)
+	before := resident(t, h.pid())
+	for name, frame := range map[string]string{
+		"ping":         "\x00\x00\x08\x06\x00\x00\x00\x00\x0012345678",
+		"settings":     "\x00\x00\x00\x04\x00\x00\x00\x00\x00",
+		"continuation": "\x00\x00\x02\x09\x00\x00\x00\x00\x01\x82\x82",
+	} {
+		c, err := net.Dial("unix", sockets(t, dir)[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.SetDeadline(time.Now().Add(20 * time.Second))
+		io.WriteString(c, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00")
+		if name == "continuation" { /* of headers that do not end */
+			io.WriteString(c, "\x00\x00\x01\x01\x00\x00\x00\x00\x01\x83")
+		}
+		many := strings.Repeat(frame, 10000)
+		for sent := 0; err == nil; sent += len(many) {
+			if sent > 64<<20 {
+				t.Fatalf("%s: 64 MiB are taken", name)
+			}
+			_, err = io.WriteString(c, many)
+		}
+		if timeout, ok := err.(net.Error); ok && timeout.Timeout() {
+			t.Fatalf("%s: the connection stays", name)
+		}
+		c.Close()
+		if err := h.protocol.Ping(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if grown := resident(t, h.pid()) - before; static(t) && grown > 4<<20 {
+		t.Fatalf("%d bytes are kept", grown)
+	}
+}

@@ -136,6 +136,7 @@ func TestServersThatFail(t *testing.T) {
 		{"broken message", says(t, "HTTP/1.1 200 OK\r\nContent-Type: "+frames+"\r\nContent-Length: 3\r\n\r\n\x0a\x7fx"), 502, "same version"},
 		{"an answer to nothing", says(t, "HTTP/1.1 200 OK\r\nContent-Type: "+frames+"\r\nContent-Length: 0\r\n\r\n"), 502, ""},
 		{"says why", says(t, "HTTP/1.1 503 Busy\r\nContent-Length: 21\r\n\r\n{\"message\":\"so busy\"}"), 503, "so busy"},
+		{"sends elsewhere", says(t, "HTTP/1.1 301 Moved\r\nLocation: https://127.0.0.1/\r\nContent-Length: 0\r\n\r\n"), 502, "elsewhere (HTTP 301)"},
 		{"no URL", "", 400, "no URL"},
 		{"a password in the URL", "http://a:b@127.0.0.1:1", 400, "basic auth"},
 		{"no such scheme", "ftp://127.0.0.1", 400, "http://"},
@@ -520,6 +521,15 @@ func TestAPersonIsToldWhatItIs(t *testing.T) {
 	cmd.Env = []string{}
 	text, err := cmd.CombinedOutput()
 	if err == nil || !strings.Contains(string(text), "Grafana") {
+		t.Fatalf("%v %s", err, text)
+	}
+}
+
+func TestAFolderThatIsNotThereIsNamed(t *testing.T) {
+	cmd := exec.Command(executable())
+	cmd.Env = []string{"grafana_plugin_type=datasource", "PLUGIN_UNIX_SOCKET_DIR=/nowhere"}
+	text, err := cmd.CombinedOutput()
+	if err == nil || !strings.Contains(string(text), "cannot listen in /nowhere: No such file") {
 		t.Fatalf("%v %s", err, text)
 	}
 }
