@@ -10,9 +10,9 @@
 #include <string.h>
 
 #include "common/clock.h"
-#include "common/json.h"
 #include "common/json_span.h"
 
+#include "live_frame.h"
 #include "log.h"
 #include "rpc.h"
 
@@ -106,86 +106,6 @@ static void wait_step(struct live *l)
 	evtimer_add(l->timer, &wait);
 }
 
-static void add(struct buf *out, const char *from, const char *end)
-{
-	buf_add(out, from, (size_t)(end - from));
-}
-
-/* A field, its labels put into its name. */
-static void put_field(struct buf *out, struct bytes field)
-{
-	const char *end = field.data + field.len;
-	struct json j = json_writer(out);
-	struct buf own_name = BUF_INIT;
-	struct bytes name, labels;
-
-	if (!json_span_member(field, "name", &name) || name.len < 2 ||
-	    !json_span_member(field, "labels", &labels)) {
-		add(out, field.data, end);
-		return;
-	}
-	add(out, field.data, name.data);
-	buf_add(&own_name, name.data + 1, name.len - 2);
-	buf_putc(&own_name, ' ');
-	buf_add(&own_name, labels.data, labels.len);
-	json_string_len(&j, own_name.data, own_name.len);
-	add(out, name.data + name.len, end);
-	if (buf_error(&own_name))
-		out->error = buf_error(&own_name);
-	buf_fini(&own_name);
-}
-
-/*
- * The frame, each field under a name of its own: when a series comes or goes,
- * Grafana finds by names which values it has of the fields, and would take
- * the first of a name for all of it. People see "displayNameFromDS".
- */
-static void put_frame(struct buf *out, struct bytes frame)
-{
-	const char *end = frame.data + frame.len;
-	struct bytes schema, rest, field;
-	char sign = '[';
-
-	if (!json_span_member(frame, "schema", &schema) ||
-	    !json_span_member(schema, "fields", &rest) || *rest.data != '[') {
-		add(out, frame.data, end);
-		return;
-	}
-	add(out, frame.data, rest.data);
-	while (json_span_next(&rest, &field)) {
-		buf_putc(out, sign);
-		put_field(out, field);
-		sign = ',';
-	}
-	add(out, rest.data, end);
-}
-
-/* A number of milliseconds; 0 when there is none. */
-static int64_t number_of(struct bytes object, const char *key)
-{
-	char text[24] = "";
-	struct bytes value;
-
-	if (!json_span_member(object, key, &value) ||
-	    value.len >= sizeof(text))
-		return 0;
-	memcpy(text, value.data, value.len);
-	return strtoll(text, NULL, 10);
-}
-
-/* The distance of a frame's times; 0 when it does not say. */
-static int64_t interval_of(struct bytes frame)
-{
-	struct bytes schema, fields, time, config;
-
-	if (json_span_member(frame, "schema", &schema) &&
-	    json_span_member(schema, "fields", &fields) &&
-	    json_span_next(&fields, &time) &&
-	    json_span_member(time, "config", &config))
-		return number_of(config, "interval");
-	return 0;
-}
-
 /* The server takes longer steps, for the payload says so or a step is not of
  * a readable width: what was asked is no whole one. */
 static bool widen(struct live *l, int64_t step_ms)
@@ -204,9 +124,9 @@ static bool send_frame(struct live *l, struct bytes frames)
 	bool sent;
 
 	if (!json_span_check(frames) || !json_span_next(&frames, &frame) ||
-	    widen(l, interval_of(frame)))
+	    widen(l, live_interval_ms(frame)))
 		return true;
-	put_frame(&out, frame);
+	live_frame_put(&out, frame);
 	proto_put_built(&packet, 1, &out);
 	sent = grpc_send(l->call, &packet);
 	buf_fini(&out);
@@ -338,7 +258,7 @@ static void on_step(evutil_socket_t fd, short what, void *arg)
 
 static int64_t step_of(struct bytes data)
 {
-	int64_t ms = number_of(data, "intervalMs");
+	int64_t ms = live_number(data, "intervalMs");
 
 	if (ms < STEP_MIN_MS)
 		return STEP_MIN_MS;
