@@ -151,7 +151,7 @@ class Life(unittest.TestCase):
             code, _, err = run("serve", "--listen", f"{host}:{port}", "--db", folder + "/x.db")
             self.assertEqual(code, 1)
             self.assertIn(f"{host}:{port} is in use", err)
-            self.assertIn('make run ARGS="--listen ', err)
+            self.assertIn('make run or make demo: ARGS="--listen ', err)
             self.assertEqual(server.get("/-/healthy")[0], 200)
 
     def test_a_second_server_on_the_same_database_is_told_so(self):
