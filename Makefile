@@ -154,7 +154,7 @@ bench-plugin: all plugin-backend | victims
 # those of the newest Grafana and of the oldest that it runs in. 560 MB each.
 
 npm_ci = $(call msg,NPM,$(@D)){ command -v npm >/dev/null || \
-	 { echo "npm is missing: install Node 18.18 or later, and npm" >&2; exit 2; }; } && \
+	 { echo "npm is missing: install Node 18.18 or later and npm (apt-get install nodejs npm)" >&2; exit 2; }; } && \
 	 mkdir -p $(@D) && cp $^ $(@D) && cd $(@D) && \
 	 { npm ci >npm.log 2>&1 || { cat npm.log; exit 1; }; } && touch $(@F)
 npm_files := package.json package-lock.json .npmrc
