@@ -47,6 +47,12 @@ TIMES = {"targets": ("since", "started"), "status": (), "lacks": (),
 
 # ---- questions ----
 
+# What may be added up. The series without a kind is of all kinds together, and
+# the forced collections are among the cycles.
+PAUSES = {"kind": "^$"}
+COLLECTIONS = {"kind": ["cycle", "young", "old", "concurrent"]}
+
+
 def q(target, scope=True, **payload):
     """One question; keys of its payload as docs/api.md has them."""
     return {"target": target, "payload": payload, "scope": scope}

@@ -40,7 +40,7 @@ DASHBOARD = dashboard(
               q("heap_allocated_bytes_total", **{**ONE, "fn": "rate"}, legend="allocated"),
               fixed=SKY),
         graph("Stopped for collections", "Share of time in which the program stood still.", 8, 7,
-              q("gc_pause_seconds_total", fn="rate", agg="sum", by=list(WHO), legend="stopped"),
+              q("gc_pause_seconds_total", **PAUSES, **{**ONE, "fn": "rate"}, legend="stopped"),
               fixed=ORANGE, minimum=0),
         graph("CPU", "CPU time per second: 100 % is one CPU.", 8, 7,
               q("cpu_seconds_total", **{**ONE, "fn": "rate"}, legend="CPU"), fixed=SKY,

@@ -136,6 +136,24 @@ class Lint(unittest.TestCase):
             self.assertTrue(panel["fieldConfig"]["defaults"]["unit"])
             self.assertTrue(panel["targets"])
 
+    def test_nothing_is_added_up_with_its_own_parts(self):
+        """Pauses of all kinds stand beside those by kind, forced cycles among the cycles."""
+        count = 0
+        for folder, _, panel in self.each():
+            for target in panel["targets"]:
+                payload = target.get("payload", {})
+                told = target.get("expr", target.get("target"))
+                if payload.get("agg") in ("max", "min") or not re.search("gc_(pause|coll)", told):
+                    continue
+                kinds = re.findall(r'kind(!?=)"(.*?)"', told) or payload.get("kind")
+                if "gc_pause_seconds_total" in told:
+                    self.assertIn(kinds, ("^$", [("=", "")]))
+                elif "gc_collections_total" in told:
+                    self.assertTrue(kinds == [("!=", "forced")] or "cycle" in kinds
+                                    and "forced" not in kinds, kinds)
+                count += 1
+        self.assertGreaterEqual(count, 6)
+
     def test_panels_fill_the_grid_without_overlap(self):
         for folder, name, d in made():
             taken = {}
