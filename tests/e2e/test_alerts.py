@@ -4,6 +4,7 @@ import importlib.machinery
 import importlib.util
 import json
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -110,7 +111,9 @@ WRONG = [
     ("a limit is left only", " > 0.7125", " > 0.75"),
     ("planned maintenance", "target_silenced[2m]", "target_sil[2m]"),
     ("what cannot be measured", " < 2.5", " < 3.5"),
-    ("three restarts", "[15m])) > 2", "[15m])) > 1"),
+    ("three restarts", "[15m:15s])) > 2", "[15m:15s])) > 1"),
+    ("three restarts", "resets((time() - start_time_seconds)[15m:15s])",
+     "changes(start_time_seconds[15m])"),
     ("who ran for ten minutes", "> 600", "> 60"),
     ("who ran for ten minutes", " unless max by (node, service, instance) (target_up)",
      " unless target_xp"),
@@ -178,6 +181,14 @@ class Files(unittest.TestCase):
                     self.assertEqual(uid, notes["__dashboardUid__"])
                     self.assertEqual(titles[uid][notes["__panelId__"]],
                                      panels[rule["labels"]["rule"]])
+
+    def test_a_link_without_labels_leads_to_all(self):
+        """An alert that stands for no answer has none: Grafana would write [no value]."""
+        for rule in rules_of("heapwatch.yaml"):
+            bare = re.sub(r"{{ with \.Labels\.(\w+) }}var-\1={{ \. \| urlquery }}&{{ end }}", "",
+                          rule["annotations"]["dashboard"])
+            self.assertRegex(bare, r"^{{ externalURL }}d/[\w-]+\?$")
+            self.assertNotEqual(bare, rule["annotations"]["dashboard"])
 
     def test_a_link_into_nothing_is_told(self):
         with tempfile.TemporaryDirectory() as name:
