@@ -30,7 +30,7 @@ DASHBOARD = dashboard(
                 legend="{{node}}"), minimum=0),
         graph("Memory", "Resident memory of heapwatch by kind.", 8, 8,
               q("heapwatch_resident_bytes", **NODE, agg="max", by=["kind"], legend="{{kind}}"),
-              stack=True),
+              stack=True, overrides=MEMORY_KINDS),
         graph("Length of a round", "Time that reading all processes once took.", 8, 8,
               q("heapwatch_tick_seconds", **NODE, agg="max", by=["node"], legend="{{node}}"),
               minimum=0),

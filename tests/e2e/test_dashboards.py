@@ -208,6 +208,39 @@ class Lint(unittest.TestCase):
             self.assertTrue(link["keepTime"] and link["includeVars"])
         self.assertGreater(count, 20)
 
+    def test_what_a_link_takes_from_its_row_is_there_and_encoded(self):
+        count = 0
+        for _, _, panel in self.each():
+            columns = next((t["options"]["include"]["names"] for t in panel["transformations"]
+                            if t["id"] == "filterFieldsByName"), ())
+            for taken in re.findall(r"\$\{__(field\.labels|data\.fields)\.(\w+)(:\w+)?\}",
+                                    json.dumps(panel)):
+                if taken[0] == "data.fields":
+                    self.assertIn(taken[1], columns)
+                self.assertEqual(taken[2], ":percentencode", panel["title"])
+                count += 1
+        self.assertGreater(count, 50)
+
+    def test_kinds_in_one_graph_have_colours_of_their_own(self):
+        """Those that are known; a name's colour of Grafana's own may be another's, too."""
+        columns = (ROOT / "docs" / "metrics.md").read_text()
+        count = 0
+        for folder, _, panel in self.each():
+            if folder == "prometheus" or panel["type"] != "timeseries":
+                continue
+            (payload, metric), *_ = [(t["payload"], t["target"]) for t in panel["targets"]]
+            if payload.get("by") not in (["kind"], ["pool"], ["state"]):
+                continue
+            label = payload["by"][0]
+            names = re.search(rf"^\| `{metric}` .* \| `{label}`: (.*?) \|", columns, re.M).group(1)
+            fixed = {o["matcher"]["options"]: p["value"]["fixedColor"]
+                     for o in panel["fieldConfig"]["overrides"] for p in o["properties"]
+                     if p["id"] == "color"}
+            self.assertEqual(set(fixed), set(names.split(", ")))
+            self.assertEqual(len(set(fixed.values())), len(fixed))
+            count += 1
+        self.assertGreaterEqual(count, 8)
+
     def test_deploys_restarts_and_kills_are_annotated(self):
         for folder in ("grafana", "simpod"):
             for name, d in asking.load(folder).items():
