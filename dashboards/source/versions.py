@@ -21,8 +21,9 @@ DASHBOARD = dashboard(
                "started": ("Started", 170)},
               overrides=[state_cell(), ago_cell("Since"), ago_cell("Started")]),
         bars("Most live heap", "The most live bytes of each build in this range, of its worst "
-             "instance.", 12, 6, q("heap_live_bytes", agg="max", **BUILD), calc="max",
-             transformations=SHORT, minimum=0),
+             "instance; a JVM tells it after a look at the whole heap.", 12, 6,
+             q("heap_live_bytes", agg="max", **BUILD), calc="max", transformations=SHORT,
+             minimum=0, no_value="not known yet"),
         bars("Most resident memory", "The most resident memory of each build in this range, of "
              "its worst instance.", 12, 6, q("resident_bytes", agg="max", **BUILD), calc="max",
              transformations=SHORT, minimum=0),
