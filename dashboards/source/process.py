@@ -12,6 +12,7 @@ DASHBOARD = dashboard(
                "reason": "Why", "runtime": ("Runtime", 90),
                "version": ("Version", 210), "bound": ("Bound by", 120), "node": ("Node", 150),
                "started": ("Started", 170), "pid": ("PID", 90)},
+              no_value="It does not run now; below are its last numbers of this range",
               overrides=[state_cell(), ago_cell("Since"), ago_cell("Started")]),
         row("$service / $instance", repeat="instance"),
         stat("Heap used", "Used heap of the tightest bound, garbage not yet collected included.",

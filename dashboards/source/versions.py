@@ -19,6 +19,7 @@ DASHBOARD = dashboard(
               {"version": ("Runtime version", 220), "build_id": "Build", "state": ("State", 150),
                "instance": ("No.", 60), "node": ("Node", 160), "since": ("Since", 170),
                "started": ("Started", 170)},
+              no_value="No instance runs now; below is what ran in this range",
               overrides=[state_cell(), ago_cell("Since"), ago_cell("Started")]),
         bars("Most live heap", "The most live bytes of each build in this range, of its worst "
              "instance; a JVM tells it after a look at the whole heap.", 12, 6,
