@@ -917,78 +917,7 @@ static size_t weight(const struct batch *b)
 static void drop_samples(struct store *s, struct batch *b)
 {
 	s->stats.lost_samples += b->sample_count;
-	free(b->samples);
-	b->samples = NULL;
-	b->sample_count = b->sample_cap = 0;
-}
-
-static struct entity *entity_in(const struct batch *b, uint32_t number)
-{
-	for (size_t i = 0; i < b->entity_count; i++) {
-		if (b->entities[i].number == number)
-			return &b->entities[i];
-	}
-	return NULL;
-}
-
-static void remove_entity(struct batch *b, struct entity *e)
-{
-	struct entity *end = b->entities + --b->entity_count;
-
-	entity_fini(e);
-	memmove(e, e + 1, (size_t)(end - e) * sizeof(*e));
-}
-
-/* Newer attributes take the place of older ones. */
-static void merge_entities(struct batch *into, struct batch *b)
-{
-	for (size_t i = 0; i < b->entity_count; i++) {
-		struct entity *known = entity_in(into, b->entities[i].number);
-		struct entity swap;
-
-		if (!known) {
-			batch_add_entity(into, &b->entities[i]);
-			continue;
-		}
-		swap = *known;
-		*known = b->entities[i];
-		b->entities[i] = swap;
-	}
-}
-
-/* One that came and went has nothing left to tell. */
-static void merge_closes(struct batch *into, const struct batch *b)
-{
-	for (size_t i = 0; i < b->closed_count; i++) {
-		const struct batch_close *c = &b->closed[i];
-		struct entity *known = entity_in(into, c->entity);
-
-		if (known)
-			remove_entity(into, known);
-		else
-			batch_add_close(into, c->entity, c->boot_ns, c->reason);
-	}
-}
-
-/* Takes b, which is newer and has no samples. */
-static void merge(struct store *s, struct batch *into, struct batch *b)
-{
-	into->now = b->now;
-	merge_entities(into, b);
-	merge_closes(into, b);
-	for (size_t i = 0; i < b->gap_count && into->gap_count < GAPS_MAX; i++)
-		batch_add_gap(into, b->gaps[i].entity, b->gaps[i].column,
-			      b->gaps[i].reason);
-	for (size_t i = 0; i < b->event_count; i++) {
-		if (into->event_count == EVENTS_MAX)
-			s->stats.lost_events++;
-		else
-			batch_add_event(into, b->events[i].kind,
-					b->events[i].entity,
-					b->events[i].boot_ns, "%s",
-					b->events[i].text);
-	}
-	batch_free(b);
+	batch_drop_samples(b);
 }
 
 /* The oldest samples go; who came and went and what happened stays, all in
@@ -1001,7 +930,8 @@ static void bound_held(struct store *s)
 		s->held_samples -= first->sample_count + weight(second);
 		drop_samples(s, first);
 		drop_samples(s, second);
-		merge(s, first, second);
+		first->now = second->now;
+		s->stats.lost_events += batch_merge(first, second, EVENTS_MAX);
 		s->held_count--;
 		memmove(s->held + 1, s->held + 2,
 			(s->held_count - 1) * sizeof(s->held[0]));
