@@ -1028,6 +1028,88 @@ START_TEST(a_database_in_use_is_refused)
 }
 END_TEST
 
+/* Another file stands at its place meanwhile. */
+START_TEST(a_salvage_under_way_is_left_alone)
+{
+	struct store *s = fixture_fresh(fixture_options());
+
+	ck_assert_int_eq(rename(DB, DB "-damaged"), 0);
+	write_file(DB "-salvaging", "");
+	refused(DB, "in use by another heapwatch");
+	ck_assert_int_eq(access(DB "-damaged", F_OK), 0);
+	ck_assert_int_eq(access(DB "-salvaging", F_OK), 0);
+	ck_assert_int_eq(unlink(DB "-salvaging"), 0);
+	ck_assert_int_eq(rename(DB "-damaged", DB), 0);
+	store_close(s);
+}
+END_TEST
+
+START_TEST(a_file_removed_underneath_is_told)
+{
+	struct store *s = fixture_fresh(fixture_options());
+	struct store_stats stats;
+
+	log_set_sink(quiet);
+	put(s, T0 + 10000, COL_HEAP_USED_BYTES, 1);
+	ck_ok(store_flush(s));
+	store_stats(s, &stats);
+	ck_assert_str_eq(stats.last_error, "");
+	ck_assert_int_eq(rename(DB, DB "-away"), 0);
+	write_file(DB, "");
+	put(s, T0 + 20000, COL_HEAP_USED_BYTES, 2);
+	ck_err(store_flush(s), ESTALE);
+	store_stats(s, &stats);
+	ck_assert_ptr_nonnull(strstr(stats.last_error, "removed or replaced"));
+	ck_assert_int_eq(rename(DB "-away", DB), 0);
+	put(s, T0 + 30000, COL_HEAP_USED_BYTES, 3);
+	ck_ok(store_flush(s));
+	store_stats(s, &stats);
+	ck_assert_str_eq(stats.last_error, "");
+	store_close(s);
+	log_set_sink(NULL);
+}
+END_TEST
+
+START_TEST(all_files_stand_beside_what_a_link_leads_to)
+{
+	struct stat st;
+
+	fixture_wipe();
+	mkdir("far", 0755);
+	ck_assert_int_eq(symlink("far/real.db", DB), 0);
+	log_set_sink(quiet);
+	for (int i = 0; i < 2; i++) { /* the second time it is damaged */
+		struct store *s = fixture_open(fixture_options());
+
+		put(s, T0 + i * 10000, COL_HEAP_USED_BYTES, 1);
+		store_close(s);
+		ck_assert_int_eq(access("far/real.db-ballast", F_OK), 0);
+		if (i == 0)
+			foreign("DROP TABLE head");
+	}
+	ck_assert_int_eq(access("far/real.db-damaged", F_OK), 0);
+	ck_assert_int_eq(lstat(DB, &st), 0);
+	ck_assert(S_ISLNK(st.st_mode));
+	unlink(DB);
+	log_set_sink(NULL);
+}
+END_TEST
+
+START_TEST(a_row_without_its_text_is_no_end)
+{
+	struct store *s = fixture_fresh(fixture_options());
+
+	put(s, T0 + 10000, COL_HEAP_USED_BYTES, 1);
+	store_close(s);
+	foreign("DROP TABLE meta; CREATE TABLE meta (name TEXT PRIMARY KEY,"
+		" value TEXT) WITHOUT ROWID;"
+		"INSERT INTO meta VALUES ('next_ids', NULL), ('plant', NULL)");
+	log_set_sink(quiet);
+	store_close(fixture_open(fixture_options()));
+	log_set_sink(NULL);
+}
+END_TEST
+
 START_TEST(the_file_says_whose_it_is)
 {
 	unsigned char head[100];
@@ -1462,6 +1544,7 @@ START_TEST(what_waits_for_the_clock_is_bounded)
 {
 	enum { MANY = 100000, COUNT = 100 };
 	struct store_options o = fixture_options();
+	own(freep) char *fact = NULL;
 	struct store_stats stats;
 	struct mallinfo2 before, after;
 	struct store *s;
@@ -1507,7 +1590,6 @@ END_TEST
 START_TEST(batches_without_samples_are_bounded_too)
 {
 	struct store_options o = fixture_options();
-	own(freep) char *fact = NULL;
 	struct store_stats stats;
 	struct store *s;
 
@@ -1856,6 +1938,10 @@ TEST_MAIN("store", memory_has_every_sample,
 	  every_second_can_be_stored, rows_are_there_by_the_flush_interval,
 	  columns_are_known_by_their_names, data_waits_for_a_right_clock,
 	  what_is_no_database_of_ours_is_refused, a_database_in_use_is_refused,
+	  a_salvage_under_way_is_left_alone,
+	  a_file_removed_underneath_is_told,
+	  all_files_stand_beside_what_a_link_leads_to,
+	  a_row_without_its_text_is_no_end,
 	  the_file_says_whose_it_is, a_damaged_row_is_skipped_and_counted,
 	  three_overwritten_pages_cost_little,
 	  an_interrupted_salvage_begins_again,

@@ -173,9 +173,9 @@ static int behind(struct copier *c, int64_t bad, int64_t *out)
 	int64_t stride = 1, good;
 
 	while (try_from(c, bad + stride) != 0) {
-		if (stride > REACH_MAX)
-			return -ENOENT;
 		stride *= 2;
+		if (stride > REACH_MAX || bad > INT64_MAX - stride)
+			return -ENOENT;
 	}
 	good = bad + stride;
 	bad += stride / 2;

@@ -3,12 +3,15 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 
 #include "common/array.h"
 #include "common/log.h"
+#include "common/wait.h"
 
 #include "salvage.h"
 #include "schema.h"
@@ -26,12 +29,19 @@
 
 /* ---- open and close ---- */
 
-/* One heapwatch at a time; the lock goes with the process. */
-static int lock_file(struct store *s, struct problem *p)
+/* One heapwatch at a time; the lock goes with the process. It has a file of
+ * its own, as a salvage puts another file in place of the database. */
+static int lock(struct store *s, struct problem *p)
 {
-	s->lock_fd = open(s->path, O_RDONLY | O_CLOEXEC);
-	if (s->lock_fd < 0)
-		return -errno;
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%.4000s-lock", s->path);
+	s->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+	if (s->lock_fd < 0) {
+		problem_set(p, PROBLEM_UNAVAILABLE, "cannot make %s: %s", path,
+			    strerror(errno));
+		return -EINVAL;
+	}
 	if (flock(s->lock_fd, LOCK_EX | LOCK_NB) == 0)
 		return 0;
 	problem_set(p, PROBLEM_UNAVAILABLE,
@@ -39,6 +49,16 @@ static int lock_file(struct store *s, struct problem *p)
 		    "or choose another file",
 		    s->path);
 	return -EINVAL;
+}
+
+/* SQLite keeps its files beside what a link leads to, so all stand there. */
+static char *follow(const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st) == 0 && S_ISLNK(st.st_mode)
+		       ? realpath(path, NULL)
+		       : strdup(path);
 }
 
 /* What follows from the bound of all files. */
@@ -212,10 +232,6 @@ static int salvage(struct store *s, struct problem *p)
 		r = salvage_run(&found, s->path, s->wal_pages, p);
 	if (r)
 		return r;
-	fd_closep(&s->lock_fd);
-	r = lock_file(s, p);
-	if (r)
-		return r;
 	s->stats.salvaged_rows = found.rows;
 	s->stats.salvage_holes = found.holes;
 	s->stats.salvage_error = found.error;
@@ -240,6 +256,16 @@ static int open_file(struct store *s, struct problem *p)
 	return r;
 }
 
+static void remember_file(struct store *s)
+{
+	struct stat st;
+
+	if (stat(s->path, &st) == 0) {
+		s->file_dev = st.st_dev;
+		s->file_ino = st.st_ino;
+	}
+}
+
 int store_open(struct store **out, const struct store_options *o,
 	       struct problem *p)
 {
@@ -250,18 +276,18 @@ int store_open(struct store **out, const struct store_options *o,
 		s->lock_fd = -1;
 		s->wall_ms = INT64_MIN;
 		pthread_mutex_init(&s->lock, NULL);
-		pthread_cond_init(&s->reader_free, NULL);
+		wait_init(&s->reader_free);
 		set_options(s, o);
-		s->path = strdup(o->path);
-		if (!s->path || registry_init(&s->registry))
-			r = -ENOMEM;
+		r = registry_init(&s->registry) ? -ENOMEM : 0;
 	}
 	if (r == 0)
-		r = schema_make(s->path, p);
+		r = schema_make(o->path, p);
 	if (r == 0)
-		r = lock_file(s, p);
+		r = (s->path = follow(o->path)) ? lock(s, p) : -ENOMEM;
 	if (r == 0)
 		r = open_file(s, p);
+	if (r == 0)
+		remember_file(s);
 	if (r == -ENOMEM)
 		problem_set(p, PROBLEM_UNAVAILABLE,
 			    "not enough memory to open the database %s",
@@ -1048,6 +1074,8 @@ int store_meta_get(struct store *s, const char *key, char **out)
 		r = db_step(get);
 	if (r <= 0)
 		return r ? r : -ENOENT;
+	if (sqlite3_column_type(get, 0) == SQLITE_NULL)
+		return -EBADMSG;
 	value = (const char *)sqlite3_column_text(get, 0);
 	value = value ? strdup(value) : NULL;
 	if (!value)

@@ -6,6 +6,7 @@
  * select.c and events.c answer.
  */
 #include <pthread.h>
+#include <sys/types.h>
 
 #include "head.h"
 #include "memory.h"
@@ -13,7 +14,7 @@
 #include "store.h"
 
 #define READERS_MAX 8   /* views open at once */
-#define VIEW_WAIT_S 1   /* for one of them */
+#define VIEW_WAIT_MS 1000 /* for one of them */
 
 /* The wal file may grow to a little more than this many pages. */
 #define WAL_PAGES_MAX 1000
@@ -69,6 +70,8 @@ struct store {
 	struct store_options options;
 	char *path; /* owned */
 	int lock_fd;
+	dev_t file_dev; /* of the file that is written */
+	ino_t file_ino;
 
 	/* writer thread only: */
 	sqlite3 *db;
