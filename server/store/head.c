@@ -563,8 +563,8 @@ static bool parse_directory(struct scanner *s, const struct row *row,
 			    struct bytes *b)
 {
 	const unsigned char *begin = b->at;
+	size_t offset, raw_len = 0;
 	uint32_t count;
-	size_t offset;
 
 	if (!get_number(b, &count) || count == 0 || count > PARTS_MAX ||
 	    (s->part_count && count != s->part_count))
@@ -572,7 +572,10 @@ static bool parse_directory(struct scanner *s, const struct row *row,
 	for (size_t p = 0; p < count; p++) {
 		if (!get_part(b, &s->parts[p]))
 			return false;
+		raw_len += s->parts[p].raw_len;
 	}
+	if (raw_len > RAW_MAX)
+		return false;
 	if (row->crc != row_crc(row, begin, (size_t)(b->at - begin)))
 		return false;
 	offset = (size_t)(b->at - begin);
