@@ -367,6 +367,8 @@ int flush_run(struct store *s)
 		r = attempt(s);
 	if (r == -ENOSPC && retention_make_room(s) == 0)
 		r = attempt(s);
+	if (r == 0)
+		retention_bound_wal(s);
 	if (r == 0 && !file_is_there(s))
 		r = -ESTALE;
 	if (r)

@@ -9,6 +9,7 @@
 #include "common/log.h"
 
 #include "salvage.h"
+#include "schema.h"
 #include "store_priv.h"
 
 #define PAGE_BYTES 4096
@@ -36,10 +37,16 @@ int64_t retention_file_bytes(const struct store *s)
  * has now, with its shared memory. */
 static int64_t wal_bytes(const struct store *s)
 {
-	int64_t most = 2ll * s->wal_pages * (PAGE_BYTES + 24) + SHM_BYTES;
+	int64_t most = schema_wal_bytes(s->wal_pages) + SHM_BYTES;
 	int64_t now = size_of(s, "-wal") + size_of(s, "-shm");
 
 	return now > most ? now : most;
+}
+
+void retention_bound_wal(struct store *s)
+{
+	if (size_of(s, "-wal") > schema_wal_bytes(s->wal_pages))
+		db_exec(s->db, "PRAGMA wal_checkpoint(RESTART)");
 }
 
 /* Bytes that the other files leave to the database under the cap. */

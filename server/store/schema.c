@@ -223,9 +223,23 @@ static int recognise(sqlite3 *db, const char *path, bool *empty,
 	return 0;
 }
 
+int64_t schema_wal_bytes(int wal_pages)
+{
+	return 2ll * wal_pages * (4096 + 24);
+}
+
+int schema_set_wal(sqlite3 *db, int wal_pages)
+{
+	char sql[128];
+
+	snprintf(sql, sizeof(sql),
+		 "PRAGMA wal_autocheckpoint=%d; PRAGMA journal_size_limit=%lld",
+		 wal_pages, (long long)schema_wal_bytes(wal_pages));
+	return db_exec(db, sql);
+}
+
 static int set_up(sqlite3 *db, int wal_pages)
 {
-	char sql[64];
 	int r;
 
 	sqlite3_extended_result_codes(db, 1);
@@ -237,12 +251,10 @@ static int set_up(sqlite3 *db, int wal_pages)
 			"PRAGMA journal_mode=WAL;"
 			"PRAGMA synchronous=FULL;"
 			"PRAGMA secure_delete=OFF;"
-			"PRAGMA journal_size_limit=8388608;"
 			"PRAGMA temp_store=MEMORY;"
 			"PRAGMA cache_size=-4096;"
 			"PRAGMA trusted_schema=OFF");
-	snprintf(sql, sizeof(sql), "PRAGMA wal_autocheckpoint=%d", wal_pages);
-	return r ? r : db_exec(db, sql);
+	return r ? r : schema_set_wal(db, wal_pages);
 }
 
 int schema_open(sqlite3 **out, const char *path, int wal_pages,

@@ -7,6 +7,7 @@
  * gaps) is stored by name.
  */
 #include <sqlite3.h>
+#include <stdint.h>
 
 #include "common/problem.h"
 
@@ -25,6 +26,12 @@ int schema_make(const char *path, struct problem *p);
  */
 int schema_open(sqlite3 **out, const char *path, int wal_pages,
 		struct problem *p);
+
+/* The log is written back after so many pages. */
+int schema_set_wal(sqlite3 *db, int wal_pages);
+
+/* Bytes it has then at most, unless readers keep it from beginning anew. */
+int64_t schema_wal_bytes(int wal_pages);
 
 /* Open once more, for reading only. */
 int schema_open_reader(sqlite3 **out, const char *path);

@@ -1002,17 +1002,13 @@ static int release_held(struct store *s, struct now now)
 /* Under lock. */
 static void apply_retention(struct store *s)
 {
-	char sql[64];
-
 	if (!s->wanted)
 		return;
 	s->wanted = false;
 	s->options.retention_ms = s->wanted_ms;
 	s->options.retention_bytes = s->wanted_bytes;
 	bound_files(s);
-	snprintf(sql, sizeof(sql), "PRAGMA wal_autocheckpoint=%d",
-		 s->wal_pages);
-	db_exec(s->db, sql);
+	schema_set_wal(s->db, s->wal_pages);
 	if (s->options.retention_bytes <= 0) /* 2^32 - 2: SQLite's own most */
 		db_exec(s->db, "PRAGMA max_page_count=4294967294");
 }

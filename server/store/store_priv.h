@@ -191,6 +191,13 @@ int retention_make_room(struct store *s);
 /* Put the ballast back when there is room, and set SQLite's own limit. */
 void retention_prepare(struct store *s);
 
+/*
+ * Where questions overlap without end, no checkpoint by the way finds the WAL
+ * unused, and it would grow at the cost of the history: this one waits for
+ * those that have begun.
+ */
+void retention_bound_wal(struct store *s);
+
 /* Bytes of database, WAL, shared memory, ballast and damaged files. */
 int64_t retention_file_bytes(const struct store *s);
 
