@@ -2,8 +2,8 @@
 /*
  * store_priv.h - what the parts of the store share; for this folder only.
  *
- * store.c takes batches, flush.c writes them, retention.c drops, view.c,
- * select.c and events.c answer.
+ * take.c takes batches, flush.c writes what they brought, retention.c drops,
+ * view.c, select.c and events.c answer.
  */
 #include <pthread.h>
 #include <sys/types.h>
@@ -157,7 +157,21 @@ static inline double store_fold(enum metric m, double so_far, double value)
 	return value;
 }
 
-/* ---- store.c ---- */
+/* The first error is told; what follows is tried all the same. */
+static inline void keep_first(int *r, int next)
+{
+	if (*r == 0)
+		*r = next;
+}
+
+/* ---- take.c ---- */
+
+/* What a batch brings; it waits while its clock is wrong. Takes the batch.
+ * Under lock. */
+int store_take(struct store *s, struct batch *b);
+
+/* What is to outlive this run; copied. Under lock. */
+int store_set_fact(struct store *s, const char *key, const char *value);
 
 /* The step at hand ends here and joins the pending ticks. cut: before its
  * time. Under lock. */
@@ -222,6 +236,14 @@ void plants_unref(struct plants *p);
 /* old and what holds from from_ms on; versions of later times never held. */
 int plants_add(struct plants **out, const struct plants *old,
 	       struct shared_plant *plant, int64_t from_ms);
+
+/* Those of the store change now. Takes the plant, whatever happens. Under
+ * lock. */
+int plants_date(struct store *s, struct plant *plant, int64_t wall_ms);
+
+/* What holds now has held since before the wall clock stepped back. Under
+ * lock. */
+int plants_redate(struct store *s, int64_t wall_ms);
 
 /* The one that held; NULL: none. */
 struct shared_plant *plants_at(const struct plants *p, int64_t as_of_ms);
