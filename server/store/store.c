@@ -124,7 +124,7 @@ static int load(struct store *s)
 	int r;
 
 	if ((r = persist_load(s->db, &s->registry, &s->columns)) ||
-	    (r = head_load(s->db, &s->history, &s->next_row)) ||
+	    (r = history_load(s->db, &s->history, &s->next_row)) ||
 	    (r = db_int(s->db, "SELECT max(id) FROM events", &last)))
 		return r;
 	r = load_plants(s);

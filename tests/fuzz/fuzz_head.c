@@ -207,7 +207,7 @@ static void ask(void)
 	int r;
 
 	left = 100000;
-	need(head_load(db, &h, &next) == 0);
+	need(history_load(db, &h, &next) == 0);
 	scan.history = h;
 	r = head_scan(db, &scan);
 	need(r == 0 || r == 1);
