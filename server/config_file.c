@@ -129,6 +129,12 @@ static int unknown_key(const struct node *key, const char *name,
 	char close[160];
 	size_t count;
 
+	if (config_key_find(name)) /* as messages and README name it */
+		return node_problem(key, p,
+				    "%s is written as a mapping: %.*s, and "
+				    "below it %s",
+				    name, (int)strcspn(name, "."), name,
+				    strchr(name, '.') + 1);
 	config_keys(&count);
 	near_names(name, key_name, count, close, sizeof(close));
 	return node_problem(key, p, "unknown key %s; %s%s", name,
