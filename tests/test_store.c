@@ -1366,6 +1366,34 @@ START_TEST(a_file_without_any_sound_page_gives_a_new_one)
 }
 END_TEST
 
+/* As a power cut may leave it; nobody comes by to move it away. */
+START_TEST(a_file_without_its_first_bytes_gives_a_new_one)
+{
+	static const off_t lens[] = {4096, 5, 4096 * 20};
+	static const char zeros[4096];
+
+	log_set_sink(quiet);
+	for (size_t i = 0; i < ARRAY_SIZE(lens); i++) {
+		struct store_stats stats;
+		struct store *s;
+		int fd;
+
+		fill(1000);
+		fd = open(DB, O_RDWR);
+		ck_assert_int_eq(pwrite(fd, zeros, 4096, 0), 4096);
+		ck_assert_int_eq(ftruncate(fd, lens[i]), 0);
+		close(fd);
+		s = fixture_open(fixture_options());
+		store_stats(s, &stats);
+		ck_assert_str_eq(stats.salvaged_from, DB "-damaged");
+		put(s, T0 + 10010000, COL_HEAP_USED_BYTES, 1001 * 1.7);
+		ck_assert_uint_eq(true_points(s, 1001), 1);
+		store_close(s);
+	}
+	log_set_sink(NULL);
+}
+END_TEST
+
 START_TEST(a_garbled_first_page_is_not_ours_to_move)
 {
 	char zero[4] = {0};
@@ -1949,6 +1977,7 @@ TEST_MAIN("store", memory_has_every_sample,
 	  damaged_files_are_kept_and_go_before_any_point,
 	  any_overwritten_page_is_survived,
 	  a_file_without_any_sound_page_gives_a_new_one,
+	  a_file_without_its_first_bytes_gives_a_new_one,
 	  a_garbled_first_page_is_not_ours_to_move, old_rows_go,
 	  age_holds_at_once_where_the_clock_goes_on,
 	  collections_are_the_first_notes_that_go,

@@ -112,12 +112,12 @@ int schema_make(const char *path, struct problem *p)
 		return refuse(p, "cannot read the database %s: %s", path,
 			      strerror(errno));
 	if (len > 0 && (len < (ssize_t)sizeof(magic) ||
-			memcmp(magic, "SQLite format 3", sizeof(magic)) != 0))
-		return refuse(
-			p,
-			"%s is not a database of heapwatch; choose another "
-			"file",
-			path);
+			memcmp(magic, "SQLite format 3", sizeof(magic)) != 0)) {
+		refuse(p,
+		       "%s is not a database of heapwatch; choose another file",
+		       path);
+		return -EBADMSG;
+	}
 	return 0;
 }
 

@@ -14,8 +14,8 @@
 #define SCHEMA_APPLICATION 0x68776473 /* "hwds" */
 #define SCHEMA_VERSION     2
 
-/* Make the file when there is none; refuses what is no database of ours at
- * first sight. */
+/* Make the file when there is none. Fills the problem: -EBADMSG when its first
+ * bytes are those of no database, else -EINVAL. */
 int schema_make(const char *path, struct problem *p);
 
 /*

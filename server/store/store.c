@@ -275,6 +275,8 @@ int store_open(struct store **out, const struct store_options *o,
 	}
 	if (r == 0)
 		r = schema_make(o->path, p);
+	if (r == -EBADMSG)
+		r = salvage_is_ours(o->path) ? 0 : -EINVAL;
 	if (r == 0)
 		r = (s->path = follow(o->path)) ? lock(s, p) : -ENOMEM;
 	if (r == 0)
