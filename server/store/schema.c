@@ -98,9 +98,12 @@ int schema_make(const char *path, struct problem *p)
 	char magic[16];
 	struct stat st;
 	ssize_t len;
+	bool there = stat(path, &st) == 0;
 
-	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+	if (there && S_ISDIR(st.st_mode))
 		return refuse(p, "%s is a directory; name a file in it", path);
+	if (there && !S_ISREG(st.st_mode)) /* a pipe would never be read */
+		return refuse(p, "%s is no file; choose a file", path);
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
 	if (fd < 0)
 		return refuse(p,

@@ -31,8 +31,10 @@ static int lock(struct store *s, struct problem *p)
 	snprintf(path, sizeof(path), "%.4000s-lock", s->path);
 	s->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
 	if (s->lock_fd < 0) {
-		problem_set(p, PROBLEM_UNAVAILABLE, "cannot make %s: %s", path,
-			    strerror(errno));
+		problem_set(p, PROBLEM_UNAVAILABLE,
+			    "cannot make %s: %s; the directory must be "
+			    "writable",
+			    path, strerror(errno));
 		return -EINVAL;
 	}
 	if (flock(s->lock_fd, LOCK_EX | LOCK_NB) == 0)
