@@ -1247,6 +1247,22 @@ START_TEST(an_interrupted_salvage_begins_again)
 }
 END_TEST
 
+START_TEST(a_step_not_over_yet_is_told_at_its_newest_sample)
+{
+	struct store *s = fixture_fresh(fixture_options());
+
+	for (int i = 1; i <= 13; i++)
+		put(s, T0 + i * 1000, COL_CPU_SECONDS_TOTAL, i);
+	scan(s, &found, METRIC_CPU_SECONDS_TOTAL, T0, T0 + 20000, 10000);
+	ck_assert_uint_eq(found.count, 2);
+	ck_assert_int_eq(found.items[0].time_ms, T0 + 10000);
+	/* three seconds' worth, three seconds later: the rate is still 1 */
+	ck_assert_int_eq(found.items[1].time_ms, T0 + 13000);
+	ck_assert_double_eq(found.items[1].value, 13);
+	store_close(s);
+}
+END_TEST
+
 /* Killed while it moved the files aside: the log is there, the file is not. */
 START_TEST(a_salvage_killed_between_two_renames_keeps_the_log)
 {
@@ -1975,6 +1991,7 @@ TEST_MAIN("store", memory_has_every_sample,
 	  the_file_says_whose_it_is, a_damaged_row_is_skipped_and_counted,
 	  three_overwritten_pages_cost_little,
 	  an_interrupted_salvage_begins_again,
+	  a_step_not_over_yet_is_told_at_its_newest_sample,
 	  a_salvage_killed_between_two_renames_keeps_the_log,
 	  damaged_files_are_kept_and_go_before_any_point,
 	  any_overwritten_page_is_survived,

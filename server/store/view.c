@@ -380,7 +380,8 @@ static bool fold_points(void *arg, size_t which, const int64_t *times_ms,
 	return true;
 }
 
-/* The step that is not over yet, thinned as it will be stored. */
+/* The step that is not over yet, thinned as it will be stored, but at the
+ * time of its newest sample: a rate up to its end would be too low. */
 static int scan_step(struct scan *s)
 {
 	const struct step *step = &s->view->step;
@@ -394,8 +395,8 @@ static int scan_step(struct scan *s)
 	};
 	int r;
 
-	if (!step->open || step->end_ms <= s->from_ms ||
-	    step->end_ms > s->to_ms)
+	if (!step->open || step->last_ms <= s->from_ms ||
+	    step->last_ms > s->to_ms)
 		return 0;
 	s->folded = calloc(s->count + 1, sizeof(s->folded[0]));
 	s->has = calloc(s->count + 1, sizeof(s->has[0]));
@@ -403,7 +404,7 @@ static int scan_step(struct scan *s)
 		return -ENOMEM;
 	r = memory_scan(&s->view->memory, &scan);
 	for (size_t i = 0; i < s->count && r == 0; i++) {
-		struct stretch p = {&step->end_ms, &s->folded[i], 1,
+		struct stretch p = {&step->last_ms, &s->folded[i], 1,
 				   step->epoch, 0};
 
 		if (s->has[i] && !emit_span(s, i, &p, s->to_ms))
