@@ -235,6 +235,29 @@ START_TEST(look_back_of_a_rate_is_bounded)
 }
 END_TEST
 
+/* Stored points lie on the edges of steps, so this is no rare chance. */
+START_TEST(farthest_point_that_counts_is_read_too)
+{
+	struct view v = { 0 };
+	struct fake_series *s =
+		fake_add(&v, COL_HEAP_ALLOCATED_BYTES_TOTAL, "node=a");
+	struct query q = question(METRIC_HEAP_ALLOCATED_BYTES_TOTAL);
+	struct frame *f;
+
+	fake_point(s, T0 - 30000, 100, 1);
+	fake_point(s, T0 + 10000, 300, 1);
+	q.fn = FN_INCREASE;
+	f = answer(&q, &v);
+	CELLS(f, 1, "200 - - - - -");
+	frame_free(f);
+	q.from_ms = T0 - 20000; /* the same window in a longer range */
+	f = answer(&q, &v);
+	CELLS(f, 1, "- - 200 - - - - -");
+	frame_free(f);
+	fake_view_fini(&v);
+}
+END_TEST
+
 START_TEST(rate_of_a_gauge_is_refused_with_a_way_out)
 {
 	struct view v = { 0 };
@@ -1533,6 +1556,7 @@ TEST_MAIN("query", collections_come_when_asked_for_and_with_their_numbers,
 	  reset_of_a_counter_is_never_negative,
 	  point_before_the_range_is_where_the_first_rate_starts,
 	  look_back_of_a_rate_is_bounded,
+	  farthest_point_that_counts_is_read_too,
 	  rate_of_a_gauge_is_refused_with_a_way_out,
 	  steps_finer_than_the_resolution_repeat_its_value,
 	  point_at_the_left_edge_belongs_to_the_window_before,

@@ -32,17 +32,20 @@ static int64_t below(int64_t limit)
 }
 
 /* Points some seconds apart, now and then a gap of minutes, small values so
- * that counters fall back often. */
+ * that counters fall back often. Those of every other series lie where the
+ * store puts them, which is often on the very edge of a window. */
 static void random_series(struct view *v, enum column column)
 {
-	int64_t time = T0 - 200000 + below(50000);
+	int64_t time = T0 - 200000 + below(50000), grid;
 	char labels[32];
 	struct fake_series *s;
 
 	snprintf(labels, sizeof(labels), "service=s%zu", v->count);
 	s = fake_add(v, column, labels);
 	s->series.resolution_ms = 1000 * (1 + below(12));
+	grid = v->count % 2 ? s->series.resolution_ms : 1;
 	for (int64_t i = below(200); i > 0; i--) {
+		time = (time + grid - 1) / grid * grid;
 		fake_point(s, time, (double)below(50), 0);
 		time += below(15) ? 1 + below(15000) : 1 + below(200000);
 	}

@@ -364,13 +364,14 @@ static int scan_failed(const struct run *r, int err)
 }
 
 /* How much before the first window the points matter: to start a rate from,
- * and to tell a gap from a resolution. */
+ * where the farthest one counts that a scan, open on the left, would not
+ * tell; and to tell a gap from a resolution. */
 static int64_t look_back(const struct run *r, enum fn fn)
 {
 	int64_t step = r->axis.step_ms, most = coarsest(r);
 
 	if (fn == FN_RATE || fn == FN_INCREASE || fn == FN_DELTA)
-		return window_look_back(step, most);
+		return window_look_back(step, most) + 1;
 	return most > step ? most : 0;
 }
 
