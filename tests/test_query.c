@@ -1050,21 +1050,24 @@ START_TEST(misspelt_label_is_told)
 {
 	struct view v = { 0 };
 	struct query q = question(METRIC_HEAP_USED_BYTES);
-	struct matcher m[2];
+	struct matcher m[3];
 	struct problem p = { 0 };
 	struct frame *f;
 
 	plant(&v);
+	ck_ok(labels_set(&fake_add(&v, COL_TARGET_UP, "pid=10")->attributes,
+			 "version", "1.2"));
 	ck_ok(matcher_init(&m[0], "topk", MATCH_EQUAL, "5", &p));
 	ck_ok(matcher_init(&m[1], "node", MATCH_EQUAL, "n1", &p));
+	ck_ok(matcher_init(&m[2], "version", MATCH_EQUAL, "9", &p));
 	q.matchers = m;
-	q.matcher_count = 2;
+	q.matcher_count = ARRAY_SIZE(m);
 	f = answer(&q, &v);
-	ck_assert_uint_eq(f->notice_count, 2);
+	ck_assert_uint_eq(f->notice_count, 2); /* an attribute is a label too */
 	ck_assert_str_eq(f->notices[1].text, "no series has a label \"topk\"");
 	frame_free(f);
-	matcher_fini(&m[0]);
-	matcher_fini(&m[1]);
+	for (size_t i = 0; i < ARRAY_SIZE(m); i++)
+		matcher_fini(&m[i]);
 	fake_view_fini(&v);
 }
 END_TEST

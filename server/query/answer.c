@@ -340,7 +340,7 @@ static int tell_nothing(struct frame *f, struct run *r)
 
 	if (r->q->matcher_count == 0 || err)
 		return err;
-	if (view_label_names(r->view, NULL, 0, &names, &count))
+	if (query_label_names(r->view, NULL, 0, &names, &count))
 		return 0; /* it was a hint only */
 	for (size_t i = 0; i < r->q->matcher_count && err == 0; i++) {
 		const char *name = r->q->matchers[i].name;
