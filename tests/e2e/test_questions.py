@@ -152,6 +152,43 @@ class Questions(unittest.TestCase):
             "name": "pid", "payload": {"pid": ["1"], "service": "nobody"}})
         self.assertEqual(narrowed, [])
 
+    def test_editors_know_which_labels_a_metric_has(self):
+        def offered(name, metric, **payload):
+            _, answer = self.server.post_json("/metric-payload-options", {
+                "name": name, "metric": metric, "payload": payload})
+            return {o["value"] for o in answer}
+        self.assertIn("young", offered("kind", "gc_collections_total"))
+        self.assertNotIn("socket", offered("kind", "gc_collections_total"))
+        self.assertIn("socket", offered("kind", "open_fds_by_kind"))
+        self.assertEqual(offered("kind", "heap_util_rate"), set())
+        self.assertIn("kind", offered("by", "gc_collections_total"))
+        self.assertNotIn("kind", offered("by", "heap_util_rate"))
+        _, metrics = self.server.post_json("/metrics", {})
+        payloads = {m["value"]: {p["name"] for p in m["payloads"]} for m in metrics}
+        self.assertIn("kind", payloads["gc_collections_total"])
+        self.assertNotIn("kind", payloads["heap_util_rate"])
+
+    def test_what_only_a_table_has_hides_no_choice_of_it(self):
+        def offered(metric, **payload):
+            _, answer = self.server.post_json("/metric-payload-options", {
+                "name": "pid", "metric": metric, "payload": payload})
+            return {o["value"] for o in answer}
+        pids = set(self.pids)
+        self.assertLessEqual(pids, offered("events", kind=["target_started"]))
+        self.assertLessEqual(pids, offered("targets", watched="yes", state=["ok"], silenced="no"))
+        self.assertEqual(offered("events", kind=["target_started"], service="nobody"), set())
+
+    def test_labels_are_of_all_times(self):
+        rows = self.rows("/api/v1/labels", label="pid", to="now", maxDataPoints=700,
+                         **{"from": "now-1m"})
+        self.assertLessEqual(set(self.pids), {r["value"] for r in rows})
+
+    def test_a_plus_that_is_not_escaped_is_a_zone(self):
+        answer = self.server.get_json(
+            "/api/v1/series?metric=heap_used_bytes&step=1h&from=2026-11-22T17:00:00+02:00&"
+            "to=2026-11-22T16:00:00Z")
+        self.assertNotIn("message", answer)
+
     # ---- notices: what an answer cannot show ----
 
     def notices(self, answer):
