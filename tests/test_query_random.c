@@ -372,5 +372,51 @@ START_TEST(kept_values_change_no_answer)
 }
 END_TEST
 
+/* Points read for the same two panels once they were asked before. */
+static int64_t read_again(struct view *v, const struct query panels[2])
+{
+	struct effort effort = { .settled_ms = T0 + 7200000 };
+	struct problem p = { 0 };
+
+	ck_ok(cache_new(&effort.cache, 1 << 20, 0));
+	for (int i = 0; i < 4; i++) {
+		struct query q = panels[i % 2];
+		struct frame *f;
+
+		if (i == 2)
+			effort.scanned = 0;
+		q.from_ms += i * 10000; /* the wall goes on */
+		q.to_ms += i * 10000;
+		q.effort = &effort;
+		ck_ok(query_run(&f, &q, v, &generous, &p));
+		ck_assert_uint_gt(f->field_count, 1);
+		frame_free(f);
+	}
+	cache_free(effort.cache);
+	return effort.scanned;
+}
+
+START_TEST(panels_of_other_times_keep_what_they_know)
+{
+	struct view v = { 0 };
+	struct fake_series *s = fake_add(&v, COL_HEAP_USED_BYTES, "node=a");
+	struct query now = {
+		.metric = METRIC_HEAP_USED_BYTES,
+		.from_ms = T0 + 3000000,
+		.to_ms = T0 + 3600000,
+		.step_ms = 10000,
+	}, longer = now, earlier = now;
+
+	for (int i = 0; i < 720; i++)
+		fake_point(s, T0 + i * 10000, i % 7, 0);
+	longer.from_ms = T0;
+	ck_assert_int_le(read_again(&v, (struct query[]){ now, longer }), 10);
+	earlier.shift_ms = 1800000;
+	ck_assert_int_le(read_again(&v, (struct query[]){ now, earlier }), 10);
+	fake_view_fini(&v);
+}
+END_TEST
+
 TEST_MAIN("query_random", random_questions_are_answered_as_the_slow_way_does,
-	  kept_values_change_no_answer)
+	  kept_values_change_no_answer,
+	  panels_of_other_times_keep_what_they_know)

@@ -434,6 +434,15 @@ static size_t settled_steps(const struct run *r)
 	return (size_t)end_ms < r->axis.steps ? (size_t)end_ms : r->axis.steps;
 }
 
+static int binary_digits(size_t n)
+{
+	int digits = 0;
+
+	for (; n; n >>= 1)
+		digits++;
+	return digits;
+}
+
 static struct cache_key key_of(const struct run *r, const struct windows *all,
 			       size_t series)
 {
@@ -444,6 +453,8 @@ static struct cache_key key_of(const struct run *r, const struct windows *all,
 		.limit = all->limit,
 		.step_ms = r->axis.step_ms,
 		.phase_ms = r->axis.begin_ms % r->axis.step_ms,
+		.shift_ms = r->q->shift_ms,
+		.length = binary_digits(r->axis.steps),
 	};
 }
 
