@@ -345,7 +345,7 @@ static int64_t one_panel(struct cache *cache)
 	for (int i = 0; i < SERIES; i++)
 		random_series(&v, COL_HEAP_ALLOCATED_BYTES_TOTAL);
 	for (int i = 0; i < 6; i++) {
-		effort.settled_ms = q.to_ms - below(200000);
+		effort.settled.ms = q.to_ms - below(200000);
 		ask_both(&v, &q, &effort);
 		q.to_ms += below(60000);
 		q.from_ms += below(4) ? below(60000) : -below(90000);
@@ -375,7 +375,7 @@ END_TEST
 /* Points read for the same two panels once they were asked before. */
 static int64_t read_again(struct view *v, const struct query panels[2])
 {
-	struct effort effort = { .settled_ms = T0 + 7200000 };
+	struct effort effort = { .settled = { T0 + 7200000, 0 } };
 	struct problem p = { 0 };
 
 	ck_ok(cache_new(&effort.cache, 1 << 20, 0));

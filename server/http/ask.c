@@ -139,17 +139,6 @@ static int ask_one(struct asking *x, struct query *q, struct problem *p)
 	return 0;
 }
 
-/* What is stored up to here changes no more. */
-static int64_t settled_ms(const struct site *s)
-{
-	struct store_stats stats;
-
-	if (!s->cache)
-		return 0;
-	store_stats(s->store, &stats);
-	return stats.last_flush_wall_ms;
-}
-
 static int ask_all(struct asking *x, struct query_request *request,
 		   struct problem *p)
 {
@@ -180,7 +169,7 @@ int ask(struct answers *out, struct query_request *request,
 
 	/* before the view: what is flushed by now, the view sees */
 	x.effort = (struct effort){ .cache = q->site->cache,
-				    .settled_ms = settled_ms(q->site) };
+				    .settled = store_settled(q->site->store) };
 	r = site_view(&view, q->site, p);
 	if (r)
 		return r;

@@ -26,6 +26,7 @@ struct cache;
  * today beside yesterday, an hour beside a day. */
 struct cache_key {
 	uint32_t series; /* id in the store */
+	uint32_t epoch;  /* of the store; in another one it may change */
 	int fn;          /* enum fn */
 	bool sum;
 	double limit;

@@ -427,7 +427,7 @@ static size_t settled_steps(const struct run *r)
 	    r->series_count * r->axis.steps >
 		    cache_share(e->cache) / sizeof(double))
 		return 0;
-	end_ms = e->settled_ms - 2 * coarsest(r);
+	end_ms = e->settled.ms - 2 * coarsest(r);
 	if (end_ms <= r->axis.begin_ms)
 		return 0;
 	end_ms = (end_ms - r->axis.begin_ms) / r->axis.step_ms;
@@ -448,6 +448,7 @@ static struct cache_key key_of(const struct run *r, const struct windows *all,
 {
 	return (struct cache_key){
 		.series = r->series[series].id,
+		.epoch = r->q->effort->settled.epoch,
 		.fn = (int)all->fn,
 		.sum = all->sum,
 		.limit = all->limit,

@@ -801,6 +801,7 @@ static int step_back(struct store *s, int64_t wall_ms)
 	if (r)
 		return r;
 	s->epoch++;
+	s->settled_ms = 0;
 	h->epochs[h->epoch_count++] =
 		(struct epoch){s->epoch, wall_ms, s->wall_ms, false};
 	history_unref(s->history);
@@ -1234,6 +1235,16 @@ void store_set_retention(struct store *s, int64_t retention_ms,
 	s->wanted_bytes = retention_bytes;
 	s->wanted = true;
 	pthread_mutex_unlock(&s->lock);
+}
+
+struct settled store_settled(struct store *s)
+{
+	struct settled now;
+
+	pthread_mutex_lock(&s->lock);
+	now = (struct settled){s->settled_ms, s->epoch};
+	pthread_mutex_unlock(&s->lock);
+	return now;
 }
 
 void store_stats(struct store *s, struct store_stats *out)
