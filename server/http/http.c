@@ -50,6 +50,7 @@ struct exchange {
 	bool too_large;
 	uint64_t received;  /* bytes of the body */
 	int64_t started_ns; /* CLOCK_MONOTONIC */
+	const char *method, *url; /* borrowed from the connection */
 	bool answered;
 	struct param params[PARAMS_MAX]; /* borrowed from the connection */
 	size_t param_count;
@@ -203,24 +204,36 @@ static const char *header(struct MHD_Connection *c, const char *name)
 	return MHD_lookup_connection_value(c, MHD_HEADER_KIND, name);
 }
 
-static enum MHD_Result count_lengths(void *arg, enum MHD_ValueKind kind,
-				     const char *key, const char *value)
+struct header_count {
+	const char *name;
+	int count;
+};
+
+static enum MHD_Result count_header(void *arg, enum MHD_ValueKind kind,
+				    const char *key, const char *value)
 {
-	int *count = arg;
+	struct header_count *h = arg;
 
 	(void)kind;
 	(void)value;
-	*count += strcasecmp(key, "Content-Length") == 0;
+	h->count += strcasecmp(key, h->name) == 0;
 	return MHD_YES;
+}
+
+static int headers_named(struct MHD_Connection *c, const char *name)
+{
+	struct header_count h = { name, 0 };
+
+	MHD_get_connection_values(c, MHD_HEADER_KIND, count_header, &h);
+	return h.count;
 }
 
 /* Two ways to tell where a body ends are how requests are smuggled. */
 static bool framing_is_ambiguous(struct MHD_Connection *c)
 {
 	const char *encoding = header(c, "Transfer-Encoding");
-	int lengths = 0;
+	int lengths = headers_named(c, "Content-Length");
 
-	MHD_get_connection_values(c, MHD_HEADER_KIND, count_lengths, &lengths);
 	return lengths > 1 || (encoding && lengths > 0) ||
 	       (encoding && strcasecmp(encoding, "chunked") != 0);
 }
@@ -408,7 +421,7 @@ static enum MHD_Result send_problem(struct http *h, struct MHD_Connection *c,
 	struct reply a = { 0 };
 
 	reply_problem(&a, p);
-	return finish(h, c, e, "-", "-", &a, true);
+	return finish(h, c, e, e->method, e->url, &a, true);
 }
 
 static enum MHD_Result too_large(struct http *h, struct MHD_Connection *c,
@@ -444,6 +457,9 @@ static int refuse(struct http *h, struct MHD_Connection *c,
 
 	if (buf_error(&e->body))
 		return problem_set(p, PROBLEM_INTERNAL, "out of memory");
+	if (headers_named(c, "Host") > 1)
+		return problem_set(p, PROBLEM_BAD_REQUEST,
+				   "more than one Host");
 	if (!host_allowed(host, hosts ? hosts : ""))
 		return problem_set(p, PROBLEM_NOT_PERMITTED,
 				   "this server is not asked by the name "
@@ -474,7 +490,6 @@ static int find_path(struct http *h, char out[PATH_MAX_LEN],
 }
 
 static enum MHD_Result answer(struct http *h, struct MHD_Connection *c,
-			      const char *method, const char *url,
 			      struct exchange *e)
 {
 	const char *accept = header(c, "Accept");
@@ -483,7 +498,7 @@ static enum MHD_Result answer(struct http *h, struct MHD_Connection *c,
 	char path[PATH_MAX_LEN];
 	struct request q = {
 		.site = &h->site,
-		.method = method,
+		.method = e->method,
 		.accept = accept ? accept : "",
 		.origin = header(c, "Origin"),
 		.params = e->params,
@@ -495,18 +510,18 @@ static enum MHD_Result answer(struct http *h, struct MHD_Connection *c,
 		return too_large(h, c, e);
 	MHD_get_connection_values(c, MHD_GET_ARGUMENT_KIND, add_param, e);
 	q.param_count = e->param_count;
-	if (refuse(h, c, e, &p) || find_path(h, path, &q.path, url, &p))
+	if (refuse(h, c, e, &p) || find_path(h, path, &q.path, e->url, &p))
 		return send_problem(h, c, e, &p);
-	if (is_preflight(h, c, method))
+	if (is_preflight(h, c, e->method))
 		a.status = 204;
 	else
 		routes_answer(&q, &a);
-	return finish(h, c, e, method, q.path, &a, false);
+	return finish(h, c, e, e->method, q.path, &a, false);
 }
 
 /* Headers are here, the body is not. */
 static enum MHD_Result begin(struct http *h, struct MHD_Connection *c,
-			     void **state)
+			     const char *method, const char *url, void **state)
 {
 	struct exchange *e = calloc(1, sizeof(*e));
 	const char *length = header(c, "Content-Length");
@@ -515,6 +530,8 @@ static enum MHD_Result begin(struct http *h, struct MHD_Connection *c,
 	if (!e)
 		return MHD_NO;
 	e->started_ns = clock_monotonic_ns();
+	e->method = method;
+	e->url = url;
 	*state = e;
 	add_id(h, c, e);
 	if (framing_is_ambiguous(c)) {
@@ -561,13 +578,13 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *c,
 
 	(void)version;
 	if (!e)
-		return begin(h, c, state);
+		return begin(h, c, method, url, state);
 	if (*len)
 		return receive(h, e, data, len);
 	if (e->answered)
 		return MHD_YES;
 	e->answered = true;
-	return answer(h, c, method, url, e);
+	return answer(h, c, e);
 }
 
 static void on_completed(void *arg, struct MHD_Connection *c, void **state,

@@ -315,6 +315,12 @@ class Http(unittest.TestCase):
             self.assertTrue(answer.startswith(b"HTTP/1.1 400"), (headers, answer))
             self.assertNotIn(b"heapwatch is healthy", answer)
 
+    def test_two_names_of_the_server_are_refused(self):
+        answer = talk(self.server, b"GET /-/healthy HTTP/1.1\r\nHost: localhost\r\n"
+                      b"Host: evil.example\r\n\r\n")
+        self.assertTrue(answer.startswith(b"HTTP/1.1 400"), answer)
+        self.assertIn(b"more than one Host", answer)
+
     # ---- clients ----
 
     def test_garbage_does_not_disturb_others(self):

@@ -378,6 +378,10 @@ class Questions(unittest.TestCase):
         line = until(lambda: re.search(r".*access id=panel-7 .*", self.server.log()), 5, "a line")
         self.assertRegex(line.group(), r"method=POST path=/query status=200 bytes=\d+ ms=[\d.]+ "
                                        r'targets=1 scanned=\d+ reused=\d+ query="Q:threads"')
+        self.server.request("GET", "/met%0Arics%20x=%22", headers={"Host": "evil.example",
+                                                                   "X-Request-Id": "stranger"})
+        line = until(lambda: re.search(r".*access id=stranger .*", self.server.log()), 5, "a line")
+        self.assertIn("method=GET path=/met?rics?x=? status=403 ", line.group())
 
     def test_settled_values_are_kept(self):
         def ask():
