@@ -81,6 +81,9 @@ START_TEST(one_value_comes_in_many_forms)
 	words_are("\"(a|b)\"", "a|b");
 	words_are("\"{a,b}\"", "a|b");
 	words_are("\"a,b\"", "a|b");
+	words_are("\"a, b c,  d.*, \"", "a|b c|/d.*/");
+	words_are("\"{a, b}\"", "a|b");
+	words_are("\"(a| b)\"", "a| b"); /* no person's */
 	words_are("\"a|b\"", "a|b");
 	words_are("[1,\"2\",true]", "1|2|true");
 	words_are("null", "");
