@@ -225,10 +225,40 @@ int answer_frame(struct frame **out, struct run *r)
 	return err;
 }
 
-/* When it had a value last; 0: not in this range. */
-static int64_t newest_ms(const struct window *w)
+/* When it was read last, or a little before that; 0: not in this range. Of
+ * kept values only the step is known. */
+static int64_t newest_ms(const struct run *r, size_t i)
 {
-	return w->known_ms > w->last_ms ? w->known_ms : w->last_ms;
+	const struct window *w = &r->windows[i];
+
+	if (w->known_ms > w->last_ms)
+		return w->known_ms - r->axis.step_ms + 1;
+	return w->last_ms > r->axis.begin_ms ? w->last_ms : 0;
+}
+
+static int on_newest(void *arg, size_t i, const struct stretch *p)
+{
+	struct window *w = arg;
+
+	(void)i;
+	w->last_ms = p->times_ms[p->count - 1];
+	w->known_ms = 0;
+	return 0;
+}
+
+/* What people are told is the moment, kept or not. Points that made no value,
+ * one alone for a rate, are not among what is kept. */
+static void look_closer(struct run *r, size_t i)
+{
+	struct window *w = &r->windows[i];
+	int64_t newest = newest_ms(r, i);
+
+	if (!w->kept || (newest && newest == w->last_ms))
+		return;
+	/* without the moment the step will do */
+	(void)view_scan(r->view, &r->series[i], 1,
+			newest ? newest - 1 : r->axis.begin_ms,
+			axis_end(&r->axis), r->axis.step_ms, on_newest, w);
 }
 
 /*
@@ -251,14 +281,14 @@ static bool is_silent(const struct run *r, size_t i, enum gap gap)
 		if (slack_ms < 2 * r->q->stale_ms)
 			slack_ms = 2 * r->q->stale_ms;
 	}
-	return newest_ms(&r->windows[i]) <= end_ms - slack_ms;
+	return newest_ms(r, i) <= end_ms - slack_ms;
 }
 
 /* Why there is no value now: there was none yet, or it is stale. */
 static int tell_gap(struct frame *f, struct run *r, size_t i, enum gap gap)
 {
 	const char *metric = metric_info(r->q->metric)->name;
-	int64_t newest = newest_ms(&r->windows[i]);
+	int64_t newest = newest_ms(r, i);
 	char who[128], last[CLOCK_TEXT_MAX];
 
 	legend_who(&r->series[i], who, sizeof(who));
@@ -290,6 +320,8 @@ static int tell_gaps(struct frame *f, struct run *r)
 		/* Nothing is missing where the same number stands beside. */
 		if (gap == GAP_OTHER_BASIS)
 			continue;
+		if (told < GAP_NOTICES_MAX && is_silent(r, i, gap))
+			look_closer(r, i);
 		if (is_silent(r, i, gap) && told++ < GAP_NOTICES_MAX)
 			err = tell_gap(f, r, i, gap);
 	}

@@ -504,6 +504,7 @@ static void put_known(struct reuse *u, struct scan *s)
 		size_t i = u->index[w], known = w < u->warm ? u->known : 0;
 		double *values = u->values + i * r->axis.steps;
 
+		r->windows[i].kept = known > 0;
 		for (size_t k = 0; k < known; k++) {
 			if (isnan(values[k]))
 				continue;
