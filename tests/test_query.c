@@ -708,6 +708,14 @@ START_TEST(latest_is_the_newest_value_of_open_series)
 	CELLS(f, 0, "30");
 	CELLS(f, 1, "5");
 	ck_assert_uint_eq(v.scans, 0);
+	ck_assert_uint_eq(f->notice_count, 1); /* the range ends long ago */
+	ck_assert_str_eq(f->notices[0].text,
+			 "the newest values, not those of "
+			 "2023-11-14T22:15:00Z, where the range ends");
+	frame_free(f);
+	q.to_ms = clock_now().wall_ms;
+	f = answer(&q, &v);
+	ck_assert_uint_eq(f->field_count, 2);
 	ck_assert_uint_eq(f->notice_count, 0);
 	frame_free(f);
 	q.agg = AGG_SUM;

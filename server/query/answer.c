@@ -349,6 +349,21 @@ static bool about_now(const struct query *q)
 		q->to_ms > clock_now().wall_ms - RECENT_MS);
 }
 
+/* The newest value has no time beside it, so a look back must be told. */
+static int tell_present(struct frame *f, const struct run *r)
+{
+	const struct query *q = r->q;
+	char end[CLOCK_TEXT_MAX];
+
+	if (q->format != QUERY_LATEST || (q->fn != FN_FOLD && q->fn != FN_LAST) ||
+	    r->found == 0 || q->to_ms > clock_now().wall_ms - RECENT_MS)
+		return 0;
+	clock_text(end, q->to_ms - q->to_ms % 1000);
+	return frame_notice(f, NOTICE_INFO,
+			    "the newest values, not those of %s, where the "
+			    "range ends", end);
+}
+
 static bool is_among(char *const *names, size_t count, const char *name)
 {
 	for (size_t i = 0; i < count; i++) {
@@ -390,6 +405,8 @@ int answer_notices(struct frame *f, struct run *r)
 {
 	int err = r->series_count ? tell_left_out(f, r) : tell_nothing(f, r);
 
+	if (err == 0)
+		err = tell_present(f, r);
 	if (err == 0 && r->steps_back > 0)
 		err = frame_notice(f, NOTICE_WARNING,
 				   "times occur more than once in this range, "
