@@ -317,44 +317,53 @@ static const struct table *find_table(const char *name)
 	return NULL;
 }
 
-/* What is chosen already and narrows the rest, but not the label itself nor
- * what a table alone knows: no series has that. */
-static int others_chosen(json_t **out, const json_t *payload,
-			 const char *label, const struct table *table)
+/* What only the table knows; no series has that. */
+static bool is_of_table(const struct table *t, const char *name)
 {
-	json_t *others = payload ? json_copy((json_t *)payload) : json_object();
-
-	if (!others)
-		return -ENOMEM;
-	if (label)
-		json_object_del(others, label);
-	for (size_t i = 0; table && i < ARRAY_SIZE(table->payloads); i++) {
-		const char *name = table->payloads[i];
-
-		if (name && !payload_reserved(name))
-			json_object_del(others, name);
+	for (size_t i = 0; t && i < ARRAY_SIZE(t->payloads); i++) {
+		if (t->payloads[i] && strcmp(t->payloads[i], name) == 0)
+			return true;
 	}
-	*out = others;
-	return 0;
+	return false;
+}
+
+/* What is chosen already narrows the rest, but does not hide the other choices
+ * of the label itself. */
+static int others_chosen(struct matcher_list *l, const json_t *payload,
+			 const char *label, const struct table *table,
+			 struct problem *p)
+{
+	int r = matchers_add_payload(l, payload, p);
+	size_t kept = 0;
+
+	for (size_t i = 0; i < l->count; i++) {
+		struct matcher m = l->items[i];
+
+		if ((label && strcmp(m.name, label) == 0) ||
+		    is_of_table(table, m.name))
+			matcher_fini(&m);
+		else
+			l->items[kept++] = m;
+	}
+	l->count = kept;
+	return r;
 }
 
 /* The labels there are, or the values of one, as choices. */
 static int put_stored(struct json *j, const struct request *q,
 		      const struct choice *c, const char *label,
-		      const json_t *others, struct problem *p)
+		      const struct matcher_list *l, struct problem *p)
 {
-	own(matcher_list_fini) struct matcher_list l = { 0 };
 	own(view_closep) struct view *view = NULL;
 	char **texts = NULL;
 	size_t count = 0;
-	int r;
+	int r = site_view(&view, q->site, p);
 
-	if ((r = matchers_add_payload(&l, others, p)) ||
-	    (r = site_view(&view, q->site, p)))
+	if (r)
 		return r;
-	r = label ? query_label_values(view, label, l.items, l.count, &texts,
+	r = label ? query_label_values(view, label, l->items, l->count, &texts,
 				       &count) :
-		    query_label_names(view, l.items, l.count, &texts, &count);
+		    query_label_names(view, l->items, l->count, &texts, &count);
 	for (size_t i = 0; i < count && !r; i++) {
 		if (label_fits(c->metric, label ? label : texts[i],
 			       label ? texts[i] : NULL))
@@ -368,18 +377,17 @@ static int put_options(struct json *j, const struct request *q,
 		       const char *metric, const char *name,
 		       const json_t *payload, struct problem *p)
 {
-	own(json_decrefp) json_t *others = NULL;
-	bool by = strcmp(name, "by") == 0;
+	own(matcher_list_fini) struct matcher_list others = { 0 };
+	const char *label = strcmp(name, "by") ? name : NULL;
 	struct choice c;
 	int r;
 
 	choose(&c, q->site, metric_find(metric));
 	if (put_table_choices(j, metric, name) || put_choices(j, &c, name) ||
-	    (payload_reserved(name) && !by))
+	    (label && payload_reserved(label)))
 		return 0;
-	r = others_chosen(&others, payload, by ? NULL : name,
-			  find_table(metric));
-	return r ? r : put_stored(j, q, &c, by ? NULL : name, others, p);
+	r = others_chosen(&others, payload, label, find_table(metric), p);
+	return r ? r : put_stored(j, q, &c, label, &others, p);
 }
 
 int handle_metric_options(const struct request *q, struct reply *a,

@@ -177,6 +177,9 @@ class Questions(unittest.TestCase):
         self.assertLessEqual(pids, offered("events", kind=["target_started"]))
         self.assertLessEqual(pids, offered("targets", watched="yes", state=["ok"], silenced="no"))
         self.assertEqual(offered("events", kind=["target_started"], service="nobody"), set())
+        self.assertLessEqual(pids, offered("events", matchers=[
+            {"key": "kind", "operator": "=", "value": "target_started"},
+            {"key": "pid", "operator": "=", "value": "1"}]))
 
     def test_labels_are_of_all_times(self):
         rows = self.rows("/api/v1/labels", label="pid", to="now", maxDataPoints=700,
