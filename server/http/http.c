@@ -33,6 +33,12 @@
 #define GZIP_FROM    1024 /* bytes; smaller ones gain nothing */
 #define ID_LEN	     65
 
+/* Bytes of large answers that their clients have not read yet: who asks and
+ * does not read must not take all memory. Small ones are bounded by the number
+ * of connections. */
+#define UNREAD_MAX (128 * 1024 * 1024)
+#define LARGE	   (256 * 1024)
+
 /* Longer than most panels wait between two refreshes. */
 #define CACHE_HOLD_MS 75000
 
@@ -42,6 +48,7 @@ struct http {
 	struct cache *cache; /* owned */
 	uint64_t started_ms; /* makes request ids of two runs differ */
 	atomic_ulong ids;
+	atomic_size_t unread; /* bytes of answers on their way */
 };
 
 /* One request on its way in; a connection has one after the other. */
@@ -52,6 +59,7 @@ struct exchange {
 	int64_t started_ns; /* CLOCK_MONOTONIC */
 	const char *method, *url; /* borrowed from the connection */
 	bool answered;
+	size_t unread; /* bytes of the answer */
 	struct param params[PARAMS_MAX]; /* borrowed from the connection */
 	size_t param_count;
 	char id[ID_LEN];
@@ -334,10 +342,30 @@ static void shorten(struct MHD_Connection *c, struct reply *a,
 		   gzip_body(&a->body);
 }
 
+/* Until the request is completed. */
+static void count_unread(struct http *h, struct exchange *e, size_t bytes)
+{
+	e->unread += bytes;
+	atomic_fetch_add(&h->unread, bytes);
+}
+
+static void bound_unread(struct http *h, struct reply *a)
+{
+	size_t unread = atomic_load(&h->unread), len = a->body.len;
+	struct problem p = { 0 };
+
+	if (len <= LARGE || unread == 0 || unread + len <= UNREAD_MAX)
+		return;
+	buf_fini(&a->body);
+	problem_set(&p, PROBLEM_BUSY,
+		    "clients have %zu MiB of answers still to read; ask again, "
+		    "or for less than %zu MiB", unread >> 20, (len >> 20) + 1);
+	reply_problem(a, &p);
+}
+
 /* Takes the body of the reply. */
 static enum MHD_Result send_reply(struct http *h, struct MHD_Connection *c,
-				  const struct exchange *e, struct reply *a,
-				  bool end)
+				  struct exchange *e, struct reply *a, bool end)
 {
 	struct MHD_Response *response;
 	enum MHD_Result sent;
@@ -346,6 +374,7 @@ static enum MHD_Result send_reply(struct http *h, struct MHD_Connection *c,
 
 	shorten(c, a, etag, &gzipped);
 	empty = a->body.len == 0;
+	count_unread(h, e, a->body.len);
 
 	response = MHD_create_response_from_buffer(
 		a->body.len, empty ? (void *)"" : a->body.data,
@@ -404,7 +433,7 @@ static void log_access(struct http *h, const struct exchange *e,
 
 /* Count, log and send it. */
 static enum MHD_Result finish(struct http *h, struct MHD_Connection *c,
-			      const struct exchange *e, const char *method,
+			      struct exchange *e, const char *method,
 			      const char *path, struct reply *a, bool end)
 {
 	atomic_fetch_add(&h->site.requests, 1);
@@ -415,7 +444,7 @@ static enum MHD_Result finish(struct http *h, struct MHD_Connection *c,
 }
 
 static enum MHD_Result send_problem(struct http *h, struct MHD_Connection *c,
-				    const struct exchange *e,
+				    struct exchange *e,
 				    const struct problem *p)
 {
 	struct reply a = { 0 };
@@ -425,7 +454,7 @@ static enum MHD_Result send_problem(struct http *h, struct MHD_Connection *c,
 }
 
 static enum MHD_Result too_large(struct http *h, struct MHD_Connection *c,
-				 const struct exchange *e)
+				 struct exchange *e)
 {
 	struct problem p = { 0 };
 
@@ -516,6 +545,7 @@ static enum MHD_Result answer(struct http *h, struct MHD_Connection *c,
 		a.status = 204;
 	else
 		routes_answer(&q, &a);
+	bound_unread(h, &a);
 	return finish(h, c, e, e->method, q.path, &a, false);
 }
 
@@ -590,13 +620,14 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *c,
 static void on_completed(void *arg, struct MHD_Connection *c, void **state,
 			 enum MHD_RequestTerminationCode code)
 {
+	struct http *h = arg;
 	struct exchange *e = *state;
 
-	(void)arg;
 	(void)c;
 	(void)code;
 	if (!e)
 		return;
+	atomic_fetch_sub(&h->unread, e->unread);
 	buf_fini(&e->body);
 	free(e);
 	*state = NULL;
@@ -630,7 +661,7 @@ static struct MHD_Daemon *daemon_start(struct http *h, int fd)
 		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S,
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADERS_MAX,
 		MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_NOTIFY_COMPLETED,
-		on_completed, NULL, MHD_OPTION_END);
+		on_completed, h, MHD_OPTION_END);
 }
 
 int http_start(struct http **out, const struct http_options *o,

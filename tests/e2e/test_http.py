@@ -7,7 +7,7 @@ import threading
 import time
 import unittest
 
-from heapwatch import Server
+from heapwatch import Server, until
 
 
 def talk(server, data, timeout=10, half_close=False):
@@ -366,6 +366,36 @@ class Http(unittest.TestCase):
         finally:
             for s in slow:
                 s.close()
+
+    def test_large_answers_that_nobody_reads_are_bounded(self):
+        body = json.dumps({"range": {"from": "now-11d", "to": "now"}, "intervalMs": 1000,
+                           "maxDataPoints": 999999,
+                           "targets": [{"target": "memory_total_bytes"}]}).encode()
+        request = (b"POST /query HTTP/1.1\r\nHost: localhost\r\n"
+                   b"Content-Length: %d\r\n\r\n" % len(body)) + body
+        with Server() as server:
+            server.wait_value("memory_total_bytes")
+            time.sleep(1.2)  # a value that a step of the range has
+            slow, first = [], []
+            try:
+                for _ in range(12):  # of 20 MB each
+                    s = socket.create_connection(server.address, timeout=30)
+                    s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+                    slow.append(s)
+                    s.sendall(request)
+                    first.append(s.recv(12))
+                self.assertEqual(first[0], b"HTTP/1.1 200")
+                self.assertEqual(first[-1], b"HTTP/1.1 503")
+                told = b""
+                while b"busy" not in told:
+                    part = slow[-1].recv(4096)
+                    self.assertTrue(part, told)
+                    told += part
+                self.assertEqual(server.get("/metrics")[0], 200)  # of who asks for little
+            finally:
+                for s in slow:
+                    s.close()
+            until(lambda: server.request("POST", "/query", body)[0] == 200, 20, "room", 0.5)
 
     def test_two_hundred_connections_at_once(self):
         ready = threading.Barrier(200)
