@@ -192,6 +192,19 @@ class Http(unittest.TestCase):
         self.assertIn(b"target is empty", data)
         self.assertEqual(data.count(b"downstream"), 3)
 
+    def test_targets_of_a_request_share_what_it_may_cost(self):
+        now = int(time.time()) + 1
+        targets = [{"refId": ref, "target": "memory_total_bytes", "payload": {"step": "1s"},
+                    "range": {"from": now - 60000, "to": now}, "maxDataPoints": 10 ** 6}
+                   for ref in "AB"]
+        told = "the targets before it in this request took"
+        data = self.frames(targets)
+        self.assertEqual(data.count(told.encode()), 1)
+        status, answer = self.query({"targets": targets, "intervalMs": 1000,
+                                     "maxDataPoints": 10 ** 6, "range": targets[0]["range"]})
+        self.assertEqual((status, answer[1]["refId"], answer[1]["datapoints"]), (200, "B", []))
+        self.assertIn(told, answer[1]["meta"]["notices"][0]["text"])
+
     def test_a_question_may_have_a_range_of_its_own(self):
         ask = {"target": "heapwatch_up", "payload": {"step": "1s"}}
         self.server.wait_value("heapwatch_up")
