@@ -157,9 +157,10 @@ class Questions(unittest.TestCase):
             _, answer = self.server.post_json("/metric-payload-options", {
                 "name": name, "metric": metric, "payload": payload})
             return {o["value"] for o in answer}
-        self.assertIn("young", offered("kind", "gc_collections_total"))
-        self.assertNotIn("socket", offered("kind", "gc_collections_total"))
-        self.assertIn("socket", offered("kind", "open_fds_by_kind"))
+        self.assertIn("cycle", offered("kind", "gc_collections_total"))
+        self.assertNotIn("pipe", offered("kind", "gc_collections_total"))
+        self.assertIn("pipe", offered("kind", "open_fds_by_kind"))
+        self.assertNotIn("cycle", offered("kind", "open_fds_by_kind"))
         self.assertEqual(offered("kind", "heap_util_rate"), set())
         self.assertIn("kind", offered("by", "gc_collections_total"))
         self.assertNotIn("kind", offered("by", "heap_util_rate"))
