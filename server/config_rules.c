@@ -104,15 +104,17 @@ static int watch_read(struct config *c, const struct node *n, struct problem *p)
 }
 
 /* Labels that every process has of itself cannot be the plant's. */
-static bool label_is_own(const char *name)
-{
-	static const char *const own_names[] = { "node",     "service",
-						 "instance", "runtime",
-						 "pid",	     "kind",
-						 "pool",     "basis" };
+static const char *const own_names[] = { "node", "service", "instance",
+					 "runtime", "pid", "kind", "pool",
+					 "basis" };
 
-	for (size_t i = 0; i < ARRAY_SIZE(own_names); i++) {
-		if (strcmp(own_names[i], name) == 0)
+/* Rows of an answer have one column of a name. */
+static const char *const column_names[] = { "time", "metric", "value" };
+
+static bool is_one_of(const char *const *names, size_t count, const char *name)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (strcmp(names[i], name) == 0)
 			return true;
 	}
 	return false;
@@ -131,10 +133,14 @@ static int labels_read(struct labels *labels, const struct node *n,
 		if (!label_name_valid(name))
 			return node_problem(
 				f->key, p, "%.64s is no name of a label", name);
-		if (label_is_own(name))
+		if (is_one_of(own_names, ARRAY_SIZE(own_names), name))
 			return node_problem(
 				f->key, p,
 				"%.64s is a label of the process itself", name);
+		if (is_one_of(column_names, ARRAY_SIZE(column_names), name))
+			return node_problem(
+				f->key, p,
+				"%.64s is a column of every answer", name);
 		r = config_expect(f, NODE_SCALAR, name, "text", p);
 		if (!r)
 			r = labels_set(labels, name, f->text);

@@ -175,7 +175,8 @@ END_TEST
 
 START_TEST(each_part_of_the_key_tells_values_apart)
 {
-	struct cache_key others[] = { key, key, key, key, key, key };
+	struct cache_key others[] = { key, key, key, key, key,
+				      key, key, key, key };
 
 	set_up();
 	put(&key, 10000, 10);
@@ -185,6 +186,9 @@ START_TEST(each_part_of_the_key_tells_values_apart)
 	others[3].limit = 0.5;
 	others[4].step_ms = 2 * STEP;
 	others[5].phase_ms = 1;
+	others[6].shift_ms = STEP;
+	others[7].length = 1;
+	others[8].epoch = 1;
 	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
 		ck_assert_uint_eq(known(&others[i], 10000, 10), 0);
 	tear_down();

@@ -288,6 +288,7 @@ END_TEST
 START_TEST(the_plant_cannot_take_labels_of_the_process)
 {
 	refused("plant:\n- labels: {pid: 1}\n", 2, 12, "process itself");
+	refused("plant:\n- labels: {time: x}\n", 2, 12, "column of every");
 	refused("plant:\n- labels: {9: x}\n", 2, 12, "no name of a label");
 }
 END_TEST

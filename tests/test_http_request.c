@@ -81,6 +81,9 @@ START_TEST(one_value_comes_in_many_forms)
 	words_are("\"(a|b)\"", "a|b");
 	words_are("\"{a,b}\"", "a|b");
 	words_are("\"a,b\"", "a|b");
+	words_are("\"a, b c,  d.*, \"", "a|b c|/d.*/");
+	words_are("\"{a, b}\"", "a|b");
+	words_are("\"(a| b)\"", "a| b"); /* no person's */
 	words_are("\"a|b\"", "a|b");
 	words_are("[1,\"2\",true]", "1|2|true");
 	words_are("null", "");
@@ -358,6 +361,8 @@ START_TEST(a_moment_comes_in_many_forms)
 	ck_assert_int_eq(time_of("\"2026-11-22T15:00:00Z\""), 1795359600000ll);
 	ck_assert_int_eq(time_of("\"2026-11-22T17:00:00.5+02:00\""),
 			 1795359600500ll);
+	ck_assert_int_eq(time_of("\"2026-11-22T17:00:00 02:00\""),
+			 1795359600000ll);
 	ck_assert_int_eq(time_of("1795359600"), 1795359600000ll);
 	ck_assert_int_eq(time_of("1795359600000"), 1795359600000ll);
 	ck_assert_int_eq(time_of("\"1795359600000\""), 1795359600000ll);

@@ -235,6 +235,29 @@ START_TEST(look_back_of_a_rate_is_bounded)
 }
 END_TEST
 
+/* Stored points lie on the edges of steps, so this is no rare chance. */
+START_TEST(farthest_point_that_counts_is_read_too)
+{
+	struct view v = { 0 };
+	struct fake_series *s =
+		fake_add(&v, COL_HEAP_ALLOCATED_BYTES_TOTAL, "node=a");
+	struct query q = question(METRIC_HEAP_ALLOCATED_BYTES_TOTAL);
+	struct frame *f;
+
+	fake_point(s, T0 - 30000, 100, 1);
+	fake_point(s, T0 + 10000, 300, 1);
+	q.fn = FN_INCREASE;
+	f = answer(&q, &v);
+	CELLS(f, 1, "200 - - - - -");
+	frame_free(f);
+	q.from_ms = T0 - 20000; /* the same window in a longer range */
+	f = answer(&q, &v);
+	CELLS(f, 1, "- - 200 - - - - -");
+	frame_free(f);
+	fake_view_fini(&v);
+}
+END_TEST
+
 START_TEST(rate_of_a_gauge_is_refused_with_a_way_out)
 {
 	struct view v = { 0 };
@@ -685,6 +708,14 @@ START_TEST(latest_is_the_newest_value_of_open_series)
 	CELLS(f, 0, "30");
 	CELLS(f, 1, "5");
 	ck_assert_uint_eq(v.scans, 0);
+	ck_assert_uint_eq(f->notice_count, 1); /* the range ends long ago */
+	ck_assert_str_eq(f->notices[0].text,
+			 "the newest values, not those of "
+			 "2023-11-14T22:15:00Z, where the range ends");
+	frame_free(f);
+	q.to_ms = clock_now().wall_ms;
+	f = answer(&q, &v);
+	ck_assert_uint_eq(f->field_count, 2);
 	ck_assert_uint_eq(f->notice_count, 0);
 	frame_free(f);
 	q.agg = AGG_SUM;
@@ -1027,21 +1058,24 @@ START_TEST(misspelt_label_is_told)
 {
 	struct view v = { 0 };
 	struct query q = question(METRIC_HEAP_USED_BYTES);
-	struct matcher m[2];
+	struct matcher m[3];
 	struct problem p = { 0 };
 	struct frame *f;
 
 	plant(&v);
+	ck_ok(labels_set(&fake_add(&v, COL_TARGET_UP, "pid=10")->attributes,
+			 "version", "1.2"));
 	ck_ok(matcher_init(&m[0], "topk", MATCH_EQUAL, "5", &p));
 	ck_ok(matcher_init(&m[1], "node", MATCH_EQUAL, "n1", &p));
+	ck_ok(matcher_init(&m[2], "version", MATCH_EQUAL, "9", &p));
 	q.matchers = m;
-	q.matcher_count = 2;
+	q.matcher_count = ARRAY_SIZE(m);
 	f = answer(&q, &v);
-	ck_assert_uint_eq(f->notice_count, 2);
+	ck_assert_uint_eq(f->notice_count, 2); /* an attribute is a label too */
 	ck_assert_str_eq(f->notices[1].text, "no series has a label \"topk\"");
 	frame_free(f);
-	matcher_fini(&m[0]);
-	matcher_fini(&m[1]);
+	for (size_t i = 0; i < ARRAY_SIZE(m); i++)
+		matcher_fini(&m[i]);
 	fake_view_fini(&v);
 }
 END_TEST
@@ -1533,6 +1567,7 @@ TEST_MAIN("query", collections_come_when_asked_for_and_with_their_numbers,
 	  reset_of_a_counter_is_never_negative,
 	  point_before_the_range_is_where_the_first_rate_starts,
 	  look_back_of_a_rate_is_bounded,
+	  farthest_point_that_counts_is_read_too,
 	  rate_of_a_gauge_is_refused_with_a_way_out,
 	  steps_finer_than_the_resolution_repeat_its_value,
 	  point_at_the_left_edge_belongs_to_the_window_before,

@@ -324,14 +324,12 @@ static struct now present(void)
 static void same_with_cache(struct query *q, struct store *s,
 			    struct effort *effort)
 {
-	struct store_stats stats;
 	struct frame *plain, *kept;
 
-	store_stats(s, &stats);
 	q->effort = NULL;
 	plain = answer(q, s);
 	q->effort = effort;
-	effort->settled_ms = stats.last_flush_wall_ms;
+	effort->settled = store_settled(s);
 	kept = answer(q, s);
 	ck_assert_uint_eq(kept->field_count, plain->field_count);
 	ck_assert_uint_eq(kept->notice_count, plain->notice_count);
@@ -390,6 +388,44 @@ START_TEST(kept_values_are_true_while_the_store_moves_on)
 }
 END_TEST
 
+/* Seconds from..to of the run, with the wall clock ahead by so many. */
+static void run_ahead(struct store *s, int from, int to, int ahead)
+{
+	for (int i = from; i <= to; i++) {
+		struct batch *b = tick_of((struct now){
+			at(T0 + i * 1000).boot_ns, T0 + (i + ahead) * 1000
+		});
+
+		add_process(b, 1, 100);
+		batch_add_sample(b, 1, COL_HEAP_USED_BYTES, i);
+		ck_ok(store_append(s, b));
+	}
+}
+
+/* A wrong time server, for a moment: what it left empty is filled later. */
+START_TEST(what_a_clock_far_ahead_left_empty_is_not_kept)
+{
+	struct query q = question(METRIC_HEAP_USED_BYTES, 400, 10000);
+	struct effort effort = { 0 };
+	struct store *s = fixture_fresh(fixture_options());
+	struct frame *f;
+
+	ck_ok(cache_new(&effort.cache, 1 << 20, 0));
+	run_ahead(s, 1, 100, 0);
+	run_ahead(s, 101, 200, 3600);
+	same_with_cache(&q, s, &effort); /* 300 s of nothing */
+	run_ahead(s, 201, 400, 0);
+	same_with_cache(&q, s, &effort);
+	q.effort = &effort;
+	f = answer(&q, s);
+	ck_assert_uint_eq(f->field_count, 2);
+	ck_assert_double_eq(f->fields[1].cells->f64[25], 260);
+	frame_free(f);
+	cache_free(effort.cache);
+	store_close(s);
+}
+END_TEST
+
 TEST_MAIN("query_store", memory_answers_each_second,
 	  missing_ticks_are_a_gap_at_full_resolution,
 	  answer_is_the_same_from_memory_and_from_disk,
@@ -398,4 +434,5 @@ TEST_MAIN("query_store", memory_answers_each_second,
 	  closed_process_has_no_latest_value, gap_tells_its_reason,
 	  series_that_never_had_a_value_tells_why,
 	  clock_that_steps_back_is_told, latest_of_everything_has_attributes,
-	  kept_values_are_true_while_the_store_moves_on)
+	  kept_values_are_true_while_the_store_moves_on,
+	  what_a_clock_far_ahead_left_empty_is_not_kept)

@@ -35,6 +35,8 @@ void encode_prometheus(struct buf *out, struct frame *const *frames,
 /* The same as OpenMetrics 1.0, but for the closing "# EOF". */
 void encode_openmetrics(struct buf *out, struct frame *const *frames,
 			size_t count);
+/* Its line of the unit, if the name of the family ends with one. */
+void encode_unit(struct buf *out, const char *name, size_t len);
 /* Rows of tables as objects with the same keys, one a line. */
 void encode_ndjson(struct buf *out, struct frame *const *frames, size_t count);
 /* The same as the member "rows" of an open object. */

@@ -65,7 +65,7 @@ static const char *help_of(const char *name)
 	return NULL;
 }
 
-static void put_unit(struct buf *out, const char *name, size_t len)
+void encode_unit(struct buf *out, const char *name, size_t len)
 {
 	static const char *const units[] = { "bytes", "seconds", "ratio" };
 
@@ -106,7 +106,7 @@ static void put_header(struct buf *out, const char *name, bool open)
 	}
 	buf_printf(out, "# TYPE %.*s %s\n", (int)len, name, kind);
 	if (open)
-		put_unit(out, name, len);
+		encode_unit(out, name, len);
 }
 
 static void put_labels(struct buf *out, const struct labels *l)

@@ -353,6 +353,14 @@ int handle_events(const struct request *q, struct reply *a, struct problem *p)
 
 /* ---- labels ---- */
 
+/* Many clients add these to every URL; labels are of all times. */
+static void drop_range(json_t *params)
+{
+	json_object_del(params, "from");
+	json_object_del(params, "to");
+	json_object_del(params, "maxDataPoints");
+}
+
 static int add_values(struct frame *f, struct view *v, const char *label,
 		      const struct matcher_list *l)
 {
@@ -422,6 +430,7 @@ int handle_labels(const struct request *q, struct reply *a, struct problem *p)
 	label = pop_text(params, "label", &keep);
 	if (*label && !label_name_valid(label))
 		return bad(p, "label", "the name of a label", label);
+	drop_range(params);
 	if ((r = matchers_add_payload(&matchers, params, p)) ||
 	    (r = label_table(&all, q, label, &matchers, p)) ||
 	    (r = rows_cut(&cut, all, &w.page)))

@@ -14,26 +14,31 @@ void answers_fini(struct answers *a)
 	*a = (struct answers){ 0 };
 }
 
-/* The questions of one request share the points of one answer. */
-static void spend_points(struct query_limits *limits, const struct frame *f)
+/* The questions of one request share what one answer may cost. */
+static struct query_limits limits_left(const struct query_limits *whole,
+				       const struct cost *spent)
 {
-	int64_t cells = (int64_t)(frame_rows(f) * f->field_count);
+	struct query_limits left = *whole;
 
-	limits->points_max -= cells;
-	if (limits->points_max < 1)
-		limits->points_max = 1;
+	left.points_max -= spent->cells;
+	left.scan_max -= spent->scanned;
+	if (left.points_max < 1)
+		left.points_max = 1;
+	if (left.scan_max < 0)
+		left.scan_max = 0;
+	return left;
 }
 
 /* The limit that a question ran into may be what others left of it. */
-static void explain_limit(struct problem *p, const struct query_limits *left,
-			  const struct query_limits *whole)
+static void explain_limit(struct problem *p, const struct cost *spent)
 {
 	size_t len = strlen(p->text);
 
-	if (p->code == PROBLEM_TOO_MUCH && left->points_max < whole->points_max)
+	if (p->code == PROBLEM_TOO_MUCH && (spent->cells || spent->scanned))
 		snprintf(p->text + len, sizeof(p->text) - len,
-			 " (that is what the targets before it left of %lld)",
-			 (long long)whole->points_max);
+			 " (the targets before it in this request took %lld "
+			 "values and %lld stored points)",
+			 (long long)spent->cells, (long long)spent->scanned);
 }
 
 static const char *target_name(const struct query *q)
@@ -57,7 +62,7 @@ struct asking {
 	struct answers *out;
 	const struct site *site;
 	struct view *view;
-	struct query_limits limits;
+	struct cost *cost; /* of the request so far */
 	struct effort effort;
 	struct problem first; /* of the targets that failed */
 	size_t good;
@@ -107,21 +112,37 @@ bool site_threshold(const struct site *s, enum metric m, struct threshold *out)
 	return t != NULL;
 }
 
-static int ask_one(struct asking *x, struct query *q, struct problem *p)
+/* With what the others left, and with what only this server knows. */
+static int run_one(struct frame **out, struct asking *x, struct query *q,
+		   struct problem *why)
 {
-	struct problem why = { 0 };
+	struct query_limits left =
+		limits_left(&x->site->options.limits, x->cost);
+	struct effort effort = x->effort;
 	struct threshold limits;
-	struct frame *f;
 	int r;
 
-	q->effort = &x->effort;
+	q->effort = &effort;
 	q->stale_ms = x->site->options.stale_ms;
 	q->threshold = site_threshold(x->site, q->metric, &limits) ? &limits :
 								     NULL;
-	r = live_name(q->format) ?
-		    live_frame(&f, q, x->site) :
-		    query_run(&f, q, x->view, &x->limits, &why);
+	r = live_name(q->format) ? live_frame(out, q, x->site) :
+				   query_run(out, q, x->view, &left, why);
 	q->threshold = NULL;
+	q->effort = NULL;
+	if (r)
+		explain_limit(why, x->cost);
+	x->cost->scanned += effort.scanned;
+	x->cost->reused += effort.reused;
+	return r;
+}
+
+static int ask_one(struct asking *x, struct query *q, struct problem *p)
+{
+	struct problem why = { 0 };
+	struct frame *f;
+	int r = run_one(&f, x, q, &why);
+
 	if (r == 0 && q->hint) /* without memory it goes unsaid */
 		(void)frame_notice(f, NOTICE_INFO, "%s", q->hint);
 	if (r && concerns_all(why.code)) {
@@ -129,25 +150,13 @@ static int ask_one(struct asking *x, struct query *q, struct problem *p)
 		return r;
 	}
 	if (r) {
-		explain_limit(&why, &x->limits, &x->site->options.limits);
 		problem_of_query(&why, q->ref_id, target_name(q));
 		return add_failed(x, q->ref_id, target_name(q), &why);
 	}
-	spend_points(&x->limits, f);
+	x->cost->cells += (int64_t)(frame_rows(f) * f->field_count);
 	x->out->items[x->out->count++] = f;
 	x->good++;
 	return 0;
-}
-
-/* What is stored up to here changes no more. */
-static int64_t settled_ms(const struct site *s)
-{
-	struct store_stats stats;
-
-	if (!s->cache)
-		return 0;
-	store_stats(s->store, &stats);
-	return stats.last_flush_wall_ms;
 }
 
 static int ask_all(struct asking *x, struct query_request *request,
@@ -175,12 +184,12 @@ int ask(struct answers *out, struct query_request *request,
 	own(view_closep) struct view *view = NULL;
 	struct asking x = { .out = out,
 			    .site = q->site,
-			    .limits = q->site->options.limits };
+			    .cost = &a->cost };
 	int r;
 
 	/* before the view: what is flushed by now, the view sees */
 	x.effort = (struct effort){ .cache = q->site->cache,
-				    .settled_ms = settled_ms(q->site) };
+				    .settled = store_settled(q->site->store) };
 	r = site_view(&view, q->site, p);
 	if (r)
 		return r;
@@ -191,8 +200,6 @@ int ask(struct answers *out, struct query_request *request,
 	a->cost.targets += request->count + request->failure_count;
 	for (size_t i = 0; i < request->count; i++)
 		note(&a->cost, &request->queries[i]);
-	a->cost.scanned += x.effort.scanned;
-	a->cost.reused += x.effort.reused;
 	if (r)
 		return r;
 	if (x.good == 0 && x.first.code != PROBLEM_NONE) {

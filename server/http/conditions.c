@@ -158,6 +158,17 @@ static bool set_is_pattern(struct set s)
 	return nested || is_pattern(s.text, s.len);
 }
 
+/* One value of a set. A person writes a blank behind a comma. */
+static int add_part(struct words *w, struct set s, size_t len)
+{
+	while (s.separator == ',' && len && *s.text == ' ') {
+		s.text++;
+		len--;
+	}
+	return is_pattern(s.text, len) ? words_add(w, s.text, len, true) :
+					 add_literal(w, s.text, len);
+}
+
 static int split(struct words *w, const char *text, size_t len)
 {
 	struct set s = find_set(text, len);
@@ -172,9 +183,7 @@ static int split(struct words *w, const char *text, size_t len)
 		size_t part =
 			next_separator(s.text, s.len, s.separator, &nested);
 
-		r = is_pattern(s.text, part) ?
-			    words_add(w, s.text, part, true) :
-			    add_literal(w, s.text, part);
+		r = add_part(w, s, part);
 		if (r || part == s.len)
 			return r;
 		s.text += part + 1;

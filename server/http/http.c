@@ -33,6 +33,12 @@
 #define GZIP_FROM    1024 /* bytes; smaller ones gain nothing */
 #define ID_LEN	     65
 
+/* Bytes of large answers that their clients have not read yet: who asks and
+ * does not read must not take all memory. Small ones are bounded by the number
+ * of connections. */
+#define UNREAD_MAX (128 * 1024 * 1024)
+#define LARGE	   (256 * 1024)
+
 /* Longer than most panels wait between two refreshes. */
 #define CACHE_HOLD_MS 75000
 
@@ -42,6 +48,7 @@ struct http {
 	struct cache *cache; /* owned */
 	uint64_t started_ms; /* makes request ids of two runs differ */
 	atomic_ulong ids;
+	atomic_size_t unread; /* bytes of answers on their way */
 };
 
 /* One request on its way in; a connection has one after the other. */
@@ -50,7 +57,9 @@ struct exchange {
 	bool too_large;
 	uint64_t received;  /* bytes of the body */
 	int64_t started_ns; /* CLOCK_MONOTONIC */
+	const char *method, *url; /* borrowed from the connection */
 	bool answered;
+	size_t unread; /* bytes of the answer */
 	struct param params[PARAMS_MAX]; /* borrowed from the connection */
 	size_t param_count;
 	char id[ID_LEN];
@@ -204,24 +213,36 @@ static const char *header(struct MHD_Connection *c, const char *name)
 	return MHD_lookup_connection_value(c, MHD_HEADER_KIND, name);
 }
 
-static enum MHD_Result count_lengths(void *arg, enum MHD_ValueKind kind,
-				     const char *key, const char *value)
+struct header_count {
+	const char *name;
+	int count;
+};
+
+static enum MHD_Result count_header(void *arg, enum MHD_ValueKind kind,
+				    const char *key, const char *value)
 {
-	int *count = arg;
+	struct header_count *h = arg;
 
 	(void)kind;
 	(void)value;
-	*count += strcasecmp(key, "Content-Length") == 0;
+	h->count += strcasecmp(key, h->name) == 0;
 	return MHD_YES;
+}
+
+static int headers_named(struct MHD_Connection *c, const char *name)
+{
+	struct header_count h = { name, 0 };
+
+	MHD_get_connection_values(c, MHD_HEADER_KIND, count_header, &h);
+	return h.count;
 }
 
 /* Two ways to tell where a body ends are how requests are smuggled. */
 static bool framing_is_ambiguous(struct MHD_Connection *c)
 {
 	const char *encoding = header(c, "Transfer-Encoding");
-	int lengths = 0;
+	int lengths = headers_named(c, "Content-Length");
 
-	MHD_get_connection_values(c, MHD_HEADER_KIND, count_lengths, &lengths);
 	return lengths > 1 || (encoding && lengths > 0) ||
 	       (encoding && strcasecmp(encoding, "chunked") != 0);
 }
@@ -322,10 +343,30 @@ static void shorten(struct MHD_Connection *c, struct reply *a,
 		   gzip_body(&a->body);
 }
 
+/* Until the request is completed. */
+static void count_unread(struct http *h, struct exchange *e, size_t bytes)
+{
+	e->unread += bytes;
+	atomic_fetch_add(&h->unread, bytes);
+}
+
+static void bound_unread(struct http *h, struct reply *a)
+{
+	size_t unread = atomic_load(&h->unread), len = a->body.len;
+	struct problem p = { 0 };
+
+	if (len <= LARGE || unread == 0 || unread + len <= UNREAD_MAX)
+		return;
+	buf_fini(&a->body);
+	problem_set(&p, PROBLEM_BUSY,
+		    "clients have %zu MiB of answers still to read; ask again, "
+		    "or for less than %zu MiB", unread >> 20, (len >> 20) + 1);
+	reply_problem(a, &p);
+}
+
 /* Takes the body of the reply. */
 static enum MHD_Result send_reply(struct http *h, struct MHD_Connection *c,
-				  const struct exchange *e, struct reply *a,
-				  bool end)
+				  struct exchange *e, struct reply *a, bool end)
 {
 	struct MHD_Response *response;
 	enum MHD_Result sent;
@@ -334,6 +375,7 @@ static enum MHD_Result send_reply(struct http *h, struct MHD_Connection *c,
 
 	shorten(c, a, etag, &gzipped);
 	empty = a->body.len == 0;
+	count_unread(h, e, a->body.len);
 
 	response = MHD_create_response_from_buffer(
 		a->body.len, empty ? (void *)"" : a->body.data,
@@ -392,7 +434,7 @@ static void log_access(struct http *h, const struct exchange *e,
 
 /* Count, log and send it. */
 static enum MHD_Result finish(struct http *h, struct MHD_Connection *c,
-			      const struct exchange *e, const char *method,
+			      struct exchange *e, const char *method,
 			      const char *path, struct reply *a, bool end)
 {
 	atomic_fetch_add(&h->site.requests, 1);
@@ -403,17 +445,17 @@ static enum MHD_Result finish(struct http *h, struct MHD_Connection *c,
 }
 
 static enum MHD_Result send_problem(struct http *h, struct MHD_Connection *c,
-				    const struct exchange *e,
+				    struct exchange *e,
 				    const struct problem *p)
 {
 	struct reply a = { 0 };
 
 	reply_problem(&a, p);
-	return finish(h, c, e, "-", "-", &a, true);
+	return finish(h, c, e, e->method, e->url, &a, true);
 }
 
 static enum MHD_Result too_large(struct http *h, struct MHD_Connection *c,
-				 const struct exchange *e)
+				 struct exchange *e)
 {
 	struct problem p = { 0 };
 
@@ -445,6 +487,9 @@ static int refuse(struct http *h, struct MHD_Connection *c,
 
 	if (buf_error(&e->body))
 		return problem_set(p, PROBLEM_INTERNAL, "out of memory");
+	if (headers_named(c, "Host") > 1)
+		return problem_set(p, PROBLEM_BAD_REQUEST,
+				   "more than one Host");
 	if (!host_allowed(host, hosts ? hosts : ""))
 		return problem_set(p, PROBLEM_NOT_PERMITTED,
 				   "this server is not asked by the name "
@@ -475,7 +520,6 @@ static int find_path(struct http *h, char out[PATH_MAX_LEN],
 }
 
 static enum MHD_Result answer(struct http *h, struct MHD_Connection *c,
-			      const char *method, const char *url,
 			      struct exchange *e)
 {
 	const char *accept = header(c, "Accept");
@@ -484,7 +528,7 @@ static enum MHD_Result answer(struct http *h, struct MHD_Connection *c,
 	char path[PATH_MAX_LEN];
 	struct request q = {
 		.site = &h->site,
-		.method = method,
+		.method = e->method,
 		.accept = accept ? accept : "",
 		.origin = header(c, "Origin"),
 		.params = e->params,
@@ -496,18 +540,19 @@ static enum MHD_Result answer(struct http *h, struct MHD_Connection *c,
 		return too_large(h, c, e);
 	MHD_get_connection_values(c, MHD_GET_ARGUMENT_KIND, add_param, e);
 	q.param_count = e->param_count;
-	if (refuse(h, c, e, &p) || find_path(h, path, &q.path, url, &p))
+	if (refuse(h, c, e, &p) || find_path(h, path, &q.path, e->url, &p))
 		return send_problem(h, c, e, &p);
-	if (is_preflight(h, c, method))
+	if (is_preflight(h, c, e->method))
 		a.status = 204;
 	else
 		routes_answer(&q, &a);
-	return finish(h, c, e, method, q.path, &a, false);
+	bound_unread(h, &a);
+	return finish(h, c, e, e->method, q.path, &a, false);
 }
 
 /* Headers are here, the body is not. */
 static enum MHD_Result begin(struct http *h, struct MHD_Connection *c,
-			     void **state)
+			     const char *method, const char *url, void **state)
 {
 	struct exchange *e = calloc(1, sizeof(*e));
 	const char *length = header(c, "Content-Length");
@@ -516,6 +561,8 @@ static enum MHD_Result begin(struct http *h, struct MHD_Connection *c,
 	if (!e)
 		return MHD_NO;
 	e->started_ns = clock_monotonic_ns();
+	e->method = method;
+	e->url = url;
 	*state = e;
 	add_id(h, c, e);
 	if (framing_is_ambiguous(c)) {
@@ -562,25 +609,26 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *c,
 
 	(void)version;
 	if (!e)
-		return begin(h, c, state);
+		return begin(h, c, method, url, state);
 	if (*len)
 		return receive(h, e, data, len);
 	if (e->answered)
 		return MHD_YES;
 	e->answered = true;
-	return answer(h, c, method, url, e);
+	return answer(h, c, e);
 }
 
 static void on_completed(void *arg, struct MHD_Connection *c, void **state,
 			 enum MHD_RequestTerminationCode code)
 {
+	struct http *h = arg;
 	struct exchange *e = *state;
 
-	(void)arg;
 	(void)c;
 	(void)code;
 	if (!e)
 		return;
+	atomic_fetch_sub(&h->unread, e->unread);
 	buf_fini(&e->body);
 	free(e);
 	*state = NULL;
@@ -614,7 +662,7 @@ static struct MHD_Daemon *daemon_start(struct http *h, int fd)
 		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S,
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADERS_MAX,
 		MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_NOTIFY_COMPLETED,
-		on_completed, NULL, MHD_OPTION_END);
+		on_completed, h, MHD_OPTION_END);
 }
 
 int http_start(struct http **out, const struct http_options *o,

@@ -205,16 +205,28 @@ static void begin_entry(struct json *j, const char *name, const char *help)
 	json_begin_array(j);
 }
 
-/* Only some series of a process have such a label. */
-static bool is_dimension(const char *name)
+/* Only some series of a process have such a label: those of the metric; for
+ * METRIC_COUNT, of any. value NULL: whatever its value. */
+static bool has_dimension(enum metric metric, const char *name,
+			  const char *value)
 {
 	for (int c = 0; c < COL_COUNT; c++) {
-		const char *dim = column_info((enum column)c)->dim;
+		const struct column_info *info = column_info((enum column)c);
 
-		if (dim && strcmp(dim, name) == 0)
+		if (info->dim && strcmp(info->dim, name) == 0 &&
+		    (metric == METRIC_COUNT || info->metric == metric) &&
+		    (!value || strcmp(info->value, value) == 0))
 			return true;
 	}
 	return false;
+}
+
+/* Whether a label, or one value of it, is any of this metric's. */
+static bool label_fits(enum metric metric, const char *name,
+		       const char *value)
+{
+	return !has_dimension(METRIC_COUNT, name, NULL) ||
+	       has_dimension(metric, name, value);
 }
 
 static void put_table(struct json *j, const struct table *t,
@@ -227,7 +239,8 @@ static void put_table(struct json *j, const struct table *t,
 	for (size_t i = 0; t->labels && i < ARRAY_SIZE(labels); i++)
 		put_label(j, labels[i]);
 	for (size_t i = 0; t->labels && i < count; i++) {
-		if (!is_known(names[i]) && !is_dimension(names[i]))
+		if (!is_known(names[i]) &&
+		    !has_dimension(METRIC_COUNT, names[i], NULL))
 			put_label(j, names[i]);
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(t->payloads) && t->payloads[i]; i++) {
@@ -253,7 +266,8 @@ static void put_metric(struct json *j, const struct choice *c,
 	for (size_t i = 0; i < ARRAY_SIZE(labels); i++)
 		put_label(j, labels[i]);
 	for (size_t i = 0; i < n->count; i++) {
-		if (!is_known(n->all[i]))
+		if (!is_known(n->all[i]) &&
+		    label_fits(c->metric, n->all[i], NULL))
 			put_label(j, n->all[i]);
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(options); i++)
@@ -294,31 +308,86 @@ int handle_metric_list(const struct request *q, struct reply *a,
 	return 0;
 }
 
+static const struct table *find_table(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(tables); i++) {
+		if (strcmp(tables[i].name, name) == 0)
+			return &tables[i];
+	}
+	return NULL;
+}
+
+/* What only the table knows; no series has that. */
+static bool is_of_table(const struct table *t, const char *name)
+{
+	for (size_t i = 0; t && i < ARRAY_SIZE(t->payloads); i++) {
+		if (t->payloads[i] && strcmp(t->payloads[i], name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* What is chosen already narrows the rest, but does not hide the other choices
+ * of the label itself. */
+static int others_chosen(struct matcher_list *l, const json_t *payload,
+			 const char *label, const struct table *table,
+			 struct problem *p)
+{
+	int r = matchers_add_payload(l, payload, p);
+	size_t kept = 0;
+
+	for (size_t i = 0; i < l->count; i++) {
+		struct matcher m = l->items[i];
+
+		if ((label && strcmp(m.name, label) == 0) ||
+		    is_of_table(table, m.name))
+			matcher_fini(&m);
+		else
+			l->items[kept++] = m;
+	}
+	l->count = kept;
+	return r;
+}
+
 /* The labels there are, or the values of one, as choices. */
 static int put_stored(struct json *j, const struct request *q,
-		      const char *label, const json_t *payload,
-		      struct problem *p)
+		      const struct choice *c, const char *label,
+		      const struct matcher_list *l, struct problem *p)
 {
-	own(matcher_list_fini) struct matcher_list l = { 0 };
 	own(view_closep) struct view *view = NULL;
-	own(json_decrefp) json_t *others = json_copy((json_t *)payload);
 	char **texts = NULL;
 	size_t count = 0;
-	int r;
+	int r = site_view(&view, q->site, p);
 
-	/* What is chosen already must not hide the other choices. */
-	if (others && label)
-		json_object_del(others, label);
-	if ((others && (r = matchers_add_payload(&l, others, p))) ||
-	    (r = site_view(&view, q->site, p)))
+	if (r)
 		return r;
-	r = label ? query_label_values(view, label, l.items, l.count, &texts,
-				      &count) :
-		    query_label_names(view, l.items, l.count, &texts, &count);
-	for (size_t i = 0; i < count && !r; i++)
-		put_choice(j, texts[i]);
+	r = label ? query_label_values(view, label, l->items, l->count, &texts,
+				       &count) :
+		    query_label_names(view, l->items, l->count, &texts, &count);
+	for (size_t i = 0; i < count && !r; i++) {
+		if (label_fits(c->metric, label ? label : texts[i],
+			       label ? texts[i] : NULL))
+			put_choice(j, texts[i]);
+	}
 	strings_free(texts, count);
 	return r;
+}
+
+static int put_options(struct json *j, const struct request *q,
+		       const char *metric, const char *name,
+		       const json_t *payload, struct problem *p)
+{
+	own(matcher_list_fini) struct matcher_list others = { 0 };
+	const char *label = strcmp(name, "by") ? name : NULL;
+	struct choice c;
+	int r;
+
+	choose(&c, q->site, metric_find(metric));
+	if (put_table_choices(j, metric, name) || put_choices(j, &c, name) ||
+	    (label && payload_reserved(label)))
+		return 0;
+	r = others_chosen(&others, payload, label, find_table(metric), p);
+	return r ? r : put_stored(j, q, &c, label, &others, p);
 }
 
 int handle_metric_options(const struct request *q, struct reply *a,
@@ -328,28 +397,21 @@ int handle_metric_options(const struct request *q, struct reply *a,
 	struct json j = json_writer(&a->body);
 	const json_t *payload;
 	const char *name, *metric;
-	struct choice c;
 	int r;
 
 	r = body_parse(&body, q->body, q->body_len, p);
 	if (r)
 		return r;
 	name = json_string_value(json_object_get(body, "name"));
+	metric = json_string_value(json_object_get(body, "metric"));
 	payload = json_object_get(body, "payload");
-	if (!json_is_object(payload))
-		payload = NULL;
 	if (!name || !label_name_valid(name))
 		return problem_set(
 			p, PROBLEM_BAD_REQUEST,
 			"name must be the name of an option or a label");
-	metric = json_string_value(json_object_get(body, "metric"));
-	choose(&c, q->site, metric ? metric_find(metric) : METRIC_COUNT);
 	json_begin_array(&j);
-	if (strcmp(name, "by") == 0)
-		r = put_stored(&j, q, NULL, payload, p);
-	else if (!(metric && put_table_choices(&j, metric, name)) &&
-		 !put_choices(&j, &c, name) && !payload_reserved(name))
-		r = put_stored(&j, q, name, payload, p);
+	r = put_options(&j, q, metric ? metric : "", name,
+			json_is_object(payload) ? payload : NULL, p);
 	json_end(&j);
 	return r;
 }

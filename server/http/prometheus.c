@@ -1,5 +1,6 @@
 /* GET /metrics: all last values, and heapwatch's own figures. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "common/version.h"
@@ -18,14 +19,16 @@ struct page {
 static void put(struct page *page, const char *name, const char *kind,
 		const char *help, double value)
 {
-	size_t len = strlen(name);
+	char full[64];
+	size_t len = (size_t)snprintf(full, sizeof(full), "heapwatch_%s", name);
 
 	if (page->open && strcmp(kind, "counter") == 0)
 		len -= strlen("_total");
-	buf_printf(page->out,
-		   "# HELP heapwatch_%.*s %s\n# TYPE heapwatch_%.*s %s\n",
-		   (int)len, name, help, (int)len, name, kind);
-	buf_printf(page->out, "heapwatch_%s %.17g\n", name, value);
+	buf_printf(page->out, "# HELP %.*s %s\n# TYPE %.*s %s\n", (int)len,
+		   full, help, (int)len, full, kind);
+	if (page->open)
+		encode_unit(page->out, full, len);
+	buf_printf(page->out, "%s %.17g\n", full, value);
 }
 
 static void put_store(struct page *out, struct store *store)

@@ -93,7 +93,8 @@ static int relative_time(int64_t *out_ms, const char *text, int64_t now_ms)
 	return 0;
 }
 
-/* "Z", "+02:00" -> minutes east. */
+/* "Z", "+02:00" -> minutes east. A plus that was not escaped in a URL is a
+ * space. */
 static int zone_parse(int *out, const char *text)
 {
 	int hours, minutes, end = 0;
@@ -102,7 +103,7 @@ static int zone_parse(int *out, const char *text)
 		*out = 0;
 		return 0;
 	}
-	if (strlen(text) != 6 || (*text != '+' && *text != '-') ||
+	if (strlen(text) != 6 || !strchr("+ -", *text) ||
 	    sscanf(text + 1, "%2d:%2d%n", &hours, &minutes, &end) != 2 ||
 	    end != 5 || hours > 23 || minutes > 59)
 		return -EINVAL;

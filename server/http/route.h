@@ -41,6 +41,7 @@ struct param {
 struct cost {
 	size_t targets;
 	int64_t scanned, reused; /* stored points, values of the cache */
+	int64_t cells;           /* of all frames answered */
 	char query[200];         /* what was asked, in short */
 };
 

@@ -225,10 +225,40 @@ int answer_frame(struct frame **out, struct run *r)
 	return err;
 }
 
-/* When it had a value last; 0: not in this range. */
-static int64_t newest_ms(const struct window *w)
+/* When it was read last, or a little before that; 0: not in this range. Of
+ * kept values only the step is known. */
+static int64_t newest_ms(const struct run *r, size_t i)
 {
-	return w->known_ms > w->last_ms ? w->known_ms : w->last_ms;
+	const struct window *w = &r->windows[i];
+
+	if (w->known_ms > w->last_ms)
+		return w->known_ms - r->axis.step_ms + 1;
+	return w->last_ms > r->axis.begin_ms ? w->last_ms : 0;
+}
+
+static int on_newest(void *arg, size_t i, const struct stretch *p)
+{
+	struct window *w = arg;
+
+	(void)i;
+	w->last_ms = p->times_ms[p->count - 1];
+	w->known_ms = 0;
+	return 0;
+}
+
+/* What people are told is the moment, kept or not. Points that made no value,
+ * one alone for a rate, are not among what is kept. */
+static void look_closer(struct run *r, size_t i)
+{
+	struct window *w = &r->windows[i];
+	int64_t newest = newest_ms(r, i);
+
+	if (!w->kept || (newest && newest == w->last_ms))
+		return;
+	/* without the moment the step will do */
+	(void)view_scan(r->view, &r->series[i], 1,
+			newest ? newest - 1 : r->axis.begin_ms,
+			axis_end(&r->axis), r->axis.step_ms, on_newest, w);
 }
 
 /*
@@ -251,14 +281,14 @@ static bool is_silent(const struct run *r, size_t i, enum gap gap)
 		if (slack_ms < 2 * r->q->stale_ms)
 			slack_ms = 2 * r->q->stale_ms;
 	}
-	return newest_ms(&r->windows[i]) <= end_ms - slack_ms;
+	return newest_ms(r, i) <= end_ms - slack_ms;
 }
 
 /* Why there is no value now: there was none yet, or it is stale. */
 static int tell_gap(struct frame *f, struct run *r, size_t i, enum gap gap)
 {
 	const char *metric = metric_info(r->q->metric)->name;
-	int64_t newest = newest_ms(&r->windows[i]);
+	int64_t newest = newest_ms(r, i);
 	char who[128], last[CLOCK_TEXT_MAX];
 
 	legend_who(&r->series[i], who, sizeof(who));
@@ -290,6 +320,8 @@ static int tell_gaps(struct frame *f, struct run *r)
 		/* Nothing is missing where the same number stands beside. */
 		if (gap == GAP_OTHER_BASIS)
 			continue;
+		if (told < GAP_NOTICES_MAX && is_silent(r, i, gap))
+			look_closer(r, i);
 		if (is_silent(r, i, gap) && told++ < GAP_NOTICES_MAX)
 			err = tell_gap(f, r, i, gap);
 	}
@@ -317,6 +349,21 @@ static bool about_now(const struct query *q)
 		q->to_ms > clock_now().wall_ms - RECENT_MS);
 }
 
+/* The newest value has no time beside it, so a look back must be told. */
+static int tell_present(struct frame *f, const struct run *r)
+{
+	const struct query *q = r->q;
+	char end[CLOCK_TEXT_MAX];
+
+	if (q->format != QUERY_LATEST || (q->fn != FN_FOLD && q->fn != FN_LAST) ||
+	    r->found == 0 || q->to_ms > clock_now().wall_ms - RECENT_MS)
+		return 0;
+	clock_text(end, q->to_ms - q->to_ms % 1000);
+	return frame_notice(f, NOTICE_INFO,
+			    "the newest values, not those of %s, where the "
+			    "range ends", end);
+}
+
 static bool is_among(char *const *names, size_t count, const char *name)
 {
 	for (size_t i = 0; i < count; i++) {
@@ -340,7 +387,7 @@ static int tell_nothing(struct frame *f, struct run *r)
 
 	if (r->q->matcher_count == 0 || err)
 		return err;
-	if (view_label_names(r->view, NULL, 0, &names, &count))
+	if (query_label_names(r->view, NULL, 0, &names, &count))
 		return 0; /* it was a hint only */
 	for (size_t i = 0; i < r->q->matcher_count && err == 0; i++) {
 		const char *name = r->q->matchers[i].name;
@@ -358,6 +405,8 @@ int answer_notices(struct frame *f, struct run *r)
 {
 	int err = r->series_count ? tell_left_out(f, r) : tell_nothing(f, r);
 
+	if (err == 0)
+		err = tell_present(f, r);
 	if (err == 0 && r->steps_back > 0)
 		err = frame_notice(f, NOTICE_WARNING,
 				   "times occur more than once in this range, "

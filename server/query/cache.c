@@ -46,17 +46,22 @@ static uint64_t key_hash(const struct cache_key *k)
 
 	memcpy(&limit, &k->limit, sizeof(limit));
 	hash = mix(0, k->series);
+	hash = mix(hash, k->epoch);
 	hash = mix(hash, (uint64_t)k->fn * 2 + k->sum);
 	hash = mix(hash, limit);
 	hash = mix(hash, (uint64_t)k->step_ms);
-	return mix(hash, (uint64_t)k->phase_ms);
+	hash = mix(hash, (uint64_t)k->phase_ms);
+	hash = mix(hash, (uint64_t)k->shift_ms);
+	return mix(hash, (uint64_t)k->length);
 }
 
 static bool key_equal(const struct cache_key *a, const struct cache_key *b)
 {
-	return a->series == b->series && a->fn == b->fn && a->sum == b->sum &&
+	return a->series == b->series && a->epoch == b->epoch &&
+	       a->fn == b->fn && a->sum == b->sum &&
 	       memcmp(&a->limit, &b->limit, sizeof(a->limit)) == 0 &&
-	       a->step_ms == b->step_ms && a->phase_ms == b->phase_ms;
+	       a->step_ms == b->step_ms && a->phase_ms == b->phase_ms &&
+	       a->shift_ms == b->shift_ms && a->length == b->length;
 }
 
 static size_t value_bytes(int places)

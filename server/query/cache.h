@@ -21,14 +21,19 @@
 
 struct cache;
 
-/* What a value depends on besides its time. */
+/* What a value depends on besides its time; and, since an entry is one stretch
+ * of time that follows one panel, what keeps panels apart that look at others:
+ * today beside yesterday, an hour beside a day. */
 struct cache_key {
 	uint32_t series; /* id in the store */
+	uint32_t epoch;  /* of the store; in another one it may change */
 	int fn;          /* enum fn */
 	bool sum;
 	double limit;
 	int64_t step_ms;
 	int64_t phase_ms; /* where steps begin, modulo step_ms */
+	int64_t shift_ms;
+	int length;       /* of the range: binary digits of its steps */
 };
 
 /* hold_ms: what was used within is not driven out. */

@@ -82,7 +82,9 @@ struct window {
 	int64_t last_ms;
 	uint32_t epoch;
 	bool any;                  /* there was one in this epoch */
-	int64_t known_ms;          /* its newest value of the cache; 0: none */
+	bool kept;                 /* part of its values is of the cache */
+	int64_t known_ms;          /* end of the newest step of those; 0: none
+				    * of them has a value */
 };
 
 /* The same for all series of a question. */

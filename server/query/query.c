@@ -364,13 +364,14 @@ static int scan_failed(const struct run *r, int err)
 }
 
 /* How much before the first window the points matter: to start a rate from,
- * and to tell a gap from a resolution. */
+ * where the farthest one counts that a scan, open on the left, would not
+ * tell; and to tell a gap from a resolution. */
 static int64_t look_back(const struct run *r, enum fn fn)
 {
 	int64_t step = r->axis.step_ms, most = coarsest(r);
 
 	if (fn == FN_RATE || fn == FN_INCREASE || fn == FN_DELTA)
-		return window_look_back(step, most);
+		return window_look_back(step, most) + 1;
 	return most > step ? most : 0;
 }
 
@@ -426,11 +427,20 @@ static size_t settled_steps(const struct run *r)
 	    r->series_count * r->axis.steps >
 		    cache_share(e->cache) / sizeof(double))
 		return 0;
-	end_ms = e->settled_ms - 2 * coarsest(r);
+	end_ms = e->settled.ms - 2 * coarsest(r);
 	if (end_ms <= r->axis.begin_ms)
 		return 0;
 	end_ms = (end_ms - r->axis.begin_ms) / r->axis.step_ms;
 	return (size_t)end_ms < r->axis.steps ? (size_t)end_ms : r->axis.steps;
+}
+
+static int binary_digits(size_t n)
+{
+	int digits = 0;
+
+	for (; n; n >>= 1)
+		digits++;
+	return digits;
 }
 
 static struct cache_key key_of(const struct run *r, const struct windows *all,
@@ -438,11 +448,14 @@ static struct cache_key key_of(const struct run *r, const struct windows *all,
 {
 	return (struct cache_key){
 		.series = r->series[series].id,
+		.epoch = r->q->effort->settled.epoch,
 		.fn = (int)all->fn,
 		.sum = all->sum,
 		.limit = all->limit,
 		.step_ms = r->axis.step_ms,
 		.phase_ms = r->axis.begin_ms % r->axis.step_ms,
+		.shift_ms = r->q->shift_ms,
+		.length = binary_digits(r->axis.steps),
 	};
 }
 
@@ -491,6 +504,7 @@ static void put_known(struct reuse *u, struct scan *s)
 		size_t i = u->index[w], known = w < u->warm ? u->known : 0;
 		double *values = u->values + i * r->axis.steps;
 
+		r->windows[i].kept = known > 0;
 		for (size_t k = 0; k < known; k++) {
 			if (isnan(values[k]))
 				continue;

@@ -65,7 +65,7 @@ enum limit { LIMIT_WARNING, LIMIT_CRITICAL, LIMIT_NUMBER };
 /* What an answer cost, and what may be spared; see cache.h. */
 struct effort {
 	struct cache *cache;  /* borrowed; NULL: none */
-	int64_t settled_ms;   /* stored points up to here change no more */
+	struct settled settled; /* of the store, from before the view */
 	int64_t scanned;      /* points read */
 	int64_t reused;       /* values taken from the cache */
 };

@@ -347,7 +347,7 @@ static void note_success(struct store *s, int64_t begin_ns)
 	was_bad = s->stats.last_error[0] != '\0';
 	s->stats.last_error[0] = '\0';
 	s->stats.flush_ns = clock_monotonic_ns() - begin_ns;
-	s->stats.last_flush_wall_ms = s->wall_ms;
+	s->stats.last_flush_wall_ms = s->settled_ms = s->wall_ms;
 	pthread_mutex_unlock(&s->lock);
 	s->retry_ns = 0;
 	if (was_bad)

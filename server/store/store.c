@@ -465,6 +465,16 @@ void store_set_retention(struct store *s, int64_t retention_ms,
 	pthread_mutex_unlock(&s->lock);
 }
 
+struct settled store_settled(struct store *s)
+{
+	struct settled now;
+
+	pthread_mutex_lock(&s->lock);
+	now = (struct settled){s->settled_ms, s->epoch};
+	pthread_mutex_unlock(&s->lock);
+	return now;
+}
+
 void store_stats(struct store *s, struct store_stats *out)
 {
 	int64_t oldest = 0;

@@ -151,6 +151,19 @@ struct store_stats {
 /* Any thread. */
 void store_stats(struct store *s, struct store_stats *out);
 
+/*
+ * Up to ms no point is added any more while the epoch lasts; 0: not known,
+ * nothing was flushed in it yet. A step back begins another one, and fills
+ * times anew: repeated ones, and those that a step forward had left empty.
+ */
+struct settled {
+	int64_t ms;
+	uint32_t epoch;
+};
+
+/* Any thread. */
+struct settled store_settled(struct store *s);
+
 /* ---- questions: any thread, each with a view of its own ---- */
 
 struct view;

@@ -108,6 +108,7 @@ struct store {
 	size_t gap_count, gap_cap;
 	struct history *history; /* one reference */
 	uint32_t epoch;
+	int64_t settled_ms; /* at the last flush of this epoch; 0: none */
 	struct plants *plants; /* one reference, or NULL */
 	struct plant *plant_waiting; /* owned; not dated: the clock is wrong */
 	struct fact *facts; /* owned; not yet written */

@@ -485,6 +485,7 @@ static int step_back(struct store *s, int64_t wall_ms)
 	if (r)
 		return r;
 	s->epoch++;
+	s->settled_ms = 0;
 	h->epochs[h->epoch_count++] =
 		(struct epoch){s->epoch, wall_ms, s->wall_ms, false};
 	history_unref(s->history);

@@ -61,7 +61,7 @@ static double refresh(struct store *s, int round, struct effort *effort)
 
 START_TEST(bench)
 {
-	struct effort effort = { .settled_ms = T0 + TICKS * 10000 };
+	struct effort effort = { .settled = { T0 + TICKS * 10000, 0 } };
 	struct store *s = fixture_fresh(fixture_options());
 
 	fill(s);

@@ -7,7 +7,7 @@ import threading
 import time
 import unittest
 
-from heapwatch import Server
+from heapwatch import Server, until
 
 
 def talk(server, data, timeout=10, half_close=False):
@@ -192,6 +192,19 @@ class Http(unittest.TestCase):
         self.assertIn(b"target is empty", data)
         self.assertEqual(data.count(b"downstream"), 3)
 
+    def test_targets_of_a_request_share_what_it_may_cost(self):
+        now = int(time.time()) + 1
+        targets = [{"refId": ref, "target": "memory_total_bytes", "payload": {"step": "1s"},
+                    "range": {"from": now - 60000, "to": now}, "maxDataPoints": 10 ** 6}
+                   for ref in "AB"]
+        told = "the targets before it in this request took"
+        data = self.frames(targets)
+        self.assertEqual(data.count(told.encode()), 1)
+        status, answer = self.query({"targets": targets, "intervalMs": 1000,
+                                     "maxDataPoints": 10 ** 6, "range": targets[0]["range"]})
+        self.assertEqual((status, answer[1]["refId"], answer[1]["datapoints"]), (200, "B", []))
+        self.assertIn(told, answer[1]["meta"]["notices"][0]["text"])
+
     def test_a_question_may_have_a_range_of_its_own(self):
         ask = {"target": "heapwatch_up", "payload": {"step": "1s"}}
         self.server.wait_value("heapwatch_up")
@@ -315,6 +328,12 @@ class Http(unittest.TestCase):
             self.assertTrue(answer.startswith(b"HTTP/1.1 400"), (headers, answer))
             self.assertNotIn(b"heapwatch is healthy", answer)
 
+    def test_two_names_of_the_server_are_refused(self):
+        answer = talk(self.server, b"GET /-/healthy HTTP/1.1\r\nHost: localhost\r\n"
+                      b"Host: evil.example\r\n\r\n")
+        self.assertTrue(answer.startswith(b"HTTP/1.1 400"), answer)
+        self.assertIn(b"more than one Host", answer)
+
     # ---- clients ----
 
     def test_garbage_does_not_disturb_others(self):
@@ -360,6 +379,36 @@ class Http(unittest.TestCase):
         finally:
             for s in slow:
                 s.close()
+
+    def test_large_answers_that_nobody_reads_are_bounded(self):
+        body = json.dumps({"range": {"from": "now-11d", "to": "now"}, "intervalMs": 1000,
+                           "maxDataPoints": 999999,
+                           "targets": [{"target": "memory_total_bytes"}]}).encode()
+        request = (b"POST /query HTTP/1.1\r\nHost: localhost\r\n"
+                   b"Content-Length: %d\r\n\r\n" % len(body)) + body
+        with Server() as server:
+            server.wait_value("memory_total_bytes")
+            time.sleep(1.2)  # a value that a step of the range has
+            slow, first = [], []
+            try:
+                for _ in range(12):  # of 20 MB each
+                    s = socket.create_connection(server.address, timeout=30)
+                    s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+                    slow.append(s)
+                    s.sendall(request)
+                    first.append(s.recv(12))
+                self.assertEqual(first[0], b"HTTP/1.1 200")
+                self.assertEqual(first[-1], b"HTTP/1.1 503")
+                told = b""
+                while b"busy" not in told:
+                    part = slow[-1].recv(4096)
+                    self.assertTrue(part, told)
+                    told += part
+                self.assertEqual(server.get("/metrics")[0], 200)  # of who asks for little
+            finally:
+                for s in slow:
+                    s.close()
+            until(lambda: server.request("POST", "/query", body)[0] == 200, 20, "room", 0.5)
 
     def test_two_hundred_connections_at_once(self):
         ready = threading.Barrier(200)

@@ -152,6 +152,47 @@ class Questions(unittest.TestCase):
             "name": "pid", "payload": {"pid": ["1"], "service": "nobody"}})
         self.assertEqual(narrowed, [])
 
+    def test_editors_know_which_labels_a_metric_has(self):
+        def offered(name, metric, **payload):
+            _, answer = self.server.post_json("/metric-payload-options", {
+                "name": name, "metric": metric, "payload": payload})
+            return {o["value"] for o in answer}
+        self.assertIn("cycle", offered("kind", "gc_collections_total"))
+        self.assertNotIn("pipe", offered("kind", "gc_collections_total"))
+        self.assertIn("pipe", offered("kind", "open_fds_by_kind"))
+        self.assertNotIn("cycle", offered("kind", "open_fds_by_kind"))
+        self.assertEqual(offered("kind", "heap_util_rate"), set())
+        self.assertIn("kind", offered("by", "gc_collections_total"))
+        self.assertNotIn("kind", offered("by", "heap_util_rate"))
+        _, metrics = self.server.post_json("/metrics", {})
+        payloads = {m["value"]: {p["name"] for p in m["payloads"]} for m in metrics}
+        self.assertIn("kind", payloads["gc_collections_total"])
+        self.assertNotIn("kind", payloads["heap_util_rate"])
+
+    def test_what_only_a_table_has_hides_no_choice_of_it(self):
+        def offered(metric, **payload):
+            _, answer = self.server.post_json("/metric-payload-options", {
+                "name": "pid", "metric": metric, "payload": payload})
+            return {o["value"] for o in answer}
+        pids = set(self.pids)
+        self.assertLessEqual(pids, offered("events", kind=["target_started"]))
+        self.assertLessEqual(pids, offered("targets", watched="yes", state=["ok"], silenced="no"))
+        self.assertEqual(offered("events", kind=["target_started"], service="nobody"), set())
+        self.assertLessEqual(pids, offered("events", matchers=[
+            {"key": "kind", "operator": "=", "value": "target_started"},
+            {"key": "pid", "operator": "=", "value": "1"}]))
+
+    def test_labels_are_of_all_times(self):
+        rows = self.rows("/api/v1/labels", label="pid", to="now", maxDataPoints=700,
+                         **{"from": "now-1m"})
+        self.assertLessEqual(set(self.pids), {r["value"] for r in rows})
+
+    def test_a_plus_that_is_not_escaped_is_a_zone(self):
+        answer = self.server.get_json(
+            "/api/v1/series?metric=heap_used_bytes&step=1h&from=2026-11-22T17:00:00+02:00&"
+            "to=2026-11-22T16:00:00Z")
+        self.assertNotIn("message", answer)
+
     # ---- notices: what an answer cannot show ----
 
     def notices(self, answer):
@@ -288,9 +329,12 @@ class Questions(unittest.TestCase):
                          "application/openmetrics-text; version=1.0.0; charset=utf-8")
         text = data.decode()
         self.assertTrue(text.endswith("\n# EOF\n"))
-        self.assertIn("# UNIT heap_used_bytes bytes\n", text)
+        units = dict(re.findall(r"^# UNIT (\S+) (\S+)$", text, re.M))
+        self.assertEqual(units["heap_used_bytes"], "bytes")
         kinds = dict(re.findall(r"^# TYPE (\S+) (\S+)$", text, re.M))
         self.assertEqual(kinds["cpu_seconds"], "counter")
+        self.assertEqual({k for k in kinds if re.search("_(bytes|seconds|ratio)$", k)},
+                         set(units))
         samples = set(re.findall(r"^([a-z_]+)[{ ]", text, re.M))
         for name in samples:
             family = name[:-6] if name.endswith("_total") and name[:-6] in kinds else name
@@ -321,9 +365,10 @@ class Questions(unittest.TestCase):
         status, headers, data = self.server.get("/", {"Accept-Encoding": "gzip"})
         self.assertEqual(headers["content-encoding"], "gzip")
         self.assertEqual(json.loads(gzip.decompress(data))["name"], "heapwatch")
-        _, headers, plain = self.server.get("/api/v1/labels")
+        # not of pids, which come and go on this machine
+        _, headers, plain = self.server.get("/api/v1/labels?label=node")
         self.assertNotIn("content-encoding", headers)
-        status, again, data = self.server.get("/api/v1/labels",
+        status, again, data = self.server.get("/api/v1/labels?label=node",
                                               {"If-None-Match": headers["etag"]})
         self.assertEqual((status, data), (304, b""))
         self.assertEqual(again["etag"], headers["etag"])
@@ -341,6 +386,10 @@ class Questions(unittest.TestCase):
         line = until(lambda: re.search(r".*access id=panel-7 .*", self.server.log()), 5, "a line")
         self.assertRegex(line.group(), r"method=POST path=/query status=200 bytes=\d+ ms=[\d.]+ "
                                        r'targets=1 scanned=\d+ reused=\d+ query="Q:threads"')
+        self.server.request("GET", "/met%0Arics%20x=%22", headers={"Host": "evil.example",
+                                                                   "X-Request-Id": "stranger"})
+        line = until(lambda: re.search(r".*access id=stranger .*", self.server.log()), 5, "a line")
+        self.assertIn("method=GET path=/met?rics?x=? status=403 ", line.group())
 
     def test_settled_values_are_kept(self):
         def ask():
