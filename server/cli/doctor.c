@@ -13,6 +13,7 @@
 #include "common/version.h"
 
 #include "commands.h"
+#include "files.h"
 #include "report.h"
 #include "serve.h"
 
@@ -281,6 +282,7 @@ int command_doctor(int argc, char **argv)
 		return path ? command_failed_in(path, r, &p) :
 			      command_failed(r, &p);
 	log_set_level(LOG_LEVEL_ERROR); /* the findings say it in words */
+	files_raise(); /* as serve does */
 	r = examine(&e, &cfg);
 	if (r)
 		return command_failed(r, &p);

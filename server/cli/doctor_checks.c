@@ -20,6 +20,7 @@
 #include "common/units.h"
 
 #include "client.h"
+#include "files.h"
 
 /* linux/proc_ns.h: those that the kernel begins with */
 #define CGROUP_NAMESPACE_FIRST 0xEFFFFFFB
@@ -316,7 +317,21 @@ static void check_cgroup(const struct check *c, const struct config *cfg,
 		      cfg->cgroup_root);
 }
 
-/* ---- clock, database, port ---- */
+/* ---- open files, clock, database, port ---- */
+
+static void check_files(const struct check *c, const struct config *cfg,
+			struct finding *f)
+{
+	int64_t limit = files_limit(), wanted = files_wanted(cfg);
+
+	(void)c;
+	if (limit < 0)
+		found(f, VERDICT_WELL, "no limit is told");
+	else
+		found(f, limit < wanted ? VERDICT_LOST : VERDICT_WELL,
+		      "%lld may be open, up to %lld wanted", (long long)limit,
+		      (long long)wanted);
+}
 
 static void check_clock(const struct check *c, const struct config *cfg,
 			struct finding *f)
@@ -509,6 +524,11 @@ static const struct check checks[] = {
 	  "every process outside this container",
 	  "docker run --pid=host, or hostPID: true in Kubernetes",
 	  PID_NAMESPACE_FIRST },
+	{ "open files", check_files,
+	  "processes, when as many run as collector.targets_max allows",
+	  "LimitNOFILE= in the unit, ulimit -n as root before serve, or a "
+	  "smaller collector.targets_max",
+	  0 },
 	{ "clock", check_clock,
 	  "storing: the clock stands before this build, and data waits",
 	  "timedatectl set-ntp true, or date --set", 0 },

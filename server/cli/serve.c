@@ -20,6 +20,7 @@
 #include "server/writer.h"
 
 #include "commands.h"
+#include "files.h"
 #include "report.h"
 #include "serve.h"
 
@@ -546,6 +547,19 @@ static void memory_frugal(void)
 	mallopt(M_TRIM_THRESHOLD, 256 << 10);
 }
 
+static void files_prepare(const struct config *cfg)
+{
+	int64_t limit, wanted = files_wanted(cfg);
+
+	files_raise();
+	limit = files_limit();
+	if (limit >= 0 && limit < wanted)
+		log_warn("few files may be open limit=%lld wanted=%lld: "
+			 "raise it (ulimit -n, LimitNOFILE=), or lower "
+			 "collector.targets_max", (long long)limit,
+			 (long long)wanted);
+}
+
 int command_serve(int argc, char **argv)
 {
 	own(config_fini) struct config cfg = { 0 };
@@ -565,6 +579,7 @@ int command_serve(int argc, char **argv)
 	memory_frugal();
 	log_set_level(cfg.log_level);
 	log_info("starting version=%s db=%s", heapwatch_version(), cfg.db);
+	files_prepare(&cfg);
 	signal_fd = signals_open();
 	if (signal_fd < 0)
 		return command_failed(-errno, &p);

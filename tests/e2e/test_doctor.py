@@ -21,11 +21,11 @@ class Doctor(unittest.TestCase):
         self.folder = pathlib.Path(scratch.name)
         self.folder.chmod(0o755)
 
-    def doctor(self, *args, uid=None, executable=None):
+    def doctor(self, *args, uid=None, executable=None, before=()):
         """(exit code, standard output, standard error); a database and a port that are free"""
         more = {"user": uid, "group": uid, "extra_groups": []} if uid is not None else {}
         done = subprocess.run(
-            [executable or program(), "doctor", "--db", str(self.folder / "x.db"),
+            [*before, executable or program(), "doctor", "--db", str(self.folder / "x.db"),
              "--listen", "127.0.0.1:0", *args], capture_output=True, text=True, timeout=60,
             stdin=subprocess.DEVNULL, check=False, cwd="/", **more)
         return done.returncode, done.stdout, done.stderr
@@ -77,6 +77,16 @@ class Doctor(unittest.TestCase):
     def test_a_lack_that_is_simulated_is_a_loss(self):
         code, _, _ = self.told("--without=caps")
         self.assertIn(code, (1, 4))
+
+    def test_few_open_files_are_a_loss_where_more_cannot_be_had(self):
+        # A soft limit is raised by itself, a hard one is not.
+        for limit, verdict in (("256:16384", "ok"), ("256:256", "lost")):
+            with self.subTest(limit):
+                before = ["prlimit", "--nofile=" + limit]
+                files = self.told("--collector-targets-max", "1000", before=before)[1]["open files"]
+                self.assertEqual(files["verdict"], verdict)
+                self.assertEqual(files["found"], f"{limit.partition(':')[2]} may be open, "
+                                                 "up to 5384 wanted")
 
     def test_a_process_that_a_rule_leaves_out_is_no_loss(self):
         path = self.folder / "heapwatch.yaml"
