@@ -115,9 +115,21 @@ static int flag_apply(struct config *c, const struct flag *f, bool again,
 	return config_set(c, key, f->value, p);
 }
 
+/* Main reads again, and opening a pipe waits for a writer: meanwhile no signal
+ * would be heard. */
+static int file_is_one(const char *path, struct problem *p)
+{
+	struct stat st;
+
+	if (stat(path, &st) || S_ISREG(st.st_mode))
+		return 0; /* what else is wrong, reading tells */
+	return problem_set(p, PROBLEM_USAGE,
+			   "is no regular file, and so not read again");
+}
+
 /* The file that --config names, or the default one, which may be missing. */
-static int file_read(struct config *c, int argc, char **argv, const char **path,
-		     struct problem *p)
+static int file_read(struct config *c, int argc, char **argv, bool again,
+		     const char **path, struct problem *p)
 {
 	bool named = false;
 	int r = 0;
@@ -136,7 +148,9 @@ static int file_read(struct config *c, int argc, char **argv, const char **path,
 		*path = NULL; /* not the file's fault */
 		return r;
 	}
-	r = config_read(c, *path, p);
+	r = again ? file_is_one(*path, p) : 0;
+	if (!r)
+		r = config_read(c, *path, p);
 	if (r == -ENOENT && !named) {
 		*p = (struct problem){ 0 };
 		return 0;
@@ -152,7 +166,7 @@ int config_make(struct config *c, int argc, char **argv, bool again,
 
 	*path = NULL;
 	if (!r)
-		r = file_read(c, argc, argv, path, p);
+		r = file_read(c, argc, argv, again, path, p);
 	if (r)
 		return r;
 	file = *path;
