@@ -51,7 +51,8 @@ struct governor_use {
 struct governor {
 	enum probe_state state;
 	int64_t since_ns;   /* in this state */
-	int64_t until_ns;   /* PROBE_BACKING_OFF: when to try again */
+	int64_t until_ns;   /* PROBE_BACKING_OFF: when to try again; and
+			     * PROBE_WAITING, where it was postponed */
 	int64_t backoff_ns; /* the last one; 0: none yet */
 	unsigned over;	    /* windows above the budget in a row */
 	char why[160];	    /* "" while attached */
@@ -61,6 +62,13 @@ struct governor {
 void governor_enter(struct governor *g, enum probe_state s, int64_t now_ns,
 		    const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
+
+/* It could not be attached, for a reason that may pass: later. */
+void governor_postpone(struct governor *g, const struct governor_budget *b,
+		       int64_t now_ns, const char *why);
+
+/* Was an attached link above the budget in the last window? */
+bool governor_is_over(const struct governor *g);
 
 /* Is it time to ask governor_admit()? */
 bool governor_is_due(const struct governor *g, int64_t now_ns);

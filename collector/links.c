@@ -56,6 +56,23 @@ static void refused(struct collector *c, struct binary *b, struct now now,
 		 why);
 }
 
+/* Short of memory or of files, which may be had again. */
+static bool may_pass(int r)
+{
+	return r == -EMFILE || r == -ENFILE || r == -ENOMEM || r == -EAGAIN;
+}
+
+static void postponed(struct collector *c, struct binary *b, struct now now,
+		      const char *why)
+{
+	governor_postpone(&b->governor, &c->options.budget, now.boot_ns, why);
+	batch_add_event(c->batch, EVENT_PROBE_REFUSED, 0, now.boot_ns,
+			"no probes in a %s binary for now: %s", name_of(b),
+			why);
+	log_warn("cannot attach probes now binary=%s error=\"%s\"", name_of(b),
+		 why);
+}
+
 static void attach_done(struct job *job)
 {
 	struct attach_job *j = (struct attach_job *)job;
@@ -64,6 +81,8 @@ static void attach_done(struct job *job)
 	j->binary->links = j->links;
 	if (j->result == 0)
 		attached(c, j->binary, j->count, clock_now());
+	else if (may_pass(j->result))
+		postponed(c, j->binary, clock_now(), strerror(-j->result));
 	else if (j->result != -ECANCELED)
 		refused(c, j->binary, clock_now(), strerror(-j->result));
 	analysis_release(c, j->binary);
@@ -402,17 +421,19 @@ static void try_attach(struct collector *c, struct binary *b, struct now now)
 		tell_back_off(c, b, now);
 }
 
-static void judge(struct collector *c, struct binary *b, bool dearest,
+/* False: it goes, or goes unless the next window is better. */
+static bool judge(struct collector *c, struct binary *b, bool dearest,
 		  struct now now)
 {
 	struct governor_use use = use_of(c, b, dearest);
 
 	if (governor_keep(&b->governor, &c->options.budget, &use, now.boot_ns))
-		return;
+		return !governor_is_over(&b->governor);
 	batch_add_event(c->batch, EVENT_PROBE_DETACHED, 0, now.boot_ns,
 			"probes detached from a %s binary", name_of(b));
 	tell_back_off(c, b, now);
 	links_drop(c, b);
+	return false;
 }
 
 /* The link that costs most of all. */
@@ -482,14 +503,21 @@ static void judge_all(struct collector *c, struct now now)
 {
 	double seconds = (double)(now.boot_ns - c->governed_ns) / 1e9;
 	struct binary *b, *dearest;
+	bool settled = true;
 	size_t i = 0;
 
 	c->governed_ns = now.boot_ns;
 	dearest = measure_all(c, seconds);
 	while ((b = map_next(&c->binaries.by_key, &i))) {
-		if (b->governor.state == PROBE_ATTACHED)
-			judge(c, b, b == dearest, now);
-		else if (governor_is_due(&b->governor, now.boot_ns))
+		if (b->governor.state != PROBE_ATTACHED)
+			continue;
+		settled &= judge(c, b, b == dearest, now);
+	}
+	/* What a link costs that is about to go is no reason against others:
+	 * they wait for the next window. */
+	i = 0;
+	while (settled && (b = map_next(&c->binaries.by_key, &i))) {
+		if (governor_is_due(&b->governor, now.boot_ns))
 			try_attach(c, b, now);
 	}
 }
