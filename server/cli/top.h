@@ -84,6 +84,7 @@ struct top_view {
 	char sort;	   /* the key of a column */
 	bool reversed;
 	size_t first;	   /* row on top; moved back when beyond the end */
+	size_t page;	   /* rows that the screen had room for */
 	const char *line_end; /* "\n", or what also clears a terminal's line */
 	const char *url;
 	const char *problem; /* why the table is old, or NULL */
