@@ -74,6 +74,21 @@ class Doctor(unittest.TestCase):
         self.assertEqual(checks["database"]["verdict"], "denied")
         self.assertIn("Permission denied", checks["database"]["found"])
 
+    @unittest.skipUnless(os.geteuid() == 0, "only root can become another user")
+    def test_the_command_of_its_help_has_the_units_rights(self):
+        copy = shutil.copy(program(), self.folder / "heapwatch")
+        told = subprocess.run([program(), "doctor", "--help"], capture_output=True, text=True,
+                              timeout=60, check=True).stdout
+        script = told[told.index("  caps="):]
+        script = script.replace("--reuid heapwatch --regid heapwatch", f"--reuid {NOBODY} "
+                                f"--regid {NOBODY}").replace("--init-groups", "--clear-groups")
+        script = script.rstrip().removesuffix("heapwatch doctor") + f"{copy} doctor --json"
+        done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, timeout=60,
+                              check=False)
+        checks = {c["name"]: c["verdict"] for c in json.loads(done.stdout)["checks"]}
+        for right in ("CAP_BPF", "CAP_PERFMON", "CAP_SYS_PTRACE", "CAP_DAC_READ_SEARCH"):
+            self.assertEqual(checks[right], "ok", done.stderr)
+
     def test_a_lack_that_is_simulated_is_a_loss(self):
         code, _, _ = self.told("--without=caps")
         self.assertIn(code, (1, 4))
