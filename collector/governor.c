@@ -37,6 +37,13 @@ bool governor_is_due(const struct governor *g, int64_t now_ns)
 	       now_ns >= g->until_ns;
 }
 
+bool governor_is_patient(const struct governor *g, int64_t now_ns)
+{
+	int64_t due_ns = g->until_ns ? g->until_ns : g->since_ns;
+
+	return now_ns - due_ns < GOVERNOR_PATIENCE_NS;
+}
+
 void governor_postpone(struct governor *g, const struct governor_budget *b,
 		       int64_t now_ns, const char *why)
 {

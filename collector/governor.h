@@ -18,6 +18,7 @@
 
 #define GOVERNOR_WINDOW_NS	1000000000ll
 #define GOVERNOR_FAR		4 /* times the budget: one window is enough */
+#define GOVERNOR_PATIENCE_NS	(10 * 1000000000ll)
 #define GOVERNOR_BACKOFF_MAX_NS (3600 * 1000000000ll)
 
 enum probe_state {
@@ -72,6 +73,12 @@ bool governor_is_over(const struct governor *g);
 
 /* Is it time to ask governor_admit()? */
 bool governor_is_due(const struct governor *g, int64_t now_ns);
+
+/*
+ * Is it still worth waiting for processes that were just found to tell what
+ * to expect? Where new ones come all the time, one of them always is.
+ */
+bool governor_is_patient(const struct governor *g, int64_t now_ns);
 
 /* May it be attached, at this expected use? If not it backs off. */
 bool governor_admit(struct governor *g, const struct governor_budget *b,

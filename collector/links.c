@@ -344,8 +344,11 @@ static void add_strangers(const struct collector *c, struct binary *b,
 }
 
 /* What the link costs, or would, in each process. False: not known yet. */
-static bool load_link(struct collector *c, struct binary *b, double seconds)
+static bool load_link(struct collector *c, struct binary *b, double seconds,
+		      struct now now)
 {
+	bool patient = governor_is_patient(&b->governor, now.boot_ns);
+	bool known = b->links;
 	struct probe_load *l = &b->load;
 	struct target *t;
 	size_t i = 0;
@@ -354,18 +357,20 @@ static bool load_link(struct collector *c, struct binary *b, double seconds)
 	while ((t = map_next(&c->targets, &i))) {
 		if (t->stage != TARGET_WATCHED || links_binary(t) != b)
 			continue;
-		if (b->links)
+		if (b->links) {
 			add_load(l, t->probe_share, rate_of(t),
 				 t->entity.number);
-		else if (isnan(t->expected_rate) || !t->measured_ns)
-			return false;
-		else
+		} else if (!isnan(t->expected_rate) && t->measured_ns) {
 			add_load(l, expected_share(c, b, t), t->expected_rate,
 				 t->entity.number);
+			known = true;
+		} else if (patient) {
+			return false;
+		}
 	}
 	if (b->links)
 		add_strangers(c, b, seconds);
-	return true;
+	return known;
 }
 
 static struct governor_use use_of(const struct collector *c,
@@ -407,7 +412,7 @@ static void try_attach(struct collector *c, struct binary *b, struct now now)
 		refused(c, b, now, b->why);
 		return;
 	}
-	if (b->stage != BINARY_READY || !load_link(c, b, 1))
+	if (b->stage != BINARY_READY || !load_link(c, b, 1, now))
 		return;
 	if (b->source->probe_sites(b, &sites) == 0) {
 		refused(c, b, now, "its code has no place for them that we "
@@ -437,7 +442,8 @@ static bool judge(struct collector *c, struct binary *b, bool dearest,
 }
 
 /* The link that costs most of all. */
-static struct binary *measure_all(struct collector *c, double seconds)
+static struct binary *measure_all(struct collector *c, double seconds,
+				  struct now now)
 {
 	struct binary *b, *dearest = NULL;
 	size_t i = 0;
@@ -446,7 +452,7 @@ static struct binary *measure_all(struct collector *c, double seconds)
 	while ((b = map_next(&c->binaries.by_key, &i))) {
 		if (!b->links)
 			continue;
-		load_link(c, b, seconds);
+		load_link(c, b, seconds, now);
 		c->probe_share += b->load.share;
 		if (!dearest || b->load.share > dearest->load.share)
 			dearest = b;
@@ -507,7 +513,7 @@ static void judge_all(struct collector *c, struct now now)
 	size_t i = 0;
 
 	c->governed_ns = now.boot_ns;
-	dearest = measure_all(c, seconds);
+	dearest = measure_all(c, seconds, now);
 	while ((b = map_next(&c->binaries.by_key, &i))) {
 		if (b->governor.state != PROBE_ATTACHED)
 			continue;

@@ -171,6 +171,19 @@ START_TEST(link_that_was_postponed_is_due_after_the_first_back_off)
 }
 END_TEST
 
+START_TEST(new_processes_are_waited_for_ten_seconds_from_when_it_was_due)
+{
+	struct governor g = { 0 };
+
+	governor_enter(&g, PROBE_WAITING, 100 * SECOND_NS, "%s", "");
+	ck_assert(governor_is_patient(&g, 109 * SECOND_NS));
+	ck_assert(!governor_is_patient(&g, 110 * SECOND_NS));
+	ck_assert(!admit(&g, 1, 100)); /* backs off for 60 s */
+	ck_assert(governor_is_patient(&g, 169 * SECOND_NS));
+	ck_assert(!governor_is_patient(&g, 170 * SECOND_NS));
+}
+END_TEST
+
 START_TEST(link_is_over_until_a_window_goes_well_or_it_goes)
 {
 	struct governor g = attached_at(0);
@@ -205,5 +218,6 @@ TEST_MAIN("governor", cheap_link_stays_for_ever,
 	  link_that_would_break_the_total_is_not_admitted,
 	  budget_of_nothing_lets_only_what_costs_nothing_pass,
 	  link_that_was_postponed_is_due_after_the_first_back_off,
+	  new_processes_are_waited_for_ten_seconds_from_when_it_was_due,
 	  link_is_over_until_a_window_goes_well_or_it_goes,
 	  refused_link_is_never_due)
