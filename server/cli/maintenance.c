@@ -204,13 +204,28 @@ static int end(const struct options *o)
 	own(buf_fini) struct buf path = BUF_INIT;
 	struct problem p = { 0 };
 
-	if (!o->service)
+	if (!o->service || o->length || o->reason)
 		return command_failed(
-			problem_set(&p, PROBLEM_USAGE, "end wants --service"),
+			problem_set(&p, PROBLEM_USAGE,
+				    "end wants --service, and nothing else of "
+				    "a window"),
 			&p);
 	buf_puts(&path, PATH "?service=");
 	client_escape(&path, o->service);
 	return ask(o, "DELETE", buf_cstr(&path), NULL);
+}
+
+static int list(const struct options *o)
+{
+	struct problem p = { 0 };
+
+	if (o->service || o->length || o->reason)
+		return command_failed(
+			problem_set(&p, PROBLEM_USAGE,
+				    "list tells all windows; it takes --json "
+				    "and --url only"),
+			&p);
+	return ask(o, "GET", PATH, NULL);
 }
 
 int command_maintenance(int argc, char **argv)
@@ -230,7 +245,7 @@ int command_maintenance(int argc, char **argv)
 	if (strcmp(what, "end") == 0)
 		return end(&o);
 	if (strcmp(what, "list") == 0)
-		return ask(&o, "GET", PATH, NULL);
+		return list(&o);
 	problem_set(&p, PROBLEM_USAGE,
 		    "say start, end or list; see heapwatch maintenance --help");
 	return command_failed(-1, &p);
