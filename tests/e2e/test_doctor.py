@@ -2,6 +2,7 @@
 import json
 import os
 import pathlib
+import re
 import shutil
 import socket
 import subprocess
@@ -92,6 +93,15 @@ class Doctor(unittest.TestCase):
     def test_a_lack_that_is_simulated_is_a_loss(self):
         code, _, _ = self.told("--without=caps")
         self.assertIn(code, (1, 4))
+
+    @unittest.skipUnless(os.geteuid() == 0 and os.path.exists("/sys/kernel/btf/vmlinux"),
+                         "needs root and a kernel with BTF, to hide it")
+    def test_without_btf_exit_codes_are_lost_and_nothing_else(self):
+        hide = ["unshare", "--mount", "sh", "-ec",
+                'mount -t tmpfs none /sys/kernel/btf; exec "$@"', "sh"]
+        self.assertEqual(self.told(before=hide)[1]["BTF"]["verdict"], "lost")
+        out = self.doctor(before=hide)[1]
+        self.assertEqual(re.findall(r"(?m)^missing: (.*);", out), ["exit codes and OOM victims"])
 
     def test_few_open_files_are_a_loss_where_more_cannot_be_had(self):
         # A soft limit is raised by itself, a hard one is not.
