@@ -103,6 +103,18 @@ class Doctor(unittest.TestCase):
         out = self.doctor(before=hide)[1]
         self.assertEqual(re.findall(r"(?m)^missing: (.*);", out), ["exit codes and OOM victims"])
 
+    @unittest.skipUnless(os.geteuid() == 0, "a user may not always make a namespace of users")
+    def test_rights_of_a_rootless_container_are_none(self):
+        checks = self.told(before=["unshare", "--user", "--map-root-user"])[1]
+        self.assertEqual(checks["CAP_SYS_PTRACE"]["verdict"], "ok")
+        self.assertEqual(checks["user namespace"]["verdict"], "lost")
+        self.assertEqual(self.told()[1]["user namespace"]["verdict"], "ok")
+
+    def test_a_folder_is_no_database(self):
+        code, checks, _ = self.told("--db", str(self.folder))
+        self.assertIn(code, (1, 4))
+        self.assertEqual(checks["database"]["verdict"], "lost")
+
     def test_few_open_files_are_a_loss_where_more_cannot_be_had(self):
         # A soft limit is raised by itself, a hard one is not.
         for limit, verdict in (("256:16384", "ok"), ("256:256", "lost")):
