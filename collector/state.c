@@ -86,6 +86,8 @@ static void find_limits(const struct collector *c, struct target *t)
 		t->grade.limits[i] =
 			found ? *found : *threshold_default(slis[i].metric);
 	}
+	t->grade.of_service_count = thresholds_of_service(
+		t->grade.of_service, all, service_of(t));
 	t->grade.has_limits = true;
 }
 

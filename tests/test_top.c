@@ -196,6 +196,26 @@ START_TEST(a_line_is_never_wider_than_the_screen)
 }
 END_TEST
 
+START_TEST(limits_of_a_service_win_over_the_general_ones)
+{
+	own(top_freep) struct top *t = parse(
+		STATUS,
+		"{\"targets\":[" TARGET("7", "b", "") "," TARGET(
+			"8", "a",
+			",\"thresholds\":{\"heap_util_rate\":{\"warning\":0.4,"
+			"\"critical\":0.9,\"bad\":\"above\"}}") "]}",
+		QUERY);
+	const struct top_row *a = &t->rows[0];
+
+	ck_assert_str_eq(a->service, "a");
+	ck_assert_int_eq(top_grade(t, a, TOP_UTIL), GRADE_WARNING);
+	ck_assert_int_eq(a->worst, GRADE_WARNING);
+	ck_assert_int_eq(top_grade(t, &t->rows[1], TOP_UTIL), GRADE_CRITICAL);
+	/* what it does not name stays as it is for all */
+	ck_assert_int_eq(top_grade(t, a, TOP_FRAG), GRADE_WARNING);
+}
+END_TEST
+
 START_TEST(the_narrowest_display_tells_who_is_ill)
 {
 	own(top_freep) struct top *t = parse(STATUS, TARGETS, QUERY);
@@ -288,6 +308,7 @@ TEST_MAIN("top", values_find_their_process_by_labels,
 	  the_worst_comes_first_and_what_is_absent_last,
 	  a_hostile_name_cannot_steer_the_terminal,
 	  a_line_is_never_wider_than_the_screen,
+	  limits_of_a_service_win_over_the_general_ones,
 	  the_narrowest_display_tells_who_is_ill,
 	  what_has_no_value_stands_below_its_likes_by_state_too,
 	  answers_of_another_shape_are_empty_not_fatal,

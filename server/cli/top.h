@@ -50,6 +50,8 @@ struct top_row {
 	double values[TOP_VALUES]; /* NaN: absent */
 	char basis[TOP_VALUES];	/* 'f' floor, 'b' bytes, or 0 */
 	double trend[TOP_TREND]; /* of heap_util_rate, oldest first; NaN */
+	struct threshold thresholds[TOP_VALUES]; /* its service's own;
+						  * direction 0: none */
 	enum grade worst;
 };
 
