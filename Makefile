@@ -320,9 +320,9 @@ test: deps-test
 	@tests/run-part fuzz     $(MAKE) --no-print-directory -j2 $(fuzzing) check-fuzz
 
 # Those that make many threads meet: questions beside writing, reload, targets
-# that come and go, events, maintenance.
-tsan_e2e := test_http test_load test_reload test_state test_discovery \
-	    test_questions test_program test_maintenance
+# that come and go or lie, a full disk, steps of the clock, maintenance.
+tsan_e2e := test_http test_load test_reload test_state test_discovery test_disk \
+	    test_hostile test_maintenance test_program test_questions test_time
 
 # Readers of what a watched process wrote are fuzzed for longer.
 target_fed := hsperf elf buildinfo dwarf usdt proc
@@ -350,7 +350,7 @@ ci-watching:
 	+@tests/run-part soak       $(remake) MINUTES=5 soak
 	+@tests/run-part fuzz-targets $(remake) $(fuzzing) FUZZ="$(target_fed)" FUZZ_SECONDS=60 check-fuzz
 	+@tests/run-part tsan       $(remake) SANITIZE=thread check
-	+@tests/run-part tsan-e2e   $(remake) SANITIZE=thread E2E_JOBS=1 E2E="$(tsan_e2e)" check-e2e
+	+@tests/run-part tsan-e2e   $(remake) SANITIZE=thread HOSTILE_ENDS=300 E2E_JOBS=1 E2E_PATIENCE=4 E2E="$(tsan_e2e)" check-e2e
 	+@tests/run-part load       $(remake) LOAD_SECONDS=60 E2E=test_load check-e2e
 	+@tests/run-part alerts     $(remake) check-alerts
 

@@ -9,7 +9,8 @@
 
 Python 3.9 and its standard library only. Everything listens on loopback and
 lives in a scratch directory; processes are ended by their own pid.
-$HEAPWATCH names the program (default build/heapwatch).
+$HEAPWATCH names the program (default build/heapwatch); $E2E_PATIENCE makes
+every limit so many times longer, for a program that is that much slower.
 """
 import http.client
 import json
@@ -26,6 +27,7 @@ import time
 import urllib.parse
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+PATIENCE = float(os.environ.get("E2E_PATIENCE", "1"))
 SANITIZER = re.compile(
     r"ERROR: (Address|Leak|Memory)Sanitizer|WARNING: ThreadSanitizer|: runtime error: ")
 
@@ -38,6 +40,7 @@ def program():
 
 def until(condition, timeout, what, every=0.05):
     """The first true value of condition(), polled; fails in words."""
+    timeout *= PATIENCE
     end = time.monotonic() + timeout
     while True:
         found = condition()
@@ -123,7 +126,7 @@ class Server:
             if self.process.poll() is None:
                 self.process.send_signal(number)
             try:
-                self.code = self.process.wait(timeout)
+                self.code = self.process.wait(timeout * PATIENCE)
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
@@ -173,7 +176,7 @@ class Server:
 
     def request(self, method, path, body=None, headers=None, timeout=30):
         """(status, headers with lower-case names, bytes)"""
-        connection = http.client.HTTPConnection(*self.address, timeout=timeout)
+        connection = http.client.HTTPConnection(*self.address, timeout=timeout * PATIENCE)
         try:
             connection.request(method, path, body=body, headers=headers or {})
             answer = connection.getresponse()
@@ -197,7 +200,7 @@ class Server:
             "POST", path, body, {"Content-Type": "application/json", **(headers or {})})
         return status, json.loads(data)
 
-    def wait_ready(self, timeout=10):
+    def wait_ready(self, timeout=20):
         """Until the first round over all processes is done."""
         until(lambda: self.get("/-/ready")[0] == 200, timeout, "ready\n" + self.log())
 
@@ -210,7 +213,7 @@ class Server:
                 return target
         return None
 
-    def wait_target(self, pid, timeout=10):
+    def wait_target(self, pid, timeout=20):
         """That target, once it is watched; fails with the server's reason."""
         last = {}
 
@@ -243,7 +246,7 @@ class Server:
         assert len(values) <= 1, f"{metric} {payload} means {len(values)} series"
         return values[0] if values else None
 
-    def wait_value(self, metric, pid=None, timeout=10, **labels):
+    def wait_value(self, metric, pid=None, timeout=20, **labels):
         """Like value(), but waits until there is one."""
         box = {}
 
@@ -305,7 +308,7 @@ class Victim:
     def line(self, timeout=30):
         """The next line of its standard output, without the newline."""
         try:
-            line = self.lines.get(timeout=timeout)
+            line = self.lines.get(timeout=timeout * PATIENCE)
         except queue.Empty:
             raise AssertionError(f"{self.argv[0]} said nothing for {timeout} s") from None
         if line is None:
@@ -333,7 +336,7 @@ class Victim:
         if self.process.poll() is None:
             self.process.send_signal(number)
         try:
-            return self.process.wait(timeout)
+            return self.process.wait(timeout * PATIENCE)
         except subprocess.TimeoutExpired:
             self.process.kill()
             return self.process.wait()
