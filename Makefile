@@ -20,7 +20,7 @@ BUILD ?= build$(if $(SANITIZE),-$(subst $(comma),-,$(SANITIZE)))
 CC       := $(if $(filter default,$(origin CC)),gcc,$(CC))
 CLANG    ?= clang
 BPFTOOL  ?= $(firstword $(shell command -v bpftool) /usr/sbin/bpftool)
-MULTIARCH := $(shell $(CC) -print-multiarch)
+MULTIARCH := $(shell $(CC) -print-multiarch 2>/dev/null)
 BPF_ARCH := $(subst aarch64,arm64,$(subst x86_64,x86,$(shell uname -m)))
 
 # The build's date tells a gateway without a clock battery that its clock is
@@ -154,7 +154,7 @@ bench-plugin: all plugin-backend | victims
 # those of the newest Grafana and of the oldest that it runs in. 560 MB each.
 
 npm_ci = $(call msg,NPM,$(@D)){ command -v npm >/dev/null || \
-	 { echo "npm is missing: install Node 18.18 or later, and npm" >&2; exit 2; }; } && \
+	 { echo "npm is missing: install Node 18.18 or later and npm (apt-get install nodejs npm)" >&2; exit 2; }; } && \
 	 mkdir -p $(@D) && cp $^ $(@D) && cd $(@D) && \
 	 { npm ci >npm.log 2>&1 || { cat npm.log; exit 1; }; } && touch $(@F)
 npm_files := package.json package-lock.json .npmrc

@@ -47,6 +47,12 @@ TIMES = {"targets": ("since", "started"), "status": (), "lacks": (),
 
 # ---- questions ----
 
+# What may be added up. The series without a kind is of all kinds together, and
+# the forced collections are among the cycles.
+PAUSES = {"kind": "^$"}
+COLLECTIONS = {"kind": ["cycle", "young", "old", "concurrent"]}
+
+
 def q(target, scope=True, **payload):
     """One question; keys of its payload as docs/api.md has them."""
     return {"target": target, "payload": payload, "scope": scope}
@@ -121,7 +127,17 @@ def colour(name, value, **more):
     return override(name, color={"mode": "fixed", "fixedColor": value}, **more)
 
 
+def colours(*names):
+    """One each, told apart; by its own choice Grafana gives some names the same."""
+    return [colour(name, value) for name, value in
+            zip(names, (SKY, ORANGE, GREEN, PURPLE, BLUE, PALE))]
+
+
 # Lines that mean the same have the same look on every dashboard.
+MEMORY_KINDS = colours("anon", "file", "shmem")
+FILE_KINDS = colours("file", "socket", "pipe", "anon", "device", "other")
+POOLS = colours("eden", "survivor", "old", "young", "heap")
+STALLS = colours("memory_some", "memory_full", "cpu_some", "io_some", "io_full")
 HEAP_LINES = [
     colour("used", SKY, custom_fillOpacity=15),
     colour("live", GREEN, custom_lineWidth=3),
@@ -138,7 +154,8 @@ KEEP = "${site:queryparam}&${area:queryparam}&${line:queryparam}&${__url_time_ra
 
 
 def link(title, dashboard, **variables):
-    """To another dashboard of this set, with time and the plant's variables kept."""
+    """To another dashboard of this set, with time and the plant's variables kept. What Grafana
+    puts in must be encoded: by itself it leaves & and # as they are."""
     chosen = "".join(f"var-{name}={value}&" for name, value in variables.items())
     keep = "&".join(p for p in KEEP.split("&") if p.strip("${}").split(":")[0] not in variables)
     return {"title": title, "url": f"/d/heapwatch-{dashboard}?{chosen}{keep}",
@@ -151,13 +168,13 @@ WHO = ("node", "service", "instance")
 def to_process():
     """From a series that has these labels."""
     return [link("Show this process", "process",
-                 **{name: "${__field.labels.%s}" % name for name in WHO})]
+                 **{name: "${__field.labels.%s:percentencode}" % name for name in WHO})]
 
 
-def row_to_process():
-    """From a row of a table that has these columns."""
-    return [link("Show this process", "process",
-                 **{name: "${__data.fields.%s}" % name for name in WHO})]
+def row_to_process(**known):
+    """From a row of a table that has these columns, but for what is known."""
+    return [link("Show this process", "process", **{
+        name: known.get(name, "${__data.fields.%s:percentencode}" % name) for name in WHO})]
 
 
 # ---- panels ----

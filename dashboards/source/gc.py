@@ -15,7 +15,7 @@ DASHBOARD = dashboard(
              background=False),
         stat("Most time stopped", "The highest share of time a unit stood still for collections, "
              "in this range.", 6, 5,
-             q("gc_pause_seconds_total", fn="rate", agg="max", legend="worst"), calc="max",
+             q("gc_pause_seconds_total", **PAUSES, fn="rate", agg="max", legend="worst"), calc="max",
              spark=True, background=False, decimals=2),
         stat("Most CPU for collections", "Go: the highest CPU time per second that collecting "
              "took in this range; 100 % is one CPU.", 6, 5,
@@ -25,15 +25,15 @@ DASHBOARD = dashboard(
               12, 9, q("gc_pressure", agg="max", **EACH), metric="gc_pressure", minimum=0,
               links=to_process()),
         graph("When collections ended", "Finished collections in each step, by unit.", 12, 9,
-              q("gc_collections_total", fn="increase", agg="sum", **EACH), bars=True, stack=True,
-              minimum=0, links=to_process()),
+              q("gc_collections_total", **COLLECTIONS, fn="increase", agg="sum", **EACH),
+              bars=True, stack=True, minimum=0, links=to_process()),
         graph("Last pause", "Length of the most recent pause, as each step ended.", 12, 9,
               q("gc_last_pause_seconds", agg="max", **EACH), points=True, minimum=0,
               links=to_process()),
         heatmap("Pauses by length", "How many units had a last pause of which length, over time.",
                 12, 9, q("gc_last_pause_seconds", format="heatmap", frame=True), "s"),
         graph("Time stopped", "Share of time each unit stood still for collections.", 12, 8,
-              q("gc_pause_seconds_total", fn="rate", agg="sum", **EACH), minimum=0,
+              q("gc_pause_seconds_total", **PAUSES, fn="rate", agg="max", **EACH), minimum=0,
               links=to_process()),
         graph("Length of collections", "From begin to end, as probes saw it; absent where none "
               "can be attached.", 12, 8, q("gc_last_cycle_seconds", agg="max", **EACH), minimum=0,

@@ -29,7 +29,7 @@ DASHBOARD = dashboard(
                "version": ("Version", 210), "bound": ("Bound by", 120), "pid": ("PID", 90),
                "started": ("Started", 170)},
               overrides=[state_cell(), ago_cell("Since"), ago_cell("Started"),
-                         override("Unit", links=row_to_process())]),
+                         override("Unit", links=row_to_process(node="${node:percentencode}"))]),
         graph("Memory of the machine", "RAM that is available, and all there is.", 12, 8,
               q("memory_available_bytes", **NODE, agg="min", by=["node"], legend="available"),
               q("memory_total_bytes", **NODE, agg="min", by=["node"], legend="total"),
@@ -40,7 +40,7 @@ DASHBOARD = dashboard(
         graph("Stalls", "Share of time in which tasks waited for a resource (pressure stall "
               "information).", 12, 8,
               q("pressure_stalled_seconds_total", **NODE, fn="rate", agg="max", by=["kind"],
-                legend="{{kind}}"), minimum=0),
+                legend="{{kind}}"), minimum=0, overrides=STALLS),
         graph("CPU by unit", "CPU time per second: 100 % is one CPU.", 12, 8,
               q("cpu_seconds_total", fn="rate", agg="max", by=list(WHO), legend=UNIT),
               stack=True, links=to_process()),

@@ -2,6 +2,9 @@
 from parts import *
 
 UNIT = "{{service}}/{{instance}}"
+# Where the configuration names no plant, or not all of it.
+PLACES = [{"id": "renameByRegex", "options": {"regex": regex, "renamePattern": name}}
+          for regex, name in (("^ /  / $", "no line given"), ("^(.*?)( / )+$", "$1"))]
 
 
 def count(title, description, zero, bad, **conditions):
@@ -34,14 +37,16 @@ DASHBOARD = dashboard(
         count("In maintenance", "Units that planned maintenance silences, whatever their state.",
               GREY, PURPLE, silenced="yes"),
         count("Watched", "All units that are watched.", GREY, BLUE),
-        timeline("Lines", "The worst state of each line over time. A click narrows this page to "
-                 "the line.", 12, 7,
+        timeline("Lines", "The worst state of each line over time, the worst ten of this range. "
+                 "A click narrows this page to the line.", 12, 7,
                  q("target_state", format="states", agg="max", by=["site", "area", "line"],
-                   frame=True, legend="{{site}} / {{area}} / {{line}}"),
+                   topk=10, frame=True, legend="{{site}} / {{area}} / {{line}}"),
+                 transformations=PLACES,
                  links=[link("Narrow to this line", "plant",
-                             **{n: "${__field.labels.%s}" % n for n in ("site", "area", "line")})]),
-        timeline("Units", "The state of each unit over time, the worst 20 of this range.", 12, 7,
-                 q("target_state", format="states", agg="max", by=list(WHO), topk=20, frame=True,
+                             **{n: "${__field.labels.%s:percentencode}" % n
+                                for n in ("site", "area", "line")})]),
+        timeline("Units", "The state of each unit over time, the worst ten of this range.", 12, 7,
+                 q("target_state", format="states", agg="max", by=list(WHO), topk=10, frame=True,
                    legend=UNIT),
                  links=to_process()),
         bars("Fullest heaps", "Live heap as a share of its tightest bound, the eight highest now: "

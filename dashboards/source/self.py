@@ -17,9 +17,10 @@ DASHBOARD = dashboard(
                                                          {"color": GREEN, "value": 1}]}),
         figure("Things it lacks", "What a missing right or kernel would give; the table below "
                "names it.", "lacks", unit="short", thresholds=bad_above(GREEN, ORANGE)),
-        figure("Batches dropped", "Whole ticks lost because the writer did not keep up.",
+        figure("Batches dropped", "Whole ticks lost since heapwatch started, because the writer did "
+               "not keep up.",
                "batches_dropped", unit="short", thresholds=bad_above(GREEN)),
-        figure("Write errors", "Writes to the database that failed.", "write_errors",
+        figure("Write errors", "Writes to the database that failed since heapwatch started.", "write_errors",
                unit="short", thresholds=bad_above(GREEN)),
         figure("Database", "Size of all database files; retention.bytes bounds it.", "file",
                unit="bytes", thresholds=calm()),
@@ -30,7 +31,7 @@ DASHBOARD = dashboard(
                 legend="{{node}}"), minimum=0),
         graph("Memory", "Resident memory of heapwatch by kind.", 8, 8,
               q("heapwatch_resident_bytes", **NODE, agg="max", by=["kind"], legend="{{kind}}"),
-              stack=True),
+              stack=True, overrides=MEMORY_KINDS),
         graph("Length of a round", "Time that reading all processes once took.", 8, 8,
               q("heapwatch_tick_seconds", **NODE, agg="max", by=["node"], legend="{{node}}"),
               minimum=0),

@@ -5,6 +5,7 @@
 #include "common/clock.h"
 #include "common/json.h"
 #include "common/own.h"
+#include "common/pattern.h"
 #include "common/utf8.h"
 
 #include "client.h"
@@ -26,8 +27,8 @@ static void help(void)
 	     "Silence the states of services during planned work. Numbers and "
 	     "states go on\n"
 	     "being taken; target_silenced is 1 meanwhile.\n\n"
-	     "  --service PATTERN  regular expression; end wants the same "
-	     "text\n"
+	     "  --service PATTERN  regular expression of a whole name; end "
+	     "wants the same\n"
 	     "  --for DURATION     30m, 2h, 1d; at most 30d\n"
 	     "  --reason TEXT      for those who wonder\n"
 	     "  --json             print the server's answer as it is\n"
@@ -180,11 +181,49 @@ static int ask(const struct options *o, const char *method, const char *path,
 	return r ? command_failed(r, &p) : tell(o, status, &answer);
 }
 
+static bool any_service(const json_t *answer, const struct pattern *pattern)
+{
+	const json_t *targets = json_object_get(answer, "targets"), *target;
+	size_t i;
+
+	json_array_foreach((json_t *)targets, i, target)
+	{
+		const char *service = "";
+
+		json_unpack((json_t *)target, "{s?{s?s}}", "labels", "service",
+			    &service);
+		if (pattern_matches(pattern, service))
+			return true;
+	}
+	return false;
+}
+
+/* A pattern may be for what starts later; more often it is mistyped. */
+static void warn_of_none(const struct options *o)
+{
+	own(client_freep) struct client *c = NULL;
+	own(pattern_freep) struct pattern *pattern = NULL;
+	own(json_decrefp) json_t *answer = NULL;
+	own(buf_fini) struct buf body = BUF_INIT;
+	struct problem p = { 0 };
+
+	if (pattern_compile(&pattern, o->service, &p) ||
+	    client_new(&c, o->url, &p) ||
+	    client_ask(c, "/api/v1/targets", NULL, &body, &p))
+		return;
+	answer = json_loads(buf_cstr(&body), 0, NULL);
+	if (answer && !any_service(answer, pattern))
+		fputs("note: no service that runs now matches; the pattern is "
+		      "of a whole name, \"heapwatch top\" shows them\n",
+		      stderr);
+}
+
 static int start(const struct options *o)
 {
 	own(buf_fini) struct buf body = BUF_INIT;
 	struct json j = json_writer(&body);
 	struct problem p = { 0 };
+	int r;
 
 	if (!o->service || !o->length || !o->reason)
 		return command_failed(
@@ -196,7 +235,10 @@ static int start(const struct options *o)
 	json_put_string(&j, "for", o->length);
 	json_put_string(&j, "reason", o->reason);
 	json_end(&j);
-	return ask(o, "POST", PATH, buf_cstr(&body));
+	r = ask(o, "POST", PATH, buf_cstr(&body));
+	if (!r && !o->json)
+		warn_of_none(o);
+	return r;
 }
 
 static int end(const struct options *o)
@@ -228,6 +270,11 @@ static int list(const struct options *o)
 	return ask(o, "GET", PATH, NULL);
 }
 
+static const struct {
+	const char *name;
+	int (*run)(const struct options *o);
+} verbs[] = { { "start", start }, { "end", end }, { "list", list } };
+
 int command_maintenance(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "";
@@ -238,14 +285,13 @@ int command_maintenance(int argc, char **argv)
 		help();
 		return 0;
 	}
-	if (options_parse(&o, argc, argv, &p))
-		return command_failed(-1, &p);
-	if (strcmp(what, "start") == 0)
-		return start(&o);
-	if (strcmp(what, "end") == 0)
-		return end(&o);
-	if (strcmp(what, "list") == 0)
-		return list(&o);
+	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++) {
+		if (strcmp(what, verbs[i].name))
+			continue;
+		return options_parse(&o, argc, argv, &p) ?
+			       command_failed(-1, &p) :
+			       verbs[i].run(&o);
+	}
 	problem_set(&p, PROBLEM_USAGE,
 		    "say start, end or list; see heapwatch maintenance --help");
 	return command_failed(-1, &p);

@@ -97,6 +97,9 @@ void report_write(struct buf *out, const struct census *c)
 		c->target_count, (unsigned long long)c->processes, watched);
 	if (c->target_count)
 		report_targets(out, c);
+	else
+		buf_puts(out, "no Go or Java process was found; those that "
+			      "start later are watched too\n");
 	for (size_t i = 0; i < c->lack_count; i++) {
 		const struct census_lack *l = &c->lacks[i];
 

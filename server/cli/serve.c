@@ -53,6 +53,18 @@ static void help(void)
 	buf_fini(&b);
 }
 
+static bool flag_is(const struct flag *f, const char *name)
+{
+	return strlen(name) == f->len && memcmp(name, f->name, f->len) == 0;
+}
+
+/* Options that are not keys of the file; the last two are for tests. */
+static bool flag_known(const struct flag *f)
+{
+	return config_flag_find(f->name, f->len) || flag_is(f, "config") ||
+	       flag_is(f, "without") || flag_is(f, "clock-offset-file");
+}
+
 /* "--db x" or "--db=x" at argv[*i], which moves to its last word. */
 static int flag_next(struct flag *out, int argc, char **argv, int *i,
 		     struct problem *p)
@@ -67,16 +79,16 @@ static int flag_next(struct flag *out, int argc, char **argv, int *i,
 			word);
 	out->name = word + 2;
 	out->len = equals ? (size_t)(equals - out->name) : strlen(out->name);
+	if (!flag_known(out))
+		return problem_set(
+			p, PROBLEM_USAGE,
+			"no option is named --%.*s; --help tells all",
+			(int)(out->len < 64 ? out->len : 64), out->name);
 	if (!equals && *i + 1 == argc)
 		return problem_set(p, PROBLEM_USAGE, "%.64s wants a value",
 				   word);
 	out->value = equals ? equals + 1 : argv[++*i];
 	return 0;
-}
-
-static bool flag_is(const struct flag *f, const char *name)
-{
-	return strlen(name) == f->len && memcmp(name, f->name, f->len) == 0;
 }
 
 static int without_set(const char *list, struct problem *p)
@@ -108,11 +120,6 @@ static int flag_apply(struct config *c, const struct flag *f, bool again,
 		return again ? 0 : without_set(f->value, p);
 	if (flag_is(f, "clock-offset-file")) /* as well */
 		return again ? 0 : clock_set(f->value, p);
-	if (!key)
-		return problem_set(
-			p, PROBLEM_USAGE,
-			"no option is named --%.*s; --help tells all",
-			(int)(f->len < 64 ? f->len : 64), f->name);
 	return config_set(c, key, f->value, p);
 }
 

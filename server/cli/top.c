@@ -82,7 +82,8 @@ static int option_read(struct options *o, int argc, char **argv, int *i,
 		o->sort = top_sort_word(value);
 		if (!o->sort)
 			return problem_set(p, PROBLEM_USAGE,
-					   "--sort: nothing is named \"%.64s\"",
+					   "--sort: nothing is named \"%.64s\"; "
+					   "see heapwatch top --help",
 					   value);
 	} else if ((value = value_of("--interval", argc, argv, i))) {
 		if (duration_parse(&o->interval_ms, value) ||

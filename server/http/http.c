@@ -151,8 +151,9 @@ static int bind_problem(int r, const char *listen, struct problem *p)
 	if (r == -EADDRINUSE)
 		problem_set(p, PROBLEM_UNAVAILABLE,
 			    "%.64s is in use by another program; choose "
-			    "another with --listen (make run ARGS=\"--listen "
-			    "127.0.0.1:9818\"); port 0 takes a free one",
+			    "another with --listen (after make run or make "
+			    "demo: ARGS=\"--listen 127.0.0.1:9818\"); port 0 "
+			    "takes a free one",
 			    listen);
 	else if (r == -EACCES)
 		problem_set(p, PROBLEM_NOT_PERMITTED,

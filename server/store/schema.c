@@ -105,7 +105,8 @@ int schema_make(const char *path, struct problem *p)
 	if (fd < 0)
 		return refuse(p,
 			      "cannot open the database %s: %s; check that its "
-			      "directory exists and may be written",
+			      "directory exists and may be written, or choose "
+			      "another file with --db",
 			      path, strerror(errno));
 	len = read(fd, magic, sizeof(magic));
 	if (len < 0)

@@ -4,6 +4,7 @@ import importlib.machinery
 import importlib.util
 import json
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -75,8 +76,8 @@ MISTAKES = [
     (RULES, "title: Heap is nearly", "titel: Heap is nearly", "title is missing"),
     (RULES, "title: Heap is nearly used up", "title: Heap is used up", "title is taken"),
     (RULES, "isPaused: false", "isPaused: 'no'", "must be bool"),
-    (RULES, "      __panelId__: '7'\n", "", "only go together"),
-    (RULES, "__dashboardUid__: heapwatch-process", "__dashboardUid__: none",
+    (RULES, "      __panelId__: '10'\n", "", "only go together"),
+    (RULES, "__dashboardUid__: heapwatch-plant", "__dashboardUid__: none",
      "no dashboard has the uid"),
     (RULES, "apiVersion: 1", "apiVersion: 2", "must be 1"),
     (RULES, "groups:", "group:", "knows no group"),
@@ -110,7 +111,9 @@ WRONG = [
     ("a limit is left only", " > 0.7125", " > 0.75"),
     ("planned maintenance", "target_silenced[2m]", "target_sil[2m]"),
     ("what cannot be measured", " < 2.5", " < 3.5"),
-    ("three restarts", "[15m])) > 2", "[15m])) > 1"),
+    ("three restarts", "[15m:15s])) > 2", "[15m:15s])) > 1"),
+    ("three restarts", "resets((time() - start_time_seconds)[15m:15s])",
+     "changes(start_time_seconds[15m])"),
     ("who ran for ten minutes", "> 600", "> 60"),
     ("who ran for ten minutes", " unless max by (node, service, instance) (target_up)",
      " unless target_xp"),
@@ -166,7 +169,7 @@ class Files(unittest.TestCase):
         self.assertEqual(route("warning")["mute_time_intervals"], ["heapwatch-weekly-maintenance"])
 
     def test_an_alert_leads_to_a_panel_of_its_own_data_source(self):
-        panels = {rule.name: rule.what["panel"] for rule in build.load()}
+        shown = {rule.name: rule.what["shown"]["panel"] for rule in build.load()}
         for file, folder in ((RULES, "grafana"), ("alerting/optional/infinity.yaml", "simpod")):
             boards = [json.loads(p.read_text()) for p in (DASHBOARDS / folder).glob("*.json")]
             titles = {b["uid"]: {str(p["id"]): p["title"] for p in b["panels"]} for b in boards}
@@ -174,17 +177,34 @@ class Files(unittest.TestCase):
             for rule in group["rules"]:
                 with self.subTest(rule=rule["uid"]):
                     notes = rule["annotations"]
-                    uid = notes["dashboard"].split("}}d/")[1].split("?")[0]
-                    self.assertEqual(uid, notes["__dashboardUid__"])
-                    self.assertEqual(titles[uid][notes["__panelId__"]],
-                                     panels[rule["labels"]["rule"]])
+                    self.assertIn(notes["dashboard"].split("}}d/")[1].split("?")[0], titles)
+                    self.assertEqual(titles[notes["__dashboardUid__"]][notes["__panelId__"]],
+                                     shown[rule["labels"]["rule"]])
+
+    def test_a_link_without_labels_leads_to_all(self):
+        """An alert that stands for no answer has none: Grafana would write [no value]."""
+        for rule in rules_of("heapwatch.yaml"):
+            bare = re.sub(r"{{ with \.Labels\.(\w+) }}var-\1={{ \. \| urlquery }}&{{ end }}", "",
+                          rule["annotations"]["dashboard"])
+            self.assertRegex(bare, r"^{{ externalURL }}d/[\w-]+\?$")
+            self.assertNotEqual(bare, rule["annotations"]["dashboard"])
+
+    def test_the_panel_of_a_rule_is_not_that_of_one_process(self):
+        """Grafana marks it for every alert of the rule, whichever process is looked at."""
+        boards = {b["uid"]: b for b in map(json.loads, (
+            p.read_text() for p in (DASHBOARDS / "grafana").glob("*.json")))}
+        for rule in rules_of("heapwatch.yaml"):
+            notes = rule["annotations"]
+            board = boards[notes["__dashboardUid__"]]
+            multi = {v["name"]: v.get("multi") for v in board["templating"]["list"]}
+            self.assertTrue(multi["service"], rule["uid"])
 
     def test_a_link_into_nothing_is_told(self):
         with tempfile.TemporaryDirectory() as name:
             folder = pathlib.Path(name)
             shutil.copytree(DASHBOARDS / "provisioning", folder / "provisioning")
             (folder / "grafana").mkdir()
-            for uid in ("process", "node"):
+            for uid in ("process", "plant"):
                 (folder / "grafana" / f"{uid}.json").write_text(json.dumps(
                     {"uid": f"heapwatch-{uid}", "panels": [{"id": 3, "type": "row", "panels": [{"id": 4}]}]}))
             told = "\n".join(check.mistakes(folder / "provisioning"))
@@ -193,7 +213,7 @@ class Files(unittest.TestCase):
             path = folder / "provisioning" / RULES
             text = path.read_text()
             for panel, wrong in ((4, False), (99, True)):
-                path.write_text(text.replace("__panelId__: '7'", f"__panelId__: '{panel}'", 1))
+                path.write_text(text.replace("__panelId__: '10'", f"__panelId__: '{panel}'", 1))
                 told = "\n".join(check.mistakes(folder / "provisioning"))
                 self.assertEqual(f"has no panel {panel}" in told, wrong, told)
 

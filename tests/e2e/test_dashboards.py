@@ -136,6 +136,24 @@ class Lint(unittest.TestCase):
             self.assertTrue(panel["fieldConfig"]["defaults"]["unit"])
             self.assertTrue(panel["targets"])
 
+    def test_nothing_is_added_up_with_its_own_parts(self):
+        """Pauses of all kinds stand beside those by kind, forced cycles among the cycles."""
+        count = 0
+        for folder, _, panel in self.each():
+            for target in panel["targets"]:
+                payload = target.get("payload", {})
+                told = target.get("expr", target.get("target"))
+                if payload.get("agg") in ("max", "min") or not re.search("gc_(pause|coll)", told):
+                    continue
+                kinds = re.findall(r'kind(!?=)"(.*?)"', told) or payload.get("kind")
+                if "gc_pause_seconds_total" in told:
+                    self.assertIn(kinds, ("^$", [("=", "")]))
+                elif "gc_collections_total" in told:
+                    self.assertTrue(kinds == [("!=", "forced")] or "cycle" in kinds
+                                    and "forced" not in kinds, kinds)
+                count += 1
+        self.assertGreaterEqual(count, 6)
+
     def test_panels_fill_the_grid_without_overlap(self):
         for folder, name, d in made():
             taken = {}
@@ -189,6 +207,39 @@ class Lint(unittest.TestCase):
             self.assertEqual((link["type"], link["tags"]), ("dashboards", d["tags"]))
             self.assertTrue(link["keepTime"] and link["includeVars"])
         self.assertGreater(count, 20)
+
+    def test_what_a_link_takes_from_its_row_is_there_and_encoded(self):
+        count = 0
+        for _, _, panel in self.each():
+            columns = next((t["options"]["include"]["names"] for t in panel["transformations"]
+                            if t["id"] == "filterFieldsByName"), ())
+            for taken in re.findall(r"\$\{__(field\.labels|data\.fields)\.(\w+)(:\w+)?\}",
+                                    json.dumps(panel)):
+                if taken[0] == "data.fields":
+                    self.assertIn(taken[1], columns)
+                self.assertEqual(taken[2], ":percentencode", panel["title"])
+                count += 1
+        self.assertGreater(count, 50)
+
+    def test_kinds_in_one_graph_have_colours_of_their_own(self):
+        """Those that are known; a name's colour of Grafana's own may be another's, too."""
+        columns = (ROOT / "docs" / "metrics.md").read_text()
+        count = 0
+        for folder, _, panel in self.each():
+            if folder == "prometheus" or panel["type"] != "timeseries":
+                continue
+            (payload, metric), *_ = [(t["payload"], t["target"]) for t in panel["targets"]]
+            if payload.get("by") not in (["kind"], ["pool"], ["state"]):
+                continue
+            label = payload["by"][0]
+            names = re.search(rf"^\| `{metric}` .* \| `{label}`: (.*?) \|", columns, re.M).group(1)
+            fixed = {o["matcher"]["options"]: p["value"]["fixedColor"]
+                     for o in panel["fieldConfig"]["overrides"] for p in o["properties"]
+                     if p["id"] == "color"}
+            self.assertEqual(set(fixed), set(names.split(", ")))
+            self.assertEqual(len(set(fixed.values())), len(fixed))
+            count += 1
+        self.assertGreaterEqual(count, 8)
 
     def test_deploys_restarts_and_kills_are_annotated(self):
         for folder in ("grafana", "simpod"):

@@ -85,6 +85,8 @@ class Maintenance(unittest.TestCase):
             server.wait_ready()
             maintenance(server, "start", "--service", "x", code=2)
             maintenance(server, "pause", code=2)
+            words = maintenance(server, "--url", server.url, code=2)
+            self.assertIn("say start, end or list", words)
             # What would be left out without a word is refused.
             maintenance(server, "list", "--service", "x", code=2)
             maintenance(server, "end", "--service", "x", "--for", "1h", code=2)
@@ -104,6 +106,19 @@ class Maintenance(unittest.TestCase):
             words = maintenance(server, "list", "--url", "http://127.0.0.1:1", code=1)
             self.assertIn("no heapwatch answers", words)
             self.assertIn("--url", words)
+
+    def test_a_pattern_that_no_service_matches_is_silenced_and_noted(self):
+        with Victim([go_victim()]) as victim, Server() as server:
+            server.wait_target(victim.pid)
+            service = server.target(victim.pid)["labels"]["service"]
+            for pattern, noted in ((service[:-1], True), (service, False)):
+                done = subprocess.run(
+                    [program(), "maintenance", "start", "--url", server.url, "--for", "1h",
+                     "--reason", "x", "--service", pattern],
+                    capture_output=True, text=True, timeout=30, check=True)
+                self.assertIn(f"{pattern} is silenced until", done.stdout)
+                self.assertEqual("no service that runs now matches" in done.stderr, noted,
+                                 done.stderr)
 
     def test_people_are_told_in_plain_words_and_programs_in_json(self):
         with Server() as server:

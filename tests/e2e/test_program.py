@@ -61,6 +61,10 @@ class CommandLine(unittest.TestCase):
                 self.assertNotEqual(done.returncode, 0)
                 self.assertIn(b"cannot write: No space left on device", done.stderr)
 
+    def test_an_unknown_option_is_told_by_its_name_wherever_it_stands(self):
+        for args in (["--nonsense"], ["--nonsense", "--db", "x"], ["--db", "x", "--nonsense=1"]):
+            self.assertIn("no option is named --nonsense;", run("serve", *args)[2])
+
     def test_an_address_that_is_not_loopback_is_refused(self):
         for address in ("0.0.0.0:0", "192.0.2.1:9817", "[::]:0", "nonsense", "127.0.0.1",
                         "127.0.0.1:99999", "example.org:80", ":9817"):
@@ -172,7 +176,7 @@ class Life(unittest.TestCase):
             code, _, err = run("serve", "--listen", f"{host}:{port}", "--db", folder + "/x.db")
             self.assertEqual(code, 1)
             self.assertIn(f"{host}:{port} is in use", err)
-            self.assertIn('make run ARGS="--listen ', err)
+            self.assertIn('make run or make demo: ARGS="--listen ', err)
             self.assertEqual(server.get("/-/healthy")[0], 200)
 
     def test_a_second_server_on_the_same_database_is_told_so(self):

@@ -11,9 +11,9 @@ def one(metric, legend, agg="max"):
              METRICS[metric]["unit"], legend)
 
 
-def rate(metric, unit, legend=UNIT):
-    return p(f"sum by (node, service, instance) (rate({metric}{{{CHOSEN}}}[$__rate_interval]))",
-             unit, legend)
+def rate(metric, unit, legend=UNIT, narrowed=""):
+    return p(f"sum by (node, service, instance) "
+             f"(rate({metric}{{{CHOSEN}{narrowed}}}[$__rate_interval]))", unit, legend)
 
 
 DASHBOARD = dashboard(
@@ -38,9 +38,9 @@ DASHBOARD = dashboard(
         graph("Resident memory", "Resident memory of each process.", 8, 10,
               one("resident_bytes", UNIT)),
         graph("Collections", "Finished collections per second.", 8, 8,
-              rate("gc_collections_total", "cps"), minimum=0),
+              rate("gc_collections_total", "cps", narrowed=',kind!="forced"'), minimum=0),
         graph("Time stopped", "Share of time the program stood still for collections.", 8, 8,
-              rate("gc_pause_seconds_total", "percentunit"), minimum=0),
+              rate("gc_pause_seconds_total", "percentunit", narrowed=',kind=""'), minimum=0),
         graph("CPU", "CPU time per second: 100 % is one CPU.", 8, 8,
               rate("cpu_seconds_total", "percentunit"), minimum=0),
     ])
