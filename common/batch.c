@@ -39,6 +39,13 @@ void batch_free(struct batch *b)
 	free(b);
 }
 
+void batch_drop_samples(struct batch *b)
+{
+	free(b->samples);
+	b->samples = NULL;
+	b->sample_count = b->sample_cap = 0;
+}
+
 /* Room for one more item of the array; false once memory is short. */
 #define ROOM(b, what, prefix)                                                  \
 	((b)->error == 0 &&                                                    \
@@ -136,4 +143,144 @@ void batch_add_fact(struct batch *b, const char *key, const char *value)
 		return;
 	}
 	b->facts[b->fact_count++] = (struct batch_fact){ key, copy };
+}
+
+/* ---- two as one ---- */
+
+#define GAPS_MAX 100000 /* of a merged batch */
+
+static struct entity *entity_in(const struct batch *b, uint32_t number)
+{
+	for (size_t i = 0; i < b->entity_count; i++) {
+		if (b->entities[i].number == number)
+			return &b->entities[i];
+	}
+	return NULL;
+}
+
+/* With what was told of it. */
+static void remove_entity(struct batch *b, struct entity *e)
+{
+	struct entity *end = b->entities + --b->entity_count;
+	size_t kept = 0;
+
+	for (size_t i = 0; i < b->gap_count; i++) {
+		if (b->gaps[i].entity != e->number)
+			b->gaps[kept++] = b->gaps[i];
+	}
+	b->gap_count = kept;
+	entity_fini(e);
+	memmove(e, e + 1, (size_t)(end - e) * sizeof(*e));
+}
+
+/* Newer attributes take the place of older ones. */
+static void merge_entities(struct batch *into, struct batch *b)
+{
+	for (size_t i = 0; i < b->entity_count; i++) {
+		struct entity *e = entity_in(into, b->entities[i].number);
+		struct entity swap;
+
+		if (!e && ROOM(into, entities, entity)) {
+			e = &into->entities[into->entity_count++];
+			*e = (struct entity){ 0 };
+		}
+		if (!e)
+			return;
+		swap = *e;
+		*e = b->entities[i];
+		b->entities[i] = swap;
+	}
+}
+
+static void merge_closes(struct batch *into, struct batch *b, size_t most)
+{
+	for (size_t i = 0; i < b->closed_count; i++) {
+		struct batch_close *c = &b->closed[i];
+		struct entity *e = entity_in(into, c->entity);
+
+		if (e && into->entity_count > most) {
+			remove_entity(into, e);
+		} else if (ROOM(into, closed, closed)) {
+			into->closed[into->closed_count++] = *c;
+			c->reason = NULL;
+		}
+	}
+}
+
+static struct batch_gap *gap_in(const struct batch *b,
+				const struct batch_gap *like)
+{
+	for (size_t i = 0; i < b->gap_count; i++) {
+		if (b->gaps[i].entity == like->entity &&
+		    b->gaps[i].column == like->column)
+			return &b->gaps[i];
+	}
+	return NULL;
+}
+
+/* How it is now counts. */
+static void merge_gaps(struct batch *into, const struct batch *b)
+{
+	for (size_t i = 0; i < b->gap_count; i++) {
+		struct batch_gap *g = gap_in(into, &b->gaps[i]);
+
+		if (g)
+			*g = b->gaps[i];
+		else if (into->gap_count < GAPS_MAX && ROOM(into, gaps, gap))
+			into->gaps[into->gap_count++] = b->gaps[i];
+	}
+}
+
+static size_t merge_events(struct batch *into, struct batch *b, size_t most)
+{
+	size_t lost = 0;
+
+	for (size_t i = 0; i < b->event_count; i++) {
+		if (into->event_count < most && ROOM(into, events, event)) {
+			into->events[into->event_count++] = b->events[i];
+			b->events[i].text = NULL;
+		} else {
+			lost++;
+		}
+	}
+	return lost;
+}
+
+static struct batch_fact *fact_in(const struct batch *b, const char *key)
+{
+	for (size_t i = 0; i < b->fact_count; i++) {
+		if (strcmp(b->facts[i].key, key) == 0)
+			return &b->facts[i];
+	}
+	return NULL;
+}
+
+static void merge_facts(struct batch *into, struct batch *b)
+{
+	for (size_t i = 0; i < b->fact_count; i++) {
+		struct batch_fact *f = fact_in(into, b->facts[i].key);
+
+		if (!f && ROOM(into, facts, fact)) {
+			f = &into->facts[into->fact_count++];
+			*f = (struct batch_fact){ 0 };
+		}
+		if (!f)
+			return;
+		free(f->value);
+		*f = b->facts[i];
+		b->facts[i].value = NULL;
+	}
+}
+
+size_t batch_merge(struct batch *into, struct batch *b, size_t most)
+{
+	size_t lost;
+
+	merge_entities(into, b);
+	merge_gaps(into, b);
+	merge_closes(into, b, most);
+	lost = merge_events(into, b, most);
+	merge_facts(into, b);
+	batch_free(b);
+	return lost;
 }

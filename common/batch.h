@@ -85,7 +85,6 @@ void batch_add_event(struct batch *b, enum event_kind kind, uint32_t entity,
 		     int64_t boot_ns, const char *format, ...)
 	__attribute__((format(printf, 5, 6)));
 
-
 /* Something that lasted from begin_ns to end_ns. */
 void batch_add_span(struct batch *b, enum event_kind kind, uint32_t entity,
 		    int64_t begin_ns, int64_t end_ns, const char *format, ...)
@@ -93,6 +92,17 @@ void batch_add_span(struct batch *b, enum event_kind kind, uint32_t entity,
 
 /* Copies the value. */
 void batch_add_fact(struct batch *b, const char *key, const char *value);
+
+void batch_drop_samples(struct batch *b);
+
+/*
+ * What cannot be told again of b, which is newer, joins into: who came and
+ * went, gaps as they are now, events, the newest facts. Not its samples.
+ * Beyond most entities those that came and went leave no trace, beyond most
+ * events the newest are lost: returns how many. Takes b; keeps the time of
+ * into.
+ */
+size_t batch_merge(struct batch *into, struct batch *b, size_t most);
 
 static inline int batch_error(const struct batch *b)
 {

@@ -204,11 +204,16 @@ bool json_span_member(struct bytes object, const char *key, struct bytes *out)
 	return false;
 }
 
-bool json_span_first(struct bytes array, struct bytes *out)
+bool json_span_next(struct bytes *rest, struct bytes *out)
 {
-	struct scan s = scan_of(array);
+	struct scan s = scan_of(*rest);
 
-	return take_char(&s, '[') && span(&s, out);
+	if (!take_char(&s, '[') && !take_char(&s, ','))
+		return false;
+	if (!span(&s, out))
+		return false;
+	*rest = (struct bytes){ s.at, (size_t)(s.end - s.at) };
+	return true;
 }
 
 /* Surrogates are not joined: no text that we read has any. */

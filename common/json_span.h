@@ -17,8 +17,9 @@ bool json_span_check(struct bytes text);
 /* The value of a member of an object; false when there is none. */
 bool json_span_member(struct bytes object, const char *key, struct bytes *out);
 
-/* The first item of an array; false when it is empty, or no array. */
-bool json_span_first(struct bytes array, struct bytes *out);
+/* The items of an array, one after the other: rest is the array at first.
+ * false at its end, and when it is no array. */
+bool json_span_next(struct bytes *rest, struct bytes *out);
 
 /*
  * A string without quotes and escapes, NUL-terminated and cut at len - 1

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "utf8.h"
+
 static bool varint(struct proto_reader *r, uint64_t *out)
 {
 	uint64_t value = 0;
@@ -103,15 +105,29 @@ void proto_put_bytes(struct buf *out, uint32_t number, const void *bytes,
 	buf_add(out, bytes, len);
 }
 
-void proto_put_text(struct buf *out, uint32_t number, const char *text)
-{
-	proto_put_bytes(out, number, text, strlen(text));
-}
-
 void proto_put_built(struct buf *out, uint32_t number, const struct buf *part)
 {
 	if (buf_error(part) && !out->error)
 		out->error = buf_error(part);
 	else
 		proto_put_bytes(out, number, part->data, part->len);
+}
+
+void proto_put_text(struct buf *out, uint32_t number, const char *text)
+{
+	struct buf clean = BUF_INIT;
+	size_t left = strlen(text);
+
+	while (left) {
+		size_t len = utf8_len(text, left);
+
+		if (len)
+			buf_add(&clean, text, len);
+		else
+			buf_puts(&clean, UTF8_REPLACEMENT);
+		text += len ? len : 1;
+		left -= len ? len : 1;
+	}
+	proto_put_built(out, number, &clean);
+	buf_fini(&clean);
 }

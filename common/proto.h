@@ -52,7 +52,10 @@ bool proto_entry(struct bytes entry, struct bytes *key, struct bytes *value);
 void proto_put_number(struct buf *out, uint32_t field, uint64_t value);
 void proto_put_bytes(struct buf *out, uint32_t field, const void *bytes,
 		     size_t len);
-void proto_put_text(struct buf *out, uint32_t field, const char *text);
 
 /* A message that was built aside; its error becomes that of out. */
 void proto_put_built(struct buf *out, uint32_t field, const struct buf *part);
+
+/* A reader refuses the whole message for one text that is not UTF-8: what is
+ * none becomes U+FFFD. */
+void proto_put_text(struct buf *out, uint32_t field, const char *text);

@@ -1,11 +1,11 @@
 #include "queue.h"
 
 #include <errno.h>
-#include <pthread.h>
-#include <time.h>
+
+#include "wait.h"
 
 #define QUEUE_MAX 64    /* batches: a minute of a writer that hangs */
-#define HELD_MAX  10000 /* events, and gaps, kept of dropped batches */
+#define HELD_MAX  10000 /* entities and events kept of dropped batches */
 
 struct queue {
 	struct batch *slots[QUEUE_MAX]; /* owned while here */
@@ -17,21 +17,17 @@ struct queue {
 
 	atomic_ulong dropped;
 	pthread_mutex_t lock;
-	pthread_cond_t filled; /* waits on CLOCK_MONOTONIC */
+	pthread_cond_t filled;
 };
 
 int queue_new(struct queue **out)
 {
 	struct queue *q = calloc(1, sizeof(*q));
-	pthread_condattr_t attr;
 
 	if (!q)
 		return -ENOMEM;
 	pthread_mutex_init(&q->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&q->filled, &attr);
-	pthread_condattr_destroy(&attr);
+	wait_init(&q->filled);
 	*out = q;
 	return 0;
 }
@@ -48,31 +44,14 @@ void queue_free(struct queue *q)
 	free(q);
 }
 
-/* What cannot be told again: who came and went, what happened, and gaps. */
+/* What cannot be told again stays. */
 static void hold(struct queue *q, struct batch *b)
 {
-	struct batch *h = q->held;
-
-	b->sample_count = 0;
-	if (!h) {
+	batch_drop_samples(b);
+	if (q->held)
+		batch_merge(q->held, b, HELD_MAX);
+	else
 		q->held = b;
-		return;
-	}
-	for (size_t i = 0; i < b->entity_count; i++)
-		batch_add_entity(h, &b->entities[i]);
-	for (size_t i = 0; i < b->closed_count; i++)
-		batch_add_close(h, b->closed[i].entity, b->closed[i].boot_ns,
-				b->closed[i].reason);
-	for (size_t i = 0; i < b->gap_count && h->gap_count < HELD_MAX; i++)
-		batch_add_gap(h, b->gaps[i].entity, b->gaps[i].column,
-			      b->gaps[i].reason);
-	for (size_t i = 0; i < b->event_count && h->event_count < HELD_MAX; i++)
-		batch_add_span(h, b->events[i].kind, b->events[i].entity,
-			       b->events[i].boot_ns, b->events[i].end_boot_ns,
-			       "%s", b->events[i].text);
-	for (size_t i = 0; i < b->fact_count && h->fact_count < HELD_MAX; i++)
-		batch_add_fact(h, b->facts[i].key, b->facts[i].value);
-	batch_free(b);
 }
 
 static void put(struct queue *q, struct batch *b)
@@ -103,16 +82,9 @@ int queue_push(struct queue *q, struct batch *b)
 	return r;
 }
 
-static struct timespec deadline(int timeout_ms)
-{
-	int64_t at = clock_monotonic_ns() + (int64_t)timeout_ms * 1000000;
-
-	return (struct timespec){ at / 1000000000, at % 1000000000 };
-}
-
 int queue_pop(struct queue *q, struct batch **out, int timeout_ms)
 {
-	struct timespec until = deadline(timeout_ms);
+	struct timespec until = wait_until(timeout_ms);
 	int r = 0;
 
 	pthread_mutex_lock(&q->lock);

@@ -244,10 +244,10 @@ static int read_bytes(FILE *file, char **out, size_t *len)
 
 	if (!data)
 		return -ENOMEM;
-	errno = 0;
+	errno = EIO; /* unless it says why */
 	*len = fread(data, 1, DOCUMENT_BYTES_MAX + 1, file);
 	if (ferror(file))
-		return errno ? -errno : -EIO; /* a folder: EISDIR */
+		return -errno;
 	if (*len > DOCUMENT_BYTES_MAX)
 		return -EFBIG;
 	*out = take(data);

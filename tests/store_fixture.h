@@ -30,6 +30,7 @@ static inline void fixture_wipe(void)
 	unlink(DB "-wal");
 	unlink(DB "-shm");
 	unlink(DB "-ballast");
+	unlink(DB "-lock");
 }
 
 static inline struct store *fixture_open(struct store_options o)

@@ -73,6 +73,62 @@ START_TEST(error_sticks_and_the_batch_stays_whole)
 }
 END_TEST
 
+static struct batch *tick_with(uint32_t came, uint32_t went, const char *fact)
+{
+	struct entity e = process(came);
+	struct batch *b = NULL;
+
+	ck_ok(batch_new(&b, (struct now){ came, came }));
+	batch_add_entity(b, &e);
+	entity_fini(&e);
+	batch_add_sample(b, came, COL_THREADS, 1);
+	batch_add_gap(b, came, COL_GC_PRESSURE, GAP_WINDOW_FILLING);
+	batch_add_gap(b, 1, COL_THREADS, came % 2 ? GAP_NONE : GAP_STARTING);
+	batch_add_span(b, EVENT_COLLECTION, came, came, came + 5, "young");
+	batch_add_fact(b, "windows", fact);
+	if (went)
+		batch_add_close(b, went, came, "exited");
+	return b;
+}
+
+START_TEST(of_two_only_samples_are_lost)
+{
+	own(batch_freep) struct batch *b = tick_with(1, 0, "old");
+
+	ck_assert_uint_eq(batch_merge(b, tick_with(2, 0, "new"), 10), 0);
+	ck_assert_uint_eq(batch_merge(b, tick_with(3, 2, "newest"), 10), 0);
+	ck_ok(batch_error(b));
+	ck_assert_uint_eq(b->entity_count, 3);
+	ck_assert_uint_eq(b->closed_count, 1);
+	ck_assert_uint_eq(b->sample_count, 1);
+	ck_assert_uint_eq(b->event_count, 3);
+	ck_assert_int_eq(b->events[2].end_boot_ns, 8);
+	ck_assert_uint_eq(b->fact_count, 1);
+	ck_assert_str_eq(b->facts[0].value, "newest");
+	ck_assert_uint_eq(b->gap_count, 4);
+	ck_assert_int_eq(b->gaps[1].reason, GAP_NONE);
+	ck_assert_int_eq(b->now.wall_ms, 1);
+}
+END_TEST
+
+START_TEST(many_that_came_and_went_leave_no_trace)
+{
+	own(batch_freep) struct batch *b = tick_with(1, 0, "");
+	size_t lost = 0;
+
+	for (uint32_t n = 2; n <= 1000; n++)
+		lost += batch_merge(b, tick_with(n, n > 2 ? n - 1 : 0, ""), 10);
+	ck_ok(batch_error(b));
+	ck_assert_uint_le(b->entity_count, 11);
+	ck_assert_uint_lt(b->gap_count, 20);
+	ck_assert_uint_lt(b->closed_count, 20);
+	ck_assert_int_eq(b->entities[b->entity_count - 1].number, 1000);
+	ck_assert_uint_eq(b->event_count, 10);
+	ck_assert_uint_eq(lost, 990);
+}
+END_TEST
+
 TEST_MAIN("batch", everything_put_in_is_there,
 	  number_that_is_none_is_left_out,
-	  error_sticks_and_the_batch_stays_whole)
+	  error_sticks_and_the_batch_stays_whole, of_two_only_samples_are_lost,
+	  many_that_came_and_went_leave_no_trace)

@@ -237,7 +237,9 @@ START_TEST(an_unknown_key_is_told_with_its_place)
 {
 	refused("db: x\nresolutoin: 10s\n", 2, 1, "unknown key resolutoin");
 	refused("retention:\n  ages: 1d\n", 2, 3, "unknown key retention.ages");
-	refused("retention.age: 1d\n", 1, 1, "unknown key retention.age");
+	refused("retention.age: 1d\n", 1, 1,
+		"retention.age is written as a mapping: retention, and below "
+		"it age");
 	refused("watch:\n- {action: include, exec: x}\n", 2, 21, "no exec");
 	refused("plant:\n- {label: {}}\n", 2, 4, "no label");
 	refused("thresholds: {threads: {warning: 1}}\n", 1, 14,
@@ -379,6 +381,9 @@ START_TEST(a_file_that_is_no_file_of_ours_has_one_problem)
 	ck_ok(config_init(&c));
 	ck_assert_uint_eq(config_examine(&c, "none.yaml", note, &t), 1);
 	ck_assert_ptr_nonnull(strstr(t.texts[0], "cannot be opened"));
+	t = (struct told){ 0 };
+	ck_assert_uint_eq(config_examine(&c, ".", note, &t), 1);
+	ck_assert_ptr_nonnull(strstr(t.texts[0], "Is a directory"));
 	config_fini(&c);
 	t = examined("watch: {}\nretention:\n");
 	ck_assert_uint_eq(t.count, 1);

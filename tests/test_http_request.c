@@ -590,6 +590,9 @@ START_TEST(conditions_may_be_text)
 		       "node 0 a,b;service 1 x y;");
 	conditions_are("node=|a|b\nsite!=|\"c|d\"", "node 4 a b;site 5 c d;");
 	conditions_are("exe=\"say \\\"hi\\\" \\\\\"", "exe 0 say \"hi\" \\;");
+	/* a variable, made ready for a pattern, where none is asked for */
+	conditions_are("service=\"hist\\(3\\)\\.x\"", "service 0 hist(3).x;");
+	conditions_are("service=~\"a\\.b\"", "service 2 a\\.b;");
 	refused(matchers_add_text(&l, "node", &p), PROBLEM_BAD_REQUEST,
 		"none of =");
 	refused(matchers_add_text(&l, "node=\"a", &p), PROBLEM_BAD_REQUEST,

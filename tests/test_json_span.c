@@ -72,14 +72,21 @@ START_TEST(members_are_found_where_they_lie)
 }
 END_TEST
 
-START_TEST(first_item_is_found)
+START_TEST(items_come_one_after_the_other)
 {
-	struct bytes found;
+	struct bytes rest = of(" [ {\"a\":1} , [2,3],\"]\"]"), found;
 
-	ck_assert(json_span_first(of(" [ {\"a\":1}, 2]"), &found));
+	ck_assert(json_span_next(&rest, &found));
 	ck_assert_uint_eq(found.len, 7);
-	ck_assert(!json_span_first(of("[]"), &found));
-	ck_assert(!json_span_first(of("{}"), &found));
+	ck_assert(json_span_next(&rest, &found));
+	ck_assert(found.len == 5 && memcmp(found.data, "[2,3]", 5) == 0);
+	ck_assert(json_span_next(&rest, &found));
+	ck_assert(found.len == 3 && memcmp(found.data, "\"]\"", 3) == 0);
+	ck_assert(!json_span_next(&rest, &found));
+	rest = of("[ ]");
+	ck_assert(!json_span_next(&rest, &found));
+	rest = of("{}");
+	ck_assert(!json_span_next(&rest, &found));
 }
 END_TEST
 
@@ -111,5 +118,5 @@ END_TEST
 
 TEST_MAIN("json_span", well_formed_text_is_accepted,
 	  malformed_text_is_refused, depth_is_bounded,
-	  members_are_found_where_they_lie, first_item_is_found,
+	  members_are_found_where_they_lie, items_come_one_after_the_other,
 	  texts_are_unescaped_and_cut, only_true_and_numbers_are_true)

@@ -92,8 +92,23 @@ START_TEST(error_of_a_part_becomes_that_of_the_whole)
 }
 END_TEST
 
+START_TEST(text_that_is_not_utf8_is_mended)
+{
+	static const char mended[] = "\x0a\x0d" "\xc3\xbc\xef\xbf\xbd" "a"
+				     "\xef\xbf\xbd" "b" "\xef\xbf\xbd";
+	struct buf out = BUF_INIT;
+
+	proto_put_text(&out, 1, "\xc3\xbc\xff" "a\x80" "b\xc3");
+	ck_assert_int_eq(buf_error(&out), 0);
+	ck_assert_uint_eq(out.len, sizeof(mended) - 1);
+	ck_assert_mem_eq(out.data, mended, out.len);
+	buf_fini(&out);
+}
+END_TEST
+
 TEST_MAIN("proto", what_is_written_is_read_back,
 	  fixed_numbers_are_little_endian,
 	  malformed_messages_are_bad_and_stay_so,
 	  entry_of_a_map_has_key_and_value,
-	  error_of_a_part_becomes_that_of_the_whole)
+	  error_of_a_part_becomes_that_of_the_whole,
+	  text_that_is_not_utf8_is_mended)

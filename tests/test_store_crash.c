@@ -2,7 +2,9 @@
  * beside the writer without harm. */
 #include <pthread.h>
 #include <signal.h>
+#include <sqlite3.h>
 #include <stdatomic.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "store_fixture.h"
@@ -228,5 +230,56 @@ START_TEST(readers_see_each_point_once_beside_the_writer)
 }
 END_TEST
 
+/* One of two begins before the other ends, and so on. */
+static void *read_without_end(void *arg)
+{
+	atomic_bool *over = arg;
+	sqlite3 *readers[2];
+
+	for (int i = 0; i < 2; i++) {
+		if (sqlite3_open(DB, &readers[i]))
+			abort();
+		sqlite3_busy_timeout(readers[i], 10000);
+	}
+	for (int i = 0; !*over; i = !i) {
+		if (sqlite3_exec(readers[i],
+				 "BEGIN; SELECT count(*) FROM head", NULL, NULL,
+				 NULL))
+			abort();
+		sqlite3_exec(readers[!i], "COMMIT", NULL, NULL, NULL);
+		usleep(2000);
+	}
+	sqlite3_close(readers[0]);
+	sqlite3_close(readers[1]);
+	return NULL;
+}
+
+START_TEST(readers_without_end_do_not_let_the_log_grow)
+{
+	struct store_options o = fixture_options();
+	atomic_bool over = false;
+	int64_t most = 0;
+	pthread_t thread;
+	struct store *s;
+	struct stat st;
+
+	o.retention_bytes = 2 << 20; /* 32 pages: 264 kB at most */
+	s = fixture_fresh(o);
+	ck_assert_int_eq(pthread_create(&thread, NULL, read_without_end, &over),
+			 0);
+	for (int i = 1; i <= 600; i++) {
+		put(s, T0 + i * 10000, COL_HEAP_USED_BYTES, i);
+		ck_ok(store_flush(s));
+		ck_assert_int_eq(stat(DB "-wal", &st), 0);
+		most = st.st_size > most ? st.st_size : most;
+	}
+	over = true;
+	pthread_join(thread, NULL);
+	store_close(s);
+	ck_assert_int_lt(most, 700000);
+}
+END_TEST
+
 TEST_MAIN("store_crash", a_kill_loses_the_last_interval_at_most,
-	  readers_see_each_point_once_beside_the_writer)
+	  readers_see_each_point_once_beside_the_writer,
+	  readers_without_end_do_not_let_the_log_grow)

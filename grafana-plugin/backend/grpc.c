@@ -12,7 +12,7 @@
 #include "common/clock.h"
 #include "common/own.h"
 
-#define CALLS_MAX     128		  /* at once on a connection */
+#define CALLS_MAX     256		  /* at once on a connection */
 #define IN_MAX	      (64 * 1024 * 1024)  /* requests still arriving, all */
 #define OUT_MAX	      (256 * 1024 * 1024) /* answers not yet taken, all */
 #define OUT_MARK      (256 * 1024)	  /* handed to the socket at once */

@@ -54,23 +54,28 @@ int handshake_check(void)
 	return 0;
 }
 
-static int path_make(char **out)
+const char *handshake_folder(void)
 {
 	static const char *const names[] = { "PLUGIN_UNIX_SOCKET_DIR",
 					     "TMPDIR" };
-	const char *folder = NULL;
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		const char *folder = getenv(names[i]);
+
+		if (folder && *folder)
+			return folder;
+	}
+	return "/tmp";
+}
+
+static int path_make(char **out)
+{
 	unsigned long number;
 
-	for (size_t i = 0; i < ARRAY_SIZE(names) && !folder; i++) {
-		folder = getenv(names[i]);
-		if (folder && !*folder)
-			folder = NULL;
-	}
 	if (getrandom(&number, sizeof(number), 0) != sizeof(number))
 		return -errno;
-	if (asprintf(out, "%s/heapwatch-%d-%08lx.sock",
-		     folder ? folder : "/tmp", (int)getpid(),
-		     number & 0xffffffff) < 0)
+	if (asprintf(out, "%s/heapwatch-%d-%08lx.sock", handshake_folder(),
+		     (int)getpid(), number & 0xffffffff) < 0)
 		return -ENOMEM;
 	return 0;
 }

@@ -1,7 +1,6 @@
 #include "lookup.h"
 
 #include <event2/dns.h>
-#include <event2/util.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,10 +35,9 @@ static void on_result(int error, struct evutil_addrinfo *list, void *arg)
 	struct lookup *l = arg;
 
 	if (l->done && !l->starting)
-		l->done(l->arg, list ? list->ai_addr : NULL,
-			list ? (int)list->ai_addrlen : 0,
+		l->done(l->arg, list,
 			list ? NULL : evutil_gai_strerror(error));
-	if (list)
+	else if (list)
 		evutil_freeaddrinfo(list);
 	if (!l->starting)
 		free(l);

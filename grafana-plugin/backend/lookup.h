@@ -5,13 +5,14 @@
  * Servers and search domains are those of /etc/resolv.conf when first asked.
  */
 #include <event2/event.h>
+#include <event2/util.h>
 #include <stdint.h>
-#include <sys/socket.h>
 
 struct lookup;
 
-/* problem is NULL, or says why there is no address. */
-typedef void (*lookup_done)(void *arg, const struct sockaddr *address, int len,
+/* All addresses, which the callee frees (evutil_freeaddrinfo); or NULL, and
+ * problem says why there is none. */
+typedef void (*lookup_done)(void *arg, struct evutil_addrinfo *list,
 			    const char *problem);
 
 /* done is called once, later, unless cancelled. NULL: it will not be. */

@@ -91,7 +91,10 @@ static int serve(pid_t parent)
 	int code = EXIT_FAILURE;
 
 	if (fd < 0) {
-		plugin_log(LEVEL_ERROR, "cannot listen: %s", strerror(-fd));
+		plugin_log(LEVEL_ERROR,
+			   "cannot listen in %s: %s; PLUGIN_UNIX_SOCKET_DIR "
+			   "names another folder",
+			   handshake_folder(), strerror(-fd));
 		return code;
 	}
 	if (grpc_server_new(&server, loop, fd, methods))

@@ -39,6 +39,13 @@ void rpc_problem(const struct upstream_answer *a, char *out, size_t len)
 		snprintf(out, len, "%s", a->problem);
 		return;
 	}
+	if (a->status / 100 == 3) {
+		snprintf(out, len,
+			 "what is at this URL sends elsewhere (HTTP %d), and "
+			 "is not followed: give the URL where it ends",
+			 a->status);
+		return;
+	}
 	text = (struct bytes){ a->body->data, a->body->len };
 	if (!json_span_check(text) ||
 	    !json_span_member(text, "message", &text) ||

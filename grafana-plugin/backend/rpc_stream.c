@@ -12,6 +12,7 @@
 #include "common/clock.h"
 #include "common/json_span.h"
 
+#include "live_frame.h"
 #include "log.h"
 #include "rpc.h"
 
@@ -20,10 +21,16 @@ enum { STATUS = 1 };
 enum { STATUS_OK = 0, STATUS_NOT_FOUND = 1, STATUS_DENIED = 2 };
 
 #define STEP_MIN_MS 1000
-#define STEP_MAX_MS 60000
+#define STEP_MAX_MS 60000	/* that a panel may ask for */
+#define STEP_TOP_MS 86400000	/* that the server may make of it */
 #define SETTLE_MS   300 /* for the last tick of a step to arrive */
 #define DATA_MAX    (64 * 1024)
 #define PACKET_MAX  (2 * 1024 * 1024)
+
+/* Grafana has one connection, and a stream takes one of its 256 calls for as
+ * long as a panel is looked at: half of them are for those that end. */
+#define LIVE_MAX    128
+#define CONTEXT_MAX (1024 * 1024)
 
 struct live {
 	struct grpc_call *call;
@@ -32,8 +39,10 @@ struct live {
 	struct buf context, data; /* the request, kept for each question */
 	int64_t step_ms;
 	int64_t asked_ms; /* the end of the step that was asked last */
-	bool told;	  /* that the server does not answer */
+	bool told;	  /* why nothing comes */
 };
+
+static size_t live_count;
 
 static bool names_query(struct bytes message)
 {
@@ -78,6 +87,7 @@ static void live_free(struct live *l)
 	buf_fini(&l->context);
 	buf_fini(&l->data);
 	free(l);
+	live_count--;
 }
 
 static void on_gone(void *arg)
@@ -96,19 +106,40 @@ static void wait_step(struct live *l)
 	evtimer_add(l->timer, &wait);
 }
 
+/* The server takes longer steps, for the payload says so or a step is not of
+ * a readable width: what was asked is no whole one. */
+static bool widen(struct live *l, int64_t step_ms)
+{
+	if (step_ms <= l->step_ms || step_ms > STEP_TOP_MS)
+		return false;
+	l->step_ms = step_ms;
+	return true;
+}
+
 /* false: the call is finished. */
 static bool send_frame(struct live *l, struct bytes frames)
 {
-	struct buf packet = BUF_INIT;
+	struct buf packet = BUF_INIT, out = BUF_INIT;
 	struct bytes frame;
 	bool sent;
 
-	if (!json_span_check(frames) || !json_span_first(frames, &frame))
+	if (!json_span_check(frames) || !json_span_next(&frames, &frame) ||
+	    widen(l, live_interval_ms(frame)))
 		return true;
-	proto_put_bytes(&packet, 1, frame.data, frame.len);
+	live_frame_put(&out, frame);
+	proto_put_built(&packet, 1, &out);
 	sent = grpc_send(l->call, &packet);
+	buf_fini(&out);
 	buf_fini(&packet);
 	return sent;
+}
+
+/* Once, and not each second. */
+static void tell(struct live *l, const char *problem)
+{
+	if (!l->told)
+		plugin_log(LEVEL_WARN, "stream: %s", problem);
+	l->told = true;
 }
 
 static void on_answer(void *arg, const struct upstream_answer *a)
@@ -124,10 +155,9 @@ static void on_answer(void *arg, const struct upstream_answer *a)
 			live_free(l);
 			return;
 		}
-	} else if (!l->told) {
-		l->told = true;
+	} else {
 		rpc_problem(a, problem, sizeof(problem));
-		plugin_log(LEVEL_WARN, "stream: %s", problem);
+		tell(l, problem);
 	}
 	wait_step(l);
 }
@@ -199,6 +229,7 @@ static void on_step(evutil_socket_t fd, short what, void *arg)
 		.body = &body,
 		.time_left_ns = INT64_MAX,
 		.answer_max = PACKET_MAX,
+		.quiet = true,
 	};
 	int64_t now = clock_now().wall_ms - SETTLE_MS / 2;
 	int64_t end = now - now % l->step_ms;
@@ -215,52 +246,62 @@ static void on_step(evutil_socket_t fd, short what, void *arg)
 	write_body(&body, l, end);
 	if (settings_parse(&settings,
 			   (struct bytes){ l->context.data, l->context.len },
-			   problem, sizeof(problem)) ||
-	    upstream_start(&l->upstream, grpc_base(l->call), &settings, &q,
-			   on_answer, l))
+			   problem, sizeof(problem))) {
+		tell(l, problem);
 		wait_step(l);
+	} else if (upstream_start(&l->upstream, grpc_base(l->call), &settings,
+				  &q, on_answer, l)) {
+		wait_step(l);
+	}
 	buf_fini(&body);
 }
 
 static int64_t step_of(struct bytes data)
 {
-	char text[24] = "";
-	struct bytes value;
-	long long ms = 0;
+	int64_t ms = live_number(data, "intervalMs");
 
-	if (json_span_member(data, "intervalMs", &value) &&
-	    value.len < sizeof(text)) {
-		memcpy(text, value.data, value.len);
-		ms = strtoll(text, NULL, 10);
-	}
 	if (ms < STEP_MIN_MS)
 		return STEP_MIN_MS;
 	return ms > STEP_MAX_MS ? STEP_MAX_MS : ms - ms % 1000;
 }
 
-void rpc_run_stream(struct grpc_call *c, struct bytes message)
+static struct live *live_new(struct grpc_call *c, struct bytes context,
+			     struct bytes data)
 {
-	struct bytes data = rpc_field(message, REQUEST_DATA);
-	struct bytes context = rpc_field(message, REQUEST_CONTEXT);
-	struct live *l;
+	struct live *l = calloc(1, sizeof(*l));
 
-	if (!names_query(message)) {
-		grpc_finish(c, GRPC_INVALID_ARGUMENT,
-			    "the stream names no query");
-		return;
-	}
-	l = calloc(1, sizeof(*l));
-	if (!l) {
-		grpc_finish(c, GRPC_RESOURCE_EXHAUSTED, "out of memory");
-		return;
-	}
+	if (!l)
+		return NULL;
+	live_count++;
 	l->call = c;
 	l->step_ms = step_of(data);
 	l->timer = evtimer_new(grpc_base(c), on_step, l);
 	buf_add(&l->context, context.data, context.len);
 	buf_add(&l->data, data.data, data.len);
-	if (!l->timer || buf_error(&l->context) || buf_error(&l->data)) {
-		live_free(l);
+	if (l->timer && !buf_error(&l->context) && !buf_error(&l->data))
+		return l;
+	live_free(l);
+	return NULL;
+}
+
+void rpc_run_stream(struct grpc_call *c, struct bytes message)
+{
+	struct bytes context = rpc_field(message, REQUEST_CONTEXT);
+	struct live *l;
+
+	if (!names_query(message) || context.len > CONTEXT_MAX) {
+		grpc_finish(c, GRPC_INVALID_ARGUMENT,
+			    "the stream names no query, or is too large");
+		return;
+	}
+	if (live_count >= LIVE_MAX) {
+		plugin_log(LEVEL_WARN, "too many live panels at once");
+		grpc_finish(c, GRPC_RESOURCE_EXHAUSTED,
+			    "too many live panels at once");
+		return;
+	}
+	l = live_new(c, context, rpc_field(message, REQUEST_DATA));
+	if (!l) {
 		grpc_finish(c, GRPC_RESOURCE_EXHAUSTED, "out of memory");
 		return;
 	}

@@ -282,8 +282,19 @@ static bool reserved(const char *name)
 	return false;
 }
 
-static void put_custom(struct settings *s, const struct source *src)
+static int refuse_header(char *problem, size_t len, int number,
+			 const char *why)
 {
+	snprintf(problem, len, "header %d of the settings is %s", number, why);
+	return -EINVAL;
+}
+
+/* None is left out in silence: it may say whose numbers are wanted. */
+static int put_custom(struct settings *s, const struct source *src,
+		      char *problem, size_t len)
+{
+	bool authorized = s->headers.len > 0;
+
 	for (int i = 1; i <= SETTINGS_HEADERS_MAX; i++) {
 		char key[32], name[128];
 		struct bytes value;
@@ -292,13 +303,19 @@ static void put_custom(struct settings *s, const struct source *src)
 		if (!option_text(src, key, name, sizeof(name)))
 			continue;
 		snprintf(key, sizeof(key), "httpHeaderValue%d", i);
-		if (!name_safe(name) || reserved(name) ||
-		    !secret(src, key, &value) || !header_safe(value))
+		if (!secret(src, key, &value))
 			continue;
+		if (!name_safe(name) || !header_safe(value))
+			return refuse_header(problem, len, i, "malformed");
+		if (reserved(name) ||
+		    (authorized && strcasecmp(name, "Authorization") == 0))
+			return refuse_header(problem, len, i,
+					     "for the plugin to send");
 		buf_printf(&s->headers, "%s: ", name);
 		buf_add(&s->headers, value.data, value.len);
 		buf_puts(&s->headers, "\r\n");
 	}
+	return 0;
 }
 
 static int set_headers(struct settings *s, const struct source *src,
@@ -316,7 +333,8 @@ static int set_headers(struct settings *s, const struct source *src,
 	} else if (src->basic) {
 		put_basic(s, src);
 	}
-	put_custom(s, src);
+	if (put_custom(s, src, problem, len))
+		return -EINVAL;
 	if (buf_error(&s->headers))
 		return refuse(problem, len, "the headers are too large");
 	return 0;

@@ -39,20 +39,37 @@ bool tls_identity(unsigned char out[TLS_IDENTITY_LEN],
 	return done;
 }
 
-static bool add_ca(SSL_CTX *context, const char *pem)
+static bool add_trusted(SSL_CTX *context, X509 *cert)
+{
+	return X509_STORE_add_cert(SSL_CTX_get_cert_store(context), cert) == 1;
+}
+
+/* Our own certificate comes first, then those between it and the authority. */
+static bool add_chain(SSL_CTX *context, X509 *cert)
+{
+	return SSL_CTX_get0_certificate(context) ?
+		       SSL_CTX_add1_chain_cert(context, cert) == 1 :
+		       SSL_CTX_use_certificate(context, cert) == 1;
+}
+
+/* Each certificate of the text; false when one is refused, or none is there. */
+static bool add_each(SSL_CTX *context, const char *pem,
+		     bool (*add)(SSL_CTX *, X509 *))
 {
 	BIO *bio = BIO_new_mem_buf(pem, -1);
+	bool good = true;
 	size_t count = 0;
 	X509 *cert;
 
-	while (bio && (cert = PEM_read_bio_X509(bio, NULL, NULL, NULL))) {
-		count += X509_STORE_add_cert(SSL_CTX_get_cert_store(context),
-					     cert) == 1;
+	while (bio && good &&
+	       (cert = PEM_read_bio_X509(bio, NULL, NULL, NULL))) {
+		good = add(context, cert);
+		count++;
 		X509_free(cert);
 	}
 	BIO_free(bio);
 	ERR_clear_error();
-	return count > 0;
+	return good && count > 0;
 }
 
 /* Wherever the distribution around us keeps them. */
@@ -73,19 +90,13 @@ static void add_system_ca(SSL_CTX *context)
 
 static bool add_own(SSL_CTX *context, const struct settings *s)
 {
-	BIO *cert_bio = BIO_new_mem_buf(s->certificate, -1);
-	BIO *key_bio = BIO_new_mem_buf(s->key, -1);
-	X509 *cert = PEM_read_bio_X509(cert_bio, NULL, NULL, NULL);
-	EVP_PKEY *key = PEM_read_bio_PrivateKey(key_bio, NULL, NULL,
-						(void *)"");
-	bool good = cert && key &&
-		    SSL_CTX_use_certificate(context, cert) == 1 &&
+	BIO *bio = BIO_new_mem_buf(s->key, -1);
+	EVP_PKEY *key = PEM_read_bio_PrivateKey(bio, NULL, NULL, (void *)"");
+	bool good = key && add_each(context, s->certificate, add_chain) &&
 		    SSL_CTX_use_PrivateKey(context, key) == 1;
 
-	X509_free(cert);
 	EVP_PKEY_free(key);
-	BIO_free(cert_bio);
-	BIO_free(key_bio);
+	BIO_free(bio);
 	ERR_clear_error();
 	return good;
 }
@@ -104,7 +115,7 @@ static SSL_CTX *context_new(const struct settings *s, char *problem,
 			   NULL);
 	if (!s->ca)
 		add_system_ca(context);
-	else if (!add_ca(context, s->ca))
+	else if (!add_each(context, s->ca, add_trusted))
 		wrong = "the CA certificate cannot be read";
 	if (!wrong && s->certificate && !add_own(context, s))
 		wrong = "the client certificate or its key cannot be read";

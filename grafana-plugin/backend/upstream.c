@@ -18,18 +18,20 @@
 #include "tls.h"
 
 #define ACTIVE_MAX 128
-#define WAIT_MAX   1024
+#define WAIT_MAX   2048
 #define PART_MAX   8 /* so many servers may be slow at the same time */
 #define IDLE_MAX   8
 #define IDLE_S	   20 /* the server gives up after 30 */
 #define READ_MARK  (256 * 1024)
-#define HELD_MAX   (128 * 1024 * 1024) /* bytes of all answers on their way */
+#define HELD_MAX   (192 * 1024 * 1024) /* bytes of all answers on their way */
+#define HELD_PART  (128 * 1024 * 1024) /* and of those of one server */
 
 /* Whom connections reach, and as whom. Lives as long as it has users:
  * questions and connections. */
 struct server {
 	char *identity; /* owned */
 	size_t users, active, waiting;
+	size_t held; /* bytes of its answers so far */
 	struct server *next;
 };
 
@@ -49,9 +51,13 @@ struct upstream {
 	struct server *server; /* a reference */
 	struct link *link;     /* NULL while it waits for its turn */
 	struct lookup *lookup; /* of the link's address, or NULL */
+	struct evutil_addrinfo *found; /* owned; what it found, or NULL */
+	struct evutil_addrinfo *rest;  /* those not tried yet */
 	struct event *timer;
 	struct upstream *next; /* in the queue */
+	bool connected;
 	bool heard;	       /* a byte came on this connection */
+	bool quiet;
 	upstream_done done;
 	void *arg;
 };
@@ -254,6 +260,13 @@ static struct bufferevent *dial(struct upstream *u, char *problem, size_t len)
 
 static void start_waiting(void);
 
+static void hold(struct upstream *u, ptrdiff_t bytes)
+{
+	held += (size_t)bytes;
+	if (u->server)
+		u->server->held += (size_t)bytes;
+}
+
 static void upstream_free(struct upstream *u)
 {
 	if (u->timer)
@@ -262,8 +275,10 @@ static void upstream_free(struct upstream *u)
 	if (u->request.data)
 		explicit_bzero(u->request.data, u->request.len);
 	buf_fini(&u->request);
-	held -= u->answer.body.len;
+	hold(u, -(ptrdiff_t)u->answer.body.len);
 	buf_fini(&u->answer.body);
+	if (u->found)
+		evutil_freeaddrinfo(u->found);
 	server_unref(u->server);
 	free(u);
 }
@@ -325,7 +340,8 @@ static void fail(struct upstream *u, int status, const char *text)
 	counts.failed++;
 	snprintf(a.problem, sizeof(a.problem), "heapwatch at %.160s: %s",
 		 u->settings.url, text);
-	plugin_log(LEVEL_WARN, "%s", a.problem);
+	if (!u->quiet)
+		plugin_log(LEVEL_WARN, "%s", a.problem);
 	complete(u, &a, false);
 }
 
@@ -341,6 +357,7 @@ void upstream_cancel(struct upstream *u)
 /* ---- its course ---- */
 
 static int begin(struct upstream *u, bool fresh, char *problem, size_t len);
+static bool next_address(struct upstream *u);
 
 static void on_read(struct bufferevent *bev, void *arg)
 {
@@ -351,8 +368,8 @@ static void on_read(struct bufferevent *bev, void *arg)
 
 	u->heard = true;
 	r = http_answer_feed(&u->answer, bufferevent_get_input(bev));
-	held += u->answer.body.len - before;
-	if (!r && held > HELD_MAX)
+	hold(u, (ptrdiff_t)(u->answer.body.len - before));
+	if (!r && (held > HELD_MAX || u->server->held > HELD_PART))
 		r = -EFBIG;
 	if (r) {
 		fail(u, 502,
@@ -398,8 +415,10 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
 	struct upstream *u = arg;
 	char reason[200];
 
-	if (what & BEV_EVENT_CONNECTED)
+	if (what & BEV_EVENT_CONNECTED) {
+		u->connected = true;
 		return;
+	}
 	reason_of(u, what, reason, sizeof(reason));
 	if (!u->heard && u->link->used_before) {
 		/* It was closed while at rest, and nothing was lost. */
@@ -413,7 +432,8 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
 		on_read(bev, u);
 		return;
 	}
-	fail(u, 502, reason);
+	if (!next_address(u))
+		fail(u, 502, reason);
 }
 
 static void on_timeout(evutil_socket_t fd, short what, void *arg)
@@ -430,23 +450,21 @@ static void no_address(const struct upstream *u, const char *why, char *out,
 		 why);
 }
 
-static void on_address(void *arg, const struct sockaddr *address, int len,
+static void on_address(void *arg, struct evutil_addrinfo *list,
 		       const char *problem)
 {
 	struct upstream *u = arg;
-	char reason[200];
+	char reason[200] = "cannot connect";
 
 	u->lookup = NULL;
+	u->found = u->rest = list;
 	if (problem)
 		no_address(u, problem, reason, sizeof(reason));
-	else if (bufferevent_socket_connect(u->link->bev, address, len))
-		snprintf(reason, sizeof(reason), "%s", strerror(errno));
-	else
-		return;
-	fail(u, 502, reason);
+	if (!next_address(u))
+		fail(u, 502, reason);
 }
 
-static struct link *link_dial(struct upstream *u, char *problem, size_t len)
+static struct link *link_new(struct upstream *u, char *problem, size_t len)
 {
 	struct link *l = calloc(1, sizeof(*l));
 
@@ -458,7 +476,14 @@ static struct link *link_dial(struct upstream *u, char *problem, size_t len)
 		return NULL;
 	}
 	l->server = server_ref(u->server);
-	if (!u->settings.lookup)
+	return l;
+}
+
+static struct link *link_dial(struct upstream *u, char *problem, size_t len)
+{
+	struct link *l = link_new(u, problem, len);
+
+	if (!l || !u->settings.lookup)
 		return l;
 	u->lookup = lookup_start(u->base, u->settings.lookup, u->settings.port,
 				 on_address, u);
@@ -467,6 +492,38 @@ static struct link *link_dial(struct upstream *u, char *problem, size_t len)
 	no_address(u, "it cannot be looked up", problem, len);
 	link_free(l);
 	return NULL;
+}
+
+/* Say it over this one. */
+static void use(struct upstream *u, struct link *l)
+{
+	u->link = l;
+	u->heard = u->connected = false;
+	bufferevent_setcb(l->bev, on_read, NULL, on_event, u);
+	bufferevent_setwatermark(l->bev, EV_READ, 0, READ_MARK);
+	bufferevent_enable(l->bev, EV_READ | EV_WRITE);
+	bufferevent_write(l->bev, u->request.data, u->request.len);
+}
+
+/* A name has several addresses, and one may be of a network that we are not
+ * in. false: there is none left to try, or we had come through. */
+static bool next_address(struct upstream *u)
+{
+	while (u->rest && !u->connected) {
+		struct evutil_addrinfo *a = u->rest;
+		char problem[200];
+		struct link *l = link_new(u, problem, sizeof(problem));
+
+		if (!l)
+			return false;
+		u->rest = a->ai_next;
+		link_free(u->link);
+		use(u, l);
+		if (!bufferevent_socket_connect(l->bev, a->ai_addr,
+						(int)a->ai_addrlen))
+			return true;
+	}
+	return false;
 }
 
 /* Over a connection at rest, or a new one. */
@@ -478,14 +535,9 @@ static int begin(struct upstream *u, bool fresh, char *problem, size_t len)
 		l = link_dial(u, problem, len);
 	if (!l)
 		return -ECONNREFUSED;
-	u->link = l;
-	u->heard = false;
 	counts.active++;
 	u->server->active++;
-	bufferevent_setcb(l->bev, on_read, NULL, on_event, u);
-	bufferevent_setwatermark(l->bev, EV_READ, 0, READ_MARK);
-	bufferevent_enable(l->bev, EV_READ | EV_WRITE);
-	bufferevent_write(l->bev, u->request.data, u->request.len);
+	use(u, l);
 	return 0;
 }
 
@@ -571,6 +623,7 @@ int upstream_start(struct upstream **out, struct event_base *base,
 		return -EBUSY;
 	}
 	u->base = base;
+	u->quiet = q->quiet;
 	u->done = done;
 	u->arg = arg;
 	u->answer.body.limit =

@@ -5,8 +5,9 @@
  *
  * An answer, or the reason why there is none, is told exactly once, unless
  * the question was cancelled. Bounded: so many at once, the rest waits; so
- * many bytes of an answer. Of the places on the wire and in the queue one
- * server gets a part only, so that a dead one does not keep the others.
+ * many bytes of an answer, and of all. Of the bytes, and of the places on the
+ * wire and in the queue, one server gets a part only, so that a dead one does
+ * not keep the others.
  */
 #include <event2/event.h>
 
@@ -21,6 +22,7 @@ struct upstream_request {
 	const struct buf *body; /* or NULL */
 	int64_t time_left_ns;	/* that the caller has */
 	size_t answer_max;	/* bytes; 0: UPSTREAM_ANSWER_MAX */
+	bool quiet;		/* who asks logs a failure itself */
 };
 
 struct upstream_answer {

@@ -87,8 +87,7 @@ export function ConfigEditor({ options, onOptionsChange }: DataSourcePluginOptio
 }
 
 function urlProblem(url: string): string | undefined {
-  if (!url || /^(https?:\/\/[^/@]+(\/[^@]*)?|unix:\/\/\/[^@]+)$/.test(url)) {
-    return undefined;
-  }
-  return url.includes('@') ? 'User and password belong below' : 'Must begin with http://, https:// or unix:///';
+  const good = !url || /^(https?:\/\/[^/@]+(\/[^@]*)?|unix:\/\/\/[^@]+)$/.test(url);
+  const wrong = url.includes('@') ? 'User and password belong below' : 'Must begin with http://, https:// or unix:///';
+  return good ? undefined : wrong;
 }

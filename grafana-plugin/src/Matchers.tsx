@@ -23,7 +23,6 @@ export function Matchers({ id, source, metric, matchers, onChange }: Props) {
   const replace = (at: number, ...by: Matcher[]) => onChange([...list.slice(0, at), ...by, ...list.slice(at + 1)]);
   const choices = (name: string, but: Matcher) =>
     source.choices(name, metric, { matchers: list.filter((m) => m !== but && isComplete(m)) });
-
   const row = (m: Matcher, at: number) => {
     const several = isList(m.operator);
     const part = (name: string, placeholder: string, width?: number) =>

@@ -35,12 +35,13 @@ export class DataSource extends DataSourceWithBackend<HeapwatchQuery, Settings> 
     return by ? `${grouped} by ${[by].flat().join(', ')}` : grouped;
   }
 
-  applyTemplateVariables(query: HeapwatchQuery, scoped: ScopedVars, filters?: AdHocVariableFilter[]): HeapwatchQuery {
+  /** A query that came from a dashboard, to Explore or into an alert rule, has its filters already. */
+  applyTemplateVariables(query: HeapwatchQuery, scoped: ScopedVars, filters: AdHocVariableFilter[] = []): HeapwatchQuery {
     return {
       ...query,
       target: this.templates.replace(query.target, scoped, 'regex'),
       payload: interpolate(query.payload ?? {}, this.templates, scoped),
-      filters: filters?.length ? filters : undefined,
+      filters: [...(query.filters ?? []), ...filters],
     };
   }
 

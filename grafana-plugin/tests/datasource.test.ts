@@ -66,6 +66,14 @@ test('ad-hoc filters ride on the query', () => {
   });
 });
 
+test('a query that goes to Explore keeps the filters of its dashboard', () => {
+  const filters = [{ key: 'node', operator: '=', value: 'x' }];
+  const [moved] = source.interpolateVariablesInQueries([{ refId: 'A', target: 'threads' }], {}, filters);
+
+  expect(source.applyTemplateVariables(moved, {}).filters).toEqual(filters);
+  expect(source.applyTemplateVariables(moved, {}, []).filters).toEqual(filters);
+});
+
 test('an alert rule begins with one number a service', () => {
   expect(source.getDefaultQuery(CoreApp.UnifiedAlerting).payload).toEqual({ agg: 'max', by: ['service'], format: 'latest' });
   expect(source.getDefaultQuery(CoreApp.Dashboard).payload).toEqual({});

@@ -60,13 +60,20 @@ static int read_op(struct reader *r, enum match_op *out)
 	return wrong(r, "none of = != =~ !~ =| !=|");
 }
 
-/* "quoted \" text"; in a pattern \. stays what it is. */
-static int read_quoted(struct reader *r, char *out)
+/* What a backslash takes its meaning from. In a pattern \. stays what it is;
+ * elsewhere it is a point, for so clients write what was a variable. */
+static bool escapable(char c, bool pattern)
+{
+	return c == '"' || c == '\\' || (!pattern && ispunct((unsigned char)c));
+}
+
+/* "quoted \" text" */
+static int read_quoted(struct reader *r, bool pattern, char *out)
 {
 	size_t len = 0;
 
 	for (r->at++; *r->at && *r->at != '"'; r->at++) {
-		if (*r->at == '\\' && (r->at[1] == '"' || r->at[1] == '\\'))
+		if (*r->at == '\\' && escapable(r->at[1], pattern))
 			r->at++;
 		out[len++] = *r->at;
 	}
@@ -77,12 +84,12 @@ static int read_quoted(struct reader *r, char *out)
 	return 0;
 }
 
-static int read_value(struct reader *r, char *out)
+static int read_value(struct reader *r, bool pattern, char *out)
 {
 	size_t len;
 
 	if (*r->at == '"')
-		return read_quoted(r, out);
+		return read_quoted(r, pattern, out);
 	len = strcspn(r->at, ",\n}");
 	memcpy(out, r->at, len);
 	r->at += len;
@@ -90,6 +97,11 @@ static int read_value(struct reader *r, char *out)
 		len--;
 	out[len] = '\0';
 	return 0;
+}
+
+static bool is_pattern(enum match_op op)
+{
+	return op == MATCH_REGEX || op == MATCH_NOT_REGEX;
 }
 
 static size_t split(char *text, const char *separator, const char **values)
@@ -106,12 +118,11 @@ static size_t split(char *text, const char *separator, const char **values)
  * pattern but what Grafana's glob format makes of a variable. */
 static size_t read_set(char *text, enum match_op *op, const char **values)
 {
-	bool pattern = *op == MATCH_REGEX || *op == MATCH_NOT_REGEX;
 	size_t len = strlen(text);
 
 	if (*op == MATCH_ONE_OF || *op == MATCH_NONE_OF)
 		return split(text, "|", values);
-	if (!pattern || len < 2 || text[0] != '{' || text[len - 1] != '}')
+	if (!is_pattern(*op) || len < 2 || text[0] != '{' || text[len - 1] != '}')
 		return 1;
 	*op = *op == MATCH_REGEX ? MATCH_ONE_OF : MATCH_NONE_OF;
 	text[len - 1] = '\0';
@@ -127,7 +138,7 @@ static int read_condition(struct reader *r, struct matcher_list *l)
 	int err;
 
 	if ((err = read_name(r, name)) || (err = read_op(r, &op)) ||
-	    (err = read_value(r, value)))
+	    (err = read_value(r, is_pattern(op), value)))
 		return err;
 	count = read_set(value, &op, values);
 	return matchers_add(l, name, op, values, count, r->p);

@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "common/log.h"
 
@@ -308,6 +309,15 @@ static int64_t retry_ns(const struct store *s)
 	return flush_ns < RETRY_NS ? flush_ns : RETRY_NS;
 }
 
+/* Whether what is written is still the file that the next start opens. */
+static bool file_is_there(const struct store *s)
+{
+	struct stat st;
+
+	return stat(s->path, &st) == 0 && st.st_dev == s->file_dev &&
+	       st.st_ino == s->file_ino;
+}
+
 static void note_error(struct store *s, int r)
 {
 	bool first;
@@ -315,9 +325,14 @@ static void note_error(struct store *s, int r)
 	pthread_mutex_lock(&s->lock);
 	first = s->stats.last_error[0] == '\0';
 	s->stats.write_errors++;
-	snprintf(s->stats.last_error, sizeof(s->stats.last_error),
-		 "cannot write the database: %s (%s)", strerror(-r),
-		 sqlite3_errmsg(s->db));
+	if (r == -ESTALE)
+		snprintf(s->stats.last_error, sizeof(s->stats.last_error),
+			 "the database was removed or replaced: what is "
+			 "written is lost at the end; restart heapwatch");
+	else
+		snprintf(s->stats.last_error, sizeof(s->stats.last_error),
+			 "cannot write the database: %s (%s)", strerror(-r),
+			 sqlite3_errmsg(s->db));
 	pthread_mutex_unlock(&s->lock);
 	s->retry_ns = s->boot_ns + retry_ns(s);
 	if (first)
@@ -352,6 +367,10 @@ int flush_run(struct store *s)
 		r = attempt(s);
 	if (r == -ENOSPC && retention_make_room(s) == 0)
 		r = attempt(s);
+	if (r == 0)
+		retention_bound_wal(s);
+	if (r == 0 && !file_is_there(s))
+		r = -ESTALE;
 	if (r)
 		note_error(s, r);
 	else

@@ -6,7 +6,7 @@
  * for together, so that it reads these and not the others. Rows form chains
  * of at most CHAIN_ROWS that share one epoch and their parts; a reader goes
  * through a chain from its first row. Where chains lie is kept in memory
- * (struct history), so no row is looked at in vain.
+ * (history.h), so no row is looked at in vain.
  *
  * Layout of data (varint as in block.h):
  *   varint  parts p, 1..PARTS_MAX
@@ -18,53 +18,12 @@
  */
 #include <sqlite3.h>
 
-#include "common/own.h"
-
 #include "block.h"
+#include "history.h"
+#include "row.h"
 
 /* Rows of a chain: a damaged part costs the rest of its chain. */
 #define CHAIN_ROWS 60
-
-#define PARTS_MAX 256
-
-struct chain {
-	int64_t first, last; /* ids of rows */
-	int64_t first_ms, last_ms;
-	uint32_t epoch;
-	bool recorded; /* in the table chains as it is */
-};
-
-/* The wall clock stepped back from left_ms to begin_ms. */
-struct epoch {
-	uint32_t id;
-	int64_t begin_ms, left_ms;
-	bool recorded;
-};
-
-/* Immutable once published; counted references. */
-struct history {
-	atomic_uint references;
-	struct chain *chains; /* owned; oldest first */
-	size_t chain_count;
-	struct epoch *epochs; /* owned; oldest first */
-	size_t epoch_count;
-};
-
-/* A copy with room for more chains and epochs; h NULL: empty. -ENOMEM. */
-int history_copy(struct history **out, const struct history *h,
-		 size_t more_chains, size_t more_epochs);
-struct history *history_ref(struct history *h);
-void history_unref(struct history *h);
-OWN_DEFINE(struct history *, history_unref)
-
-/* One row as it stands in the table. */
-struct row {
-	int64_t id, first_ms, last_ms;
-	bool chain; /* begins one */
-	uint32_t epoch, ticks, raw_len, crc; /* crc: not over the parts */
-	const void *data; /* NULL: to be read piece by piece */
-	size_t len;
-};
 
 /* What the coder remembers of the newest chain. */
 struct chain_state {
@@ -119,6 +78,3 @@ int head_scan(sqlite3 *db, const struct head_scan *scan);
 
 /* The highest id of a series that any readable row names; 0: none. */
 int head_max_series(sqlite3 *db, uint32_t *out);
-
-/* The chains there are; reads the table and the rows behind it. */
-int head_load(sqlite3 *db, struct history **out, int64_t *next_row);

@@ -273,6 +273,14 @@ int persist_next(sqlite3 *db, const struct registry *g)
 	return r ? r : db_run(s);
 }
 
+/* NULL, which only damage or want of memory gives, is as nothing. */
+static const char *text_at(sqlite3_stmt *s, int i)
+{
+	const char *text = (const char *)sqlite3_column_text(s, i);
+
+	return text ? text : "";
+}
+
 static int load_next(sqlite3 *db, struct registry *g)
 {
 	own(stmt_finalp) sqlite3_stmt *s = NULL;
@@ -284,8 +292,7 @@ static int load_next(sqlite3 *db, struct registry *g)
 		r = db_step(s);
 	if (r <= 0)
 		return r;
-	if (sscanf((const char *)sqlite3_column_text(s, 0), "%u %u", &entity,
-		   &series) != 2)
+	if (sscanf(text_at(s, 0), "%u %u", &entity, &series) != 2)
 		return 0;
 	if (entity > g->next_entity)
 		g->next_entity = entity;
@@ -378,13 +385,6 @@ int persist_forget(sqlite3 *db, const struct registry *g, int64_t cutoff_ms)
 }
 
 /* ---- loading ---- */
-
-static const char *text_at(sqlite3_stmt *s, int i)
-{
-	const char *text = (const char *)sqlite3_column_text(s, i);
-
-	return text ? text : "";
-}
 
 static int load_columns(sqlite3 *db, struct column_ids *c, struct map *by_id)
 {

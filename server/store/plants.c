@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/log.h"
+
 #include "store_priv.h"
 
 #define VERSIONS_MAX 100 /* older ones go */
@@ -153,4 +155,83 @@ int plants_read(struct plants **out, const char *text)
 	}
 	*out = p;
 	return 0;
+}
+
+/* ---- of a store ---- */
+
+/* Takes the list; keeps it for the next run. */
+static int put_plants(struct store *s, struct plants *p)
+{
+	own(buf_fini) struct buf text = BUF_INIT;
+
+	plants_unref(s->plants);
+	s->plants = p;
+	plants_write(&text, p);
+	return buf_error(&text) ? -ENOMEM :
+				  store_set_fact(s, "plant", buf_cstr(&text));
+}
+
+int plants_date(struct store *s, struct plant *plant, int64_t wall_ms)
+{
+	bool first = !s->plants && s->registry.entry_count == 0;
+	struct shared_plant *shared = NULL;
+	struct plants *next = NULL;
+	int r;
+
+	if (!s->plants && plant->count == 0) { /* never were any rules */
+		plant_free(plant);
+		return 0;
+	}
+	r = shared_plant_new(&shared, plant);
+	if (r) {
+		plant_free(plant);
+		return r;
+	}
+	r = plants_add(&next, s->plants, shared, first ? INT64_MIN : wall_ms);
+	shared_plant_unref(shared);
+	return r ? r : put_plants(s, next);
+}
+
+int plants_redate(struct store *s, int64_t wall_ms)
+{
+	const struct plants *p = s->plants;
+	struct plants *next = NULL;
+	int r;
+
+	if (!p || p->count == 0 || p->items[p->count - 1].from_ms <= wall_ms)
+		return 0;
+	r = plants_add(&next, p, p->items[p->count - 1].plant, wall_ms);
+	return r ? r : put_plants(s, next);
+}
+
+void store_set_plant(struct store *s, struct plant *plant)
+{
+	int64_t wall_ms = clock_now().wall_ms;
+	int r = 0;
+
+	pthread_mutex_lock(&s->lock);
+	plant_free(take(s->plant_waiting));
+	if (wall_ms < s->options.clock_floor_ms)
+		s->plant_waiting = plant;
+	else
+		r = plants_date(s, plant, wall_ms);
+	pthread_mutex_unlock(&s->lock);
+	if (r)
+		log_err(r, "plant labels stay as they were");
+}
+
+int store_join_plant(struct store *s, struct labels *l)
+{
+	const struct shared_plant *now;
+	struct plants *p;
+	int r = 0;
+
+	pthread_mutex_lock(&s->lock);
+	p = plants_ref(s->plants);
+	pthread_mutex_unlock(&s->lock);
+	now = plants_at(p, INT64_MAX);
+	if (now)
+		r = plant_join(now->plant, l);
+	plants_unref(p);
+	return r;
 }

@@ -9,6 +9,7 @@
 #include "common/log.h"
 
 #include "salvage.h"
+#include "schema.h"
 #include "store_priv.h"
 
 #define PAGE_BYTES 4096
@@ -36,10 +37,16 @@ int64_t retention_file_bytes(const struct store *s)
  * has now, with its shared memory. */
 static int64_t wal_bytes(const struct store *s)
 {
-	int64_t most = 2ll * s->wal_pages * (PAGE_BYTES + 24) + SHM_BYTES;
+	int64_t most = schema_wal_bytes(s->wal_pages) + SHM_BYTES;
 	int64_t now = size_of(s, "-wal") + size_of(s, "-shm");
 
 	return now > most ? now : most;
+}
+
+void retention_bound_wal(struct store *s)
+{
+	if (size_of(s, "-wal") > schema_wal_bytes(s->wal_pages))
+		db_exec(s->db, "PRAGMA wal_checkpoint(RESTART)");
 }
 
 /* Bytes that the other files leave to the database under the cap. */
@@ -285,16 +292,33 @@ static int drop_oldest(struct store *s, size_t count)
 #define SLICE 64 /* chains of one transaction */
 
 /*
- * When the chain was recorded at the latest. One stamped in the future, by a
- * clock that was wrong then, is as old as what was recorded after it.
+ * Those recorded before oldest_ms. One stamped in the future, by a clock that
+ * was wrong then, is as old as what was recorded after it: so from the end.
  */
-static int64_t recorded_ms(const struct history *h, size_t i, int64_t wall_ms)
+static void mark_aged(const struct history *h, bool *marked, int64_t wall_ms,
+		      int64_t oldest_ms)
 {
-	int64_t newest_ms = h->chains[i].last_ms;
+	int64_t after_ms = INT64_MAX;
 
-	for (size_t k = i + 1; k < h->chain_count && newest_ms > wall_ms; k++)
-		newest_ms = h->chains[k].last_ms;
-	return newest_ms;
+	for (size_t i = h->chain_count; i-- > 0;) {
+		int64_t last_ms = h->chains[i].last_ms;
+
+		if (last_ms <= wall_ms)
+			after_ms = last_ms;
+		marked[i] = after_ms <= oldest_ms;
+	}
+}
+
+/* The first most of them. */
+static size_t keep_marks(bool *marked, size_t count, size_t most)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		marked[i] = marked[i] && kept < most;
+		kept += marked[i];
+	}
+	return kept;
 }
 
 static int drop_aged(struct store *s, size_t *dropped)
@@ -305,13 +329,8 @@ static int drop_aged(struct store *s, size_t *dropped)
 
 	if (!marked)
 		return -ENOMEM;
-	*dropped = 0;
-	for (size_t i = 0; i < h->chain_count && *dropped < SLICE; i++) {
-		if (recorded_ms(h, i, s->wall_ms) <= oldest_ms) {
-			marked[i] = true;
-			++*dropped;
-		}
-	}
+	mark_aged(h, marked, s->wall_ms, oldest_ms);
+	*dropped = keep_marks(marked, h->chain_count, SLICE);
 	return *dropped ? drop_marked(s, marked) : 0;
 }
 

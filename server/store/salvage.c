@@ -173,9 +173,9 @@ static int behind(struct copier *c, int64_t bad, int64_t *out)
 	int64_t stride = 1, good;
 
 	while (try_from(c, bad + stride) != 0) {
-		if (stride > REACH_MAX)
-			return -ENOENT;
 		stride *= 2;
+		if (stride > REACH_MAX || bad > INT64_MAX - stride)
+			return -ENOENT;
 	}
 	good = bad + stride;
 	bad += stride / 2;
@@ -276,11 +276,16 @@ static int keep_ids_apart(sqlite3 *to)
 	return r ? r : db_run(s);
 }
 
+static void ballast_path(char out[PATH_MAX], const char *path)
+{
+	snprintf(out, PATH_MAX, "%.4000s-ballast", path);
+}
+
 static void drop_ballast(const char *path)
 {
 	char name[PATH_MAX];
 
-	snprintf(name, sizeof(name), "%.4000s-ballast", path);
+	ballast_path(name, path);
 	unlink(name);
 }
 
@@ -563,9 +568,12 @@ bool salvage_is_ours(const char *path)
 {
 	own(fd_closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
 	uint32_t application = 0;
+	char ballast[PATH_MAX];
 
-	return fd >= 0 &&
-	       pread(fd, &application, sizeof(application), APPLICATION_AT) ==
-		       sizeof(application) &&
-	       be32toh(application) == SCHEMA_APPLICATION;
+	ballast_path(ballast, path);
+	return (fd >= 0 &&
+		pread(fd, &application, sizeof(application), APPLICATION_AT) ==
+			sizeof(application) &&
+		be32toh(application) == SCHEMA_APPLICATION) ||
+	       access(ballast, F_OK) == 0;
 }

@@ -43,5 +43,6 @@ int64_t salvage_kept_bytes(const char *path);
 /* Remove the oldest of them; false: there is none. */
 bool salvage_drop_oldest(const char *path);
 
-/* Whether the first bytes of the file are those of a database of ours. */
+/* Whether a file that is damaged was ours: its first bytes say so, or the
+ * ballast stands beside it, which nobody else makes. */
 bool salvage_is_ours(const char *path);

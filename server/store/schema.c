@@ -98,9 +98,12 @@ int schema_make(const char *path, struct problem *p)
 	char magic[16];
 	struct stat st;
 	ssize_t len;
+	bool there = stat(path, &st) == 0;
 
-	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+	if (there && S_ISDIR(st.st_mode))
 		return refuse(p, "%s is a directory; name a file in it", path);
+	if (there && !S_ISREG(st.st_mode)) /* a pipe would never be read */
+		return refuse(p, "%s is no file; choose a file", path);
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
 	if (fd < 0)
 		return refuse(p,
@@ -113,12 +116,12 @@ int schema_make(const char *path, struct problem *p)
 		return refuse(p, "cannot read the database %s: %s", path,
 			      strerror(errno));
 	if (len > 0 && (len < (ssize_t)sizeof(magic) ||
-			memcmp(magic, "SQLite format 3", sizeof(magic)) != 0))
-		return refuse(
-			p,
-			"%s is not a database of heapwatch; choose another "
-			"file",
-			path);
+			memcmp(magic, "SQLite format 3", sizeof(magic)) != 0)) {
+		refuse(p,
+		       "%s is not a database of heapwatch; choose another file",
+		       path);
+		return -EBADMSG;
+	}
 	return 0;
 }
 
@@ -224,9 +227,23 @@ static int recognise(sqlite3 *db, const char *path, bool *empty,
 	return 0;
 }
 
+int64_t schema_wal_bytes(int wal_pages)
+{
+	return 2ll * wal_pages * (4096 + 24);
+}
+
+int schema_set_wal(sqlite3 *db, int wal_pages)
+{
+	char sql[128];
+
+	snprintf(sql, sizeof(sql),
+		 "PRAGMA wal_autocheckpoint=%d; PRAGMA journal_size_limit=%lld",
+		 wal_pages, (long long)schema_wal_bytes(wal_pages));
+	return db_exec(db, sql);
+}
+
 static int set_up(sqlite3 *db, int wal_pages)
 {
-	char sql[64];
 	int r;
 
 	sqlite3_extended_result_codes(db, 1);
@@ -238,12 +255,10 @@ static int set_up(sqlite3 *db, int wal_pages)
 			"PRAGMA journal_mode=WAL;"
 			"PRAGMA synchronous=FULL;"
 			"PRAGMA secure_delete=OFF;"
-			"PRAGMA journal_size_limit=8388608;"
 			"PRAGMA temp_store=MEMORY;"
 			"PRAGMA cache_size=-4096;"
 			"PRAGMA trusted_schema=OFF");
-	snprintf(sql, sizeof(sql), "PRAGMA wal_autocheckpoint=%d", wal_pages);
-	return r ? r : db_exec(db, sql);
+	return r ? r : schema_set_wal(db, wal_pages);
 }
 
 int schema_open(sqlite3 **out, const char *path, int wal_pages,

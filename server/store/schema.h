@@ -7,14 +7,15 @@
  * gaps) is stored by name.
  */
 #include <sqlite3.h>
+#include <stdint.h>
 
 #include "common/problem.h"
 
 #define SCHEMA_APPLICATION 0x68776473 /* "hwds" */
 #define SCHEMA_VERSION     2
 
-/* Make the file when there is none; refuses what is no database of ours at
- * first sight. */
+/* Make the file when there is none. Fills the problem: -EBADMSG when its first
+ * bytes are those of no database, else -EINVAL. */
 int schema_make(const char *path, struct problem *p);
 
 /*
@@ -25,6 +26,12 @@ int schema_make(const char *path, struct problem *p);
  */
 int schema_open(sqlite3 **out, const char *path, int wal_pages,
 		struct problem *p);
+
+/* The log is written back after so many pages. */
+int schema_set_wal(sqlite3 *db, int wal_pages);
+
+/* Bytes it has then at most, unless readers keep it from beginning anew. */
+int64_t schema_wal_bytes(int wal_pages);
 
 /* Open once more, for reading only. */
 int schema_open_reader(sqlite3 **out, const char *path);

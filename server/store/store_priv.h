@@ -2,10 +2,11 @@
 /*
  * store_priv.h - what the parts of the store share; for this folder only.
  *
- * store.c takes batches, flush.c writes them, retention.c drops, view.c,
- * select.c and events.c answer.
+ * take.c takes batches, flush.c writes what they brought, retention.c drops,
+ * view.c, select.c and events.c answer.
  */
 #include <pthread.h>
+#include <sys/types.h>
 
 #include "head.h"
 #include "memory.h"
@@ -13,7 +14,7 @@
 #include "store.h"
 
 #define READERS_MAX 8   /* views open at once */
-#define VIEW_WAIT_S 1   /* for one of them */
+#define VIEW_WAIT_MS 1000 /* for one of them */
 
 /* The wal file may grow to a little more than this many pages. */
 #define WAL_PAGES_MAX 1000
@@ -69,6 +70,8 @@ struct store {
 	struct store_options options;
 	char *path; /* owned */
 	int lock_fd;
+	dev_t file_dev; /* of the file that is written */
+	ino_t file_ino;
 
 	/* writer thread only: */
 	sqlite3 *db;
@@ -154,7 +157,21 @@ static inline double store_fold(enum metric m, double so_far, double value)
 	return value;
 }
 
-/* ---- store.c ---- */
+/* The first error is told; what follows is tried all the same. */
+static inline void keep_first(int *r, int next)
+{
+	if (*r == 0)
+		*r = next;
+}
+
+/* ---- take.c ---- */
+
+/* What a batch brings; it waits while its clock is wrong. Takes the batch.
+ * Under lock. */
+int store_take(struct store *s, struct batch *b);
+
+/* What is to outlive this run; copied. Under lock. */
+int store_set_fact(struct store *s, const char *key, const char *value);
 
 /* The step at hand ends here and joins the pending ticks. cut: before its
  * time. Under lock. */
@@ -188,6 +205,13 @@ int retention_make_room(struct store *s);
 /* Put the ballast back when there is room, and set SQLite's own limit. */
 void retention_prepare(struct store *s);
 
+/*
+ * Where questions overlap without end, no checkpoint by the way finds the WAL
+ * unused, and it would grow at the cost of the history: this one waits for
+ * those that have begun.
+ */
+void retention_bound_wal(struct store *s);
+
 /* Bytes of database, WAL, shared memory, ballast and damaged files. */
 int64_t retention_file_bytes(const struct store *s);
 
@@ -212,6 +236,14 @@ void plants_unref(struct plants *p);
 /* old and what holds from from_ms on; versions of later times never held. */
 int plants_add(struct plants **out, const struct plants *old,
 	       struct shared_plant *plant, int64_t from_ms);
+
+/* Those of the store change now. Takes the plant, whatever happens. Under
+ * lock. */
+int plants_date(struct store *s, struct plant *plant, int64_t wall_ms);
+
+/* What holds now has held since before the wall clock stepped back. Under
+ * lock. */
+int plants_redate(struct store *s, int64_t wall_ms);
 
 /* The one that held; NULL: none. */
 struct shared_plant *plants_at(const struct plants *p, int64_t as_of_ms);

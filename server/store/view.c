@@ -1,7 +1,8 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
+
+#include "common/wait.h"
 
 #include "schema.h"
 #include "store_priv.h"
@@ -11,10 +12,8 @@
 /* A free connection, waiting a little for one. Under lock. */
 static struct reader *get_reader(struct store *s)
 {
-	struct timespec until;
+	struct timespec until = wait_until(VIEW_WAIT_MS);
 
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += VIEW_WAIT_S;
 	for (;;) {
 		for (size_t i = 0; i < READERS_MAX; i++) {
 			if (!s->readers[i].busy) {

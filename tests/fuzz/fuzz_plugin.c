@@ -1,10 +1,12 @@
 /*
  * Any bytes as what Grafana sends the plugin: a data source's settings, and
- * a request with questions that becomes a body for the server.
+ * a request with questions that becomes a body for the server. And as a
+ * frame of the server's on its way into a stream.
  */
 #include <stdlib.h>
 
 #include "grafana-plugin/backend/data.c"
+#include "grafana-plugin/backend/live_frame.c"
 #include "grafana-plugin/backend/resolve.c"
 #include "grafana-plugin/backend/settings.c"
 
@@ -17,6 +19,20 @@ static void check_headers(const struct buf *headers)
 		if (headers->data[i] == '\n' && headers->data[i + 1] == '\r')
 			abort();
 	}
+}
+
+/* What was JSON still is. */
+static void stream_frame(struct bytes frame)
+{
+	struct buf out = BUF_INIT;
+
+	if (!json_span_check(frame))
+		return;
+	live_interval_ms(frame);
+	live_frame_put(&out, frame);
+	if (!json_span_check((struct bytes){ out.data, out.len }))
+		abort();
+	buf_fini(&out);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
@@ -37,6 +53,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		check_headers(&settings.headers);
 		settings_fini(&settings);
 	}
+	stream_frame(all);
 	buf_fini(&body);
 	buf_fini(&context);
 	return 0;

@@ -24,7 +24,7 @@ static struct site site;
 static void clean_up(void)
 {
 	static const char *const files[] = { "x.db", "x.db-wal", "x.db-shm",
-					     "x.db-ballast" };
+					     "x.db-ballast", "x.db-lock" };
 	char path[64];
 
 	store_close(store);

@@ -136,6 +136,7 @@ func TestServersThatFail(t *testing.T) {
 		{"broken message", says(t, "HTTP/1.1 200 OK\r\nContent-Type: "+frames+"\r\nContent-Length: 3\r\n\r\n\x0a\x7fx"), 502, "same version"},
 		{"an answer to nothing", says(t, "HTTP/1.1 200 OK\r\nContent-Type: "+frames+"\r\nContent-Length: 0\r\n\r\n"), 502, ""},
 		{"says why", says(t, "HTTP/1.1 503 Busy\r\nContent-Length: 21\r\n\r\n{\"message\":\"so busy\"}"), 503, "so busy"},
+		{"sends elsewhere", says(t, "HTTP/1.1 301 Moved\r\nLocation: https://127.0.0.1/\r\nContent-Length: 0\r\n\r\n"), 502, "elsewhere (HTTP 301)"},
 		{"no URL", "", 400, "no URL"},
 		{"a password in the URL", "http://a:b@127.0.0.1:1", 400, "basic auth"},
 		{"no such scheme", "ftp://127.0.0.1", 400, "http://"},
@@ -251,14 +252,20 @@ func TestHeadersAndCredentials(t *testing.T) {
 	defer s.Close()
 	works(t, h, instance(s.URL+"/prefix/", func(i *pluginv2.DataSourceInstanceSettings) {
 		i.BasicAuthEnabled, i.BasicAuthUser = true, "käthe"
-		i.JsonData = []byte(`{"httpHeaderName1":"X-Scope","httpHeaderName2":"Content-Length","httpHeaderName3":"X-Bad"}`)
-		i.DecryptedSecureJsonData = map[string]string{"basicAuthPassword": "s3cret",
-			"httpHeaderValue1": "plant", "httpHeaderValue2": "0", "httpHeaderValue3": "a\r\nX-Evil: 1"}
+		i.JsonData = []byte(`{"httpHeaderName1":"X-Scope","httpHeaderName3":"X-Without-Value"}`)
+		i.DecryptedSecureJsonData = map[string]string{"basicAuthPassword": "s3cret", "httpHeaderValue1": "plant"}
 	}))
 	user, password, _ := (&http.Request{Header: seen}).BasicAuth()
 	if user != "käthe" || password != "s3cret" || seen.Get("X-Scope") != "plant" ||
-		seen.Get("X-Evil") != "" || path != "/prefix/query" {
+		path != "/prefix/query" {
 		t.Fatalf("%s %v", path, seen)
+	}
+	for _, bad := range [][3]string{{"Content-Length", "0", "for the plugin"}, {"Authorization", "Basic x", "for the plugin"},
+		{"X-Bad", "a\r\nX-Evil: 1", "malformed"}, {"X Bad", "a", "malformed"}} {
+		fails(t, h, instance(s.URL, func(i *pluginv2.DataSourceInstanceSettings) {
+			i.JsonData = []byte(`{"httpHeaderName2":"` + bad[0] + `"}`)
+			i.DecryptedSecureJsonData = map[string]string{"token": "t0ken", "httpHeaderValue2": bad[1]}
+		}), 400, "header 2 of the settings is "+bad[2])
 	}
 	token := func(i *pluginv2.DataSourceInstanceSettings) {
 		i.DecryptedSecureJsonData = map[string]string{"token": "t0ken"}
@@ -288,18 +295,31 @@ func TestUnixSocket(t *testing.T) {
 	works(t, h, instance("unix://"+path))
 }
 
-// identity makes a certificate that signs itself.
-func identity(t *testing.T, name string) (tls.Certificate, string, string) {
+// authority is who signs certificates; nil signs itself.
+type authority struct {
+	cert *x509.Certificate
+	key  *ecdsa.PrivateKey
+}
+
+// signed makes a certificate and its key, both as PEM, too.
+func signed(t *testing.T, name string, by *authority) (*authority, string, string) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
-	raw, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{
+	wanted := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name},
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		DNSNames: []string{name}, IsCA: true, BasicConstraintsValid: true}, &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}}, &key.PublicKey, key)
+		DNSNames: []string{name}, IsCA: true, BasicConstraintsValid: true}
+	if by == nil {
+		by = &authority{wanted, key}
+	}
+	raw, err := x509.CreateCertificate(rand.Reader, wanted, by.cert, &key.PublicKey, by.key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert, err := x509.ParseCertificate(raw)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -307,21 +327,30 @@ func identity(t *testing.T, name string) (tls.Certificate, string, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cert := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: raw})
-	private := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
-	pair, err := tls.X509KeyPair(cert, private)
+	return &authority{cert, key}, string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: raw})),
+		string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
+}
+
+// identity makes a certificate that signs itself.
+func identity(t *testing.T, name string) (tls.Certificate, string, string) {
+	t.Helper()
+	_, cert, private := signed(t, name, nil)
+	pair, err := tls.X509KeyPair([]byte(cert), []byte(private))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return pair, string(cert), string(private)
+	return pair, cert, private
 }
 
 func TestTLS(t *testing.T) {
 	h := start(t)
 	pair, ca, _ := identity(t, "server.example")
 	_, clientCert, clientKey := identity(t, "grafana")
+	root, rootCert, _ := signed(t, "root", nil)
+	middle, middleCert, _ := signed(t, "middle", root)
+	_, leafCert, leafKey := signed(t, "leaf", middle)
 	pool := x509.NewCertPool()
-	pool.AppendCertsFromPEM([]byte(clientCert))
+	pool.AppendCertsFromPEM([]byte(clientCert + rootCert))
 	s := httptest.NewUnstartedServer(answer(t))
 	s.TLS = &tls.Config{Certificates: []tls.Certificate{pair}}
 	s.StartTLS()
@@ -345,8 +374,14 @@ func TestTLS(t *testing.T) {
 	fails(t, h, with(s.URL, named, map[string]string{"tlsCACert": "rubbish"}), 502, "cannot be read")
 	fails(t, h, with(s.URL, named, nil), 400, "tlsCACert is missing")
 	fails(t, h, with(strict.URL, named, known), 502, "")
-	works(t, h, with(strict.URL, `{"tlsAuthWithCACert":true,"tlsAuth":true,"serverName":"server.example"}`,
-		map[string]string{"tlsCACert": ca, "tlsClientCert": clientCert, "tlsClientKey": clientKey}))
+	mine := func(cert, key string) *pluginv2.PluginContext {
+		return with(strict.URL, `{"tlsAuthWithCACert":true,"tlsAuth":true,"serverName":"server.example"}`,
+			map[string]string{"tlsCACert": ca, "tlsClientCert": cert, "tlsClientKey": key})
+	}
+	works(t, h, mine(clientCert, clientKey))
+	works(t, h, mine(leafCert+middleCert, leafKey))
+	fails(t, h, mine(leafCert, leafKey), 502, "") /* nobody tells who signed it */
+	fails(t, h, mine(leafCert, clientKey), 502, "cannot be read")
 	fails(t, h, with(strings.Replace(s.URL, "https", "http", 1), `{}`, nil), 400, "HTTP 400")
 	plain := httptest.NewServer(answer(t))
 	defer plain.Close()
@@ -486,6 +521,15 @@ func TestAPersonIsToldWhatItIs(t *testing.T) {
 	cmd.Env = []string{}
 	text, err := cmd.CombinedOutput()
 	if err == nil || !strings.Contains(string(text), "Grafana") {
+		t.Fatalf("%v %s", err, text)
+	}
+}
+
+func TestAFolderThatIsNotThereIsNamed(t *testing.T) {
+	cmd := exec.Command(executable())
+	cmd.Env = []string{"grafana_plugin_type=datasource", "PLUGIN_UNIX_SOCKET_DIR=/nowhere"}
+	text, err := cmd.CombinedOutput()
+	if err == nil || !strings.Contains(string(text), "cannot listen in /nowhere: No such file") {
 		t.Fatalf("%v %s", err, text)
 	}
 }

@@ -72,7 +72,6 @@ func same(t *testing.T, a, b *backend.QueryDataResponse) {
 			if x != y {
 				t.Errorf("%s: Arrow\n%s\nJSON\n%s", ref, x, y)
 			}
-			t.Log("\n" + x)
 		}
 	}
 }

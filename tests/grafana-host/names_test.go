@@ -15,8 +15,9 @@ import (
 	"github.com/grafana/grafana-plugin-sdk-go/genproto/pluginv2"
 )
 
-// nameServer knows the IPv4 address of heapwatch.plant.test, and says nothing
-// about names that begin with "silent".
+// nameServer knows the IPv4 address of heapwatch.plant.test, two of which only
+// the second is right of names that begin with "two", and says nothing about
+// those with "silent".
 func nameServer(t *testing.T) (string, *atomic.Int32) {
 	t.Helper()
 	c, err := net.ListenPacket("udp", "127.0.0.1:0")
@@ -56,6 +57,11 @@ func reply(in []byte) []byte {
 	switch {
 	case labels[0] == "silent":
 		return nil
+	case labels[0] == "two" && binary.BigEndian.Uint16(in[at+1:]) == 1:
+		out[7] = 2
+		out = append(out, 0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 127, 0, 0, 2)
+		out = append(out, 0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 127, 0, 0, 1)
+	case labels[0] == "two": // at no IPv6 address
 	case strings.Join(labels, ".") != "heapwatch.plant.test":
 		out[3] |= 3 // no such name
 	case binary.BigEndian.Uint16(in[at+1:]) == 1:
@@ -103,6 +109,9 @@ func TestNamesOfServers(t *testing.T) {
 		t.Error("a connection at rest needs no name")
 	}
 	works(t, h, with("https://heapwatch:"+behind.Port(), `{"tlsSkipVerify":true}`))
+	works(t, h, instance("http://two.plant.test:"+at.Port()))
+	works(t, h, with("https://two.plant.test:"+behind.Port(), `{"tlsSkipVerify":true}`))
+	fails(t, h, instance("http://two.plant.test:1"), 502, "refused")
 	fails(t, h, instance("http://nobody.example:1"), 502, "no address for nobody.example")
 	fails(t, h, instance("http://"+strings.Repeat("x", 70)+":1"), 502, "no address")
 

@@ -136,16 +136,19 @@ func TestEveryCallOfARealServer(t *testing.T) {
 	})
 	t.Run("nothing found is a typed frame", func(t *testing.T) {
 		r := ask(t, h, &pluginv2.QueryDataRequest{PluginContext: context, Queries: []*pluginv2.DataQuery{
-			question("A", "heap_used_bytes", `{"service":"nobody"}`, from, to)}})
-		frames := r.Responses["A"].Frames
-		if len(frames) != 1 || len(frames[0].Fields) != 0 || frames[0].RefID != "A" ||
-			frames[0].Meta.Type != data.FrameTypeTimeSeriesMulti {
-			t.Fatalf("%+v", frames)
+			question("A", "heap_used_bytes", `{"service":"nobody"}`, from, to),
+			question("B", "heap_used_bytes", `{"service":"nobody","format":"latest"}`, from, to)}})
+		for ref, kind := range map[string]data.FrameType{"A": data.FrameTypeTimeSeriesMulti, "B": data.FrameTypeNumericMulti} {
+			frames := r.Responses[ref].Frames
+			if len(frames) != 1 || len(frames[0].Fields) != 0 || frames[0].RefID != ref || frames[0].Meta.Type != kind {
+				t.Fatalf("%s: %+v", ref, frames)
+			}
+			dataplane(t, frames)
 		}
-		dataplane(t, frames)
 	})
 	t.Run("JSON when it is asked for", func(t *testing.T) {
-		q := []*pluginv2.DataQuery{question("A", "heap_used_bytes", `{"by":"pid"}`, from, to)}
+		/* without the newest values, which may come between the two */
+		q := []*pluginv2.DataQuery{question("A", "heap_used_bytes", `{"by":"pid"}`, from, to.Add(-2*time.Second))}
 		arrow := ask(t, h, &pluginv2.QueryDataRequest{PluginContext: context, Queries: q})
 		raw, err := h.data.QueryData(ctx(t, 20*time.Second), &pluginv2.QueryDataRequest{
 			PluginContext: context, Queries: q, Format: pluginv2.DataFrameFormat_JSON})
@@ -356,12 +359,31 @@ func streams(t *testing.T, h *Host, c *pluginv2.PluginContext) {
 	if err != nil || pub.Status != pluginv2.PublishStreamResponse_PERMISSION_DENIED {
 		t.Fatalf("%v %v", pub, err)
 	}
-	run, cancel := context.WithCancel(ctx(t, 60*time.Second))
-	stream, err := h.stream.RunStream(run, &pluginv2.RunStreamRequest{
-		PluginContext: c, Path: "query/1", Data: query})
-	if err != nil {
-		t.Fatal(err)
+	/* a step of the payload is waited for, too */
+	two := []byte(`{"target":"heap_used_bytes","payload":{"by":"pid","step":"2s"},"intervalMs":1000}`)
+	for step, data := range map[time.Duration][]byte{time.Second: query, 2 * time.Second: two} {
+		run, cancel := context.WithCancel(ctx(t, 60*time.Second))
+		stream, err := h.stream.RunStream(run, &pluginv2.RunStreamRequest{
+			PluginContext: c, Path: "query/1", Data: data})
+		if err != nil {
+			t.Fatal(err)
+		}
+		steps(t, stream, step)
+		cancel()
+		if _, err := stream.Recv(); status.Code(err) != codes.Canceled {
+			t.Fatal(err)
+		}
 	}
+	until(t, 5*time.Second, "the cancelled streams are closed", func() bool {
+		r, err := h.diag.CollectMetrics(ctx(t, 5*time.Second), &pluginv2.CollectMetricsRequest{})
+		return err == nil && strings.Contains(string(r.Metrics.Prometheus),
+			"heapwatch_plugin_calls_cancelled_total 2\n")
+	})
+}
+
+// steps reads a few packets, each with one whole step of all victims.
+func steps(t *testing.T, stream pluginv2.Stream_RunStreamClient, step time.Duration) {
+	t.Helper()
 	last := time.Time{}
 	for i := 0; i < 3; i++ {
 		packet, err := stream.Recv()
@@ -369,7 +391,7 @@ func streams(t *testing.T, h *Host, c *pluginv2.PluginContext) {
 			t.Fatal(err)
 		}
 		var frame struct {
-			Schema struct{ Fields []struct{ Type string } }
+			Schema struct{ Fields []struct{ Name, Type string } }
 			Data   struct{ Values [][]*float64 }
 		}
 		if err := json.Unmarshal(packet.Data, &frame); err != nil {
@@ -378,19 +400,18 @@ func streams(t *testing.T, h *Host, c *pluginv2.PluginContext) {
 		if len(frame.Data.Values) < 3 || len(frame.Data.Values[0]) != 1 {
 			t.Fatalf("%s", packet.Data)
 		}
+		/* Grafana tells by them which values are whose when a series comes or goes */
+		names := map[string]bool{}
+		for _, f := range frame.Schema.Fields {
+			names[f.Name] = true
+		}
+		if len(names) != len(frame.Data.Values) || !names["time"] {
+			t.Fatalf("names of fields: %v", names)
+		}
 		at := time.UnixMilli(int64(*frame.Data.Values[0][0]))
-		if !at.After(last) {
-			t.Fatalf("%v after %v", at, last)
+		if !at.After(last) || at.UnixMilli()%step.Milliseconds() != 0 || at.After(time.Now()) {
+			t.Fatalf("%v after %v, in steps of %v", at, last, step)
 		}
 		last = at
 	}
-	cancel()
-	if _, err := stream.Recv(); status.Code(err) != codes.Canceled {
-		t.Fatal(err)
-	}
-	until(t, 5*time.Second, "the cancelled stream is closed", func() bool {
-		r, err := h.diag.CollectMetrics(ctx(t, 5*time.Second), &pluginv2.CollectMetricsRequest{})
-		return err == nil && strings.Contains(string(r.Metrics.Prometheus),
-			"heapwatch_plugin_calls_cancelled_total 1\n")
-	})
 }
