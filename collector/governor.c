@@ -33,8 +33,27 @@ void governor_enter(struct governor *g, enum probe_state s, int64_t now_ns,
 
 bool governor_is_due(const struct governor *g, int64_t now_ns)
 {
-	return g->state == PROBE_WAITING ||
-	       (g->state == PROBE_BACKING_OFF && now_ns >= g->until_ns);
+	return (g->state == PROBE_WAITING || g->state == PROBE_BACKING_OFF) &&
+	       now_ns >= g->until_ns;
+}
+
+bool governor_is_patient(const struct governor *g, int64_t now_ns)
+{
+	int64_t due_ns = g->until_ns ? g->until_ns : g->since_ns;
+
+	return now_ns - due_ns < GOVERNOR_PATIENCE_NS;
+}
+
+void governor_postpone(struct governor *g, const struct governor_budget *b,
+		       int64_t now_ns, const char *why)
+{
+	governor_enter(g, PROBE_WAITING, now_ns, "%s", why);
+	g->until_ns = now_ns + b->backoff_ns;
+}
+
+bool governor_is_over(const struct governor *g)
+{
+	return g->state == PROBE_ATTACHED && g->over > 0;
 }
 
 /* Twice as long as the last time, unless it then went well for that long. */

@@ -18,6 +18,7 @@
 
 #define GOVERNOR_WINDOW_NS	1000000000ll
 #define GOVERNOR_FAR		4 /* times the budget: one window is enough */
+#define GOVERNOR_PATIENCE_NS	(10 * 1000000000ll)
 #define GOVERNOR_BACKOFF_MAX_NS (3600 * 1000000000ll)
 
 enum probe_state {
@@ -51,7 +52,8 @@ struct governor_use {
 struct governor {
 	enum probe_state state;
 	int64_t since_ns;   /* in this state */
-	int64_t until_ns;   /* PROBE_BACKING_OFF: when to try again */
+	int64_t until_ns;   /* PROBE_BACKING_OFF: when to try again; and
+			     * PROBE_WAITING, where it was postponed */
 	int64_t backoff_ns; /* the last one; 0: none yet */
 	unsigned over;	    /* windows above the budget in a row */
 	char why[160];	    /* "" while attached */
@@ -62,8 +64,21 @@ void governor_enter(struct governor *g, enum probe_state s, int64_t now_ns,
 		    const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
 
+/* It could not be attached, for a reason that may pass: later. */
+void governor_postpone(struct governor *g, const struct governor_budget *b,
+		       int64_t now_ns, const char *why);
+
+/* Was an attached link above the budget in the last window? */
+bool governor_is_over(const struct governor *g);
+
 /* Is it time to ask governor_admit()? */
 bool governor_is_due(const struct governor *g, int64_t now_ns);
+
+/*
+ * Is it still worth waiting for processes that were just found to tell what
+ * to expect? Where new ones come all the time, one of them always is.
+ */
+bool governor_is_patient(const struct governor *g, int64_t now_ns);
 
 /* May it be attached, at this expected use? If not it backs off. */
 bool governor_admit(struct governor *g, const struct governor_budget *b,

@@ -56,6 +56,23 @@ static void refused(struct collector *c, struct binary *b, struct now now,
 		 why);
 }
 
+/* Short of memory or of files, which may be had again. */
+static bool may_pass(int r)
+{
+	return r == -EMFILE || r == -ENFILE || r == -ENOMEM || r == -EAGAIN;
+}
+
+static void postponed(struct collector *c, struct binary *b, struct now now,
+		      const char *why)
+{
+	governor_postpone(&b->governor, &c->options.budget, now.boot_ns, why);
+	batch_add_event(c->batch, EVENT_PROBE_REFUSED, 0, now.boot_ns,
+			"no probes in a %s binary for now: %s", name_of(b),
+			why);
+	log_warn("cannot attach probes now binary=%s error=\"%s\"", name_of(b),
+		 why);
+}
+
 static void attach_done(struct job *job)
 {
 	struct attach_job *j = (struct attach_job *)job;
@@ -64,6 +81,8 @@ static void attach_done(struct job *job)
 	j->binary->links = j->links;
 	if (j->result == 0)
 		attached(c, j->binary, j->count, clock_now());
+	else if (may_pass(j->result))
+		postponed(c, j->binary, clock_now(), strerror(-j->result));
 	else if (j->result != -ECANCELED)
 		refused(c, j->binary, clock_now(), strerror(-j->result));
 	analysis_release(c, j->binary);
@@ -325,8 +344,11 @@ static void add_strangers(const struct collector *c, struct binary *b,
 }
 
 /* What the link costs, or would, in each process. False: not known yet. */
-static bool load_link(struct collector *c, struct binary *b, double seconds)
+static bool load_link(struct collector *c, struct binary *b, double seconds,
+		      struct now now)
 {
+	bool patient = governor_is_patient(&b->governor, now.boot_ns);
+	bool known = b->links;
 	struct probe_load *l = &b->load;
 	struct target *t;
 	size_t i = 0;
@@ -335,18 +357,20 @@ static bool load_link(struct collector *c, struct binary *b, double seconds)
 	while ((t = map_next(&c->targets, &i))) {
 		if (t->stage != TARGET_WATCHED || links_binary(t) != b)
 			continue;
-		if (b->links)
+		if (b->links) {
 			add_load(l, t->probe_share, rate_of(t),
 				 t->entity.number);
-		else if (isnan(t->expected_rate) || !t->measured_ns)
-			return false;
-		else
+		} else if (!isnan(t->expected_rate) && t->measured_ns) {
 			add_load(l, expected_share(c, b, t), t->expected_rate,
 				 t->entity.number);
+			known = true;
+		} else if (patient) {
+			return false;
+		}
 	}
 	if (b->links)
 		add_strangers(c, b, seconds);
-	return true;
+	return known;
 }
 
 static struct governor_use use_of(const struct collector *c,
@@ -388,7 +412,7 @@ static void try_attach(struct collector *c, struct binary *b, struct now now)
 		refused(c, b, now, b->why);
 		return;
 	}
-	if (b->stage != BINARY_READY || !load_link(c, b, 1))
+	if (b->stage != BINARY_READY || !load_link(c, b, 1, now))
 		return;
 	if (b->source->probe_sites(b, &sites) == 0) {
 		refused(c, b, now, "its code has no place for them that we "
@@ -402,21 +426,24 @@ static void try_attach(struct collector *c, struct binary *b, struct now now)
 		tell_back_off(c, b, now);
 }
 
-static void judge(struct collector *c, struct binary *b, bool dearest,
+/* False: it goes, or goes unless the next window is better. */
+static bool judge(struct collector *c, struct binary *b, bool dearest,
 		  struct now now)
 {
 	struct governor_use use = use_of(c, b, dearest);
 
 	if (governor_keep(&b->governor, &c->options.budget, &use, now.boot_ns))
-		return;
+		return !governor_is_over(&b->governor);
 	batch_add_event(c->batch, EVENT_PROBE_DETACHED, 0, now.boot_ns,
 			"probes detached from a %s binary", name_of(b));
 	tell_back_off(c, b, now);
 	links_drop(c, b);
+	return false;
 }
 
 /* The link that costs most of all. */
-static struct binary *measure_all(struct collector *c, double seconds)
+static struct binary *measure_all(struct collector *c, double seconds,
+				  struct now now)
 {
 	struct binary *b, *dearest = NULL;
 	size_t i = 0;
@@ -425,7 +452,7 @@ static struct binary *measure_all(struct collector *c, double seconds)
 	while ((b = map_next(&c->binaries.by_key, &i))) {
 		if (!b->links)
 			continue;
-		load_link(c, b, seconds);
+		load_link(c, b, seconds, now);
 		c->probe_share += b->load.share;
 		if (!dearest || b->load.share > dearest->load.share)
 			dearest = b;
@@ -482,14 +509,21 @@ static void judge_all(struct collector *c, struct now now)
 {
 	double seconds = (double)(now.boot_ns - c->governed_ns) / 1e9;
 	struct binary *b, *dearest;
+	bool settled = true;
 	size_t i = 0;
 
 	c->governed_ns = now.boot_ns;
-	dearest = measure_all(c, seconds);
+	dearest = measure_all(c, seconds, now);
 	while ((b = map_next(&c->binaries.by_key, &i))) {
-		if (b->governor.state == PROBE_ATTACHED)
-			judge(c, b, b == dearest, now);
-		else if (governor_is_due(&b->governor, now.boot_ns))
+		if (b->governor.state != PROBE_ATTACHED)
+			continue;
+		settled &= judge(c, b, b == dearest, now);
+	}
+	/* What a link costs that is about to go is no reason against others:
+	 * they wait for the next window. */
+	i = 0;
+	while (settled && (b = map_next(&c->binaries.by_key, &i))) {
+		if (governor_is_due(&b->governor, now.boot_ns))
 			try_attach(c, b, now);
 	}
 }

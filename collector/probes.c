@@ -16,6 +16,7 @@
 #include "common/log.h"
 #include "priv.h"
 
+#include "bpf/ending.skel.h"
 #include "bpf/go.skel.h"
 #include "bpf/jvm.skel.h"
 #include "bpf/process.skel.h"
@@ -31,12 +32,12 @@ enum program { PROGRAM_GO, PROGRAM_JVM, PROGRAM_COUNT };
 
 struct probes {
 	struct process_bpf *process; /* owned; NULL: not loaded */
+	struct ending_bpf *ending;   /* owned; NULL: not loaded */
 	struct go_bpf *go;	     /* owned; NULL: not loaded */
 	struct jvm_bpf *jvm;	     /* owned; NULL: not loaded */
 	struct ring_buffer *ring;    /* owned; NULL: none */
 	int links[LINK_COUNT];	     /* owned; -1: none */
 	bool has_uprobes;
-	bool has_btf; /* programs that read the kernel's structs run */
 	double hit_cost_ns[PROGRAM_COUNT][2]; /* [1]: stepped */
 	atomic_uint last_link;	     /* number of the newest link */
 
@@ -54,6 +55,7 @@ struct probes {
 };
 
 OWN_DEFINE(struct process_bpf *, process_bpf__destroy)
+OWN_DEFINE(struct ending_bpf *, ending_bpf__destroy)
 OWN_DEFINE(struct go_bpf *, go_bpf__destroy)
 OWN_DEFINE(struct jvm_bpf *, jvm_bpf__destroy)
 
@@ -545,38 +547,20 @@ static int try_uprobes(struct probes *p)
 
 /* ---- opening ---- */
 
-/* Of each pair of programs the one that this kernel can take. */
-static int load_process(struct process_bpf **out, bool btf)
+/* One map for all objects. */
+static int share(const struct bpf_map *from, struct bpf_map *to)
+{
+	return bpf_map__reuse_fd(to, bpf_map__fd(from));
+}
+
+static int open_process_events(struct probes *p)
 {
 	own(process_bpf__destroyp) struct process_bpf *s = process_bpf__open();
 	int r;
 
 	if (!s)
 		return -errno;
-	bpf_program__set_autoload(s->progs.process_exit, !btf);
-	bpf_program__set_autoload(s->progs.oom_victim, !btf);
-	bpf_program__set_autoload(s->progs.process_exit_code, btf);
-	bpf_program__set_autoload(s->progs.oom_victim_task, btf);
 	r = priv_bpf_load(s->obj);
-	if (r == 0)
-		*out = take(s);
-	return r;
-}
-
-static int open_process_events(struct probes *p)
-{
-	own(process_bpf__destroyp) struct process_bpf *s = NULL;
-	int r = -ENOTSUP;
-
-	p->has_btf = priv_has_btf();
-	if (p->has_btf)
-		r = load_process(&s, true);
-	if (r && (!p->has_btf || (r != -EPERM && r != -ENOSYS))) {
-		if (p->has_btf)
-			log_debug("eBPF programs that need BTF do not load");
-		p->has_btf = false;
-		r = load_process(&s, false);
-	}
 	if (r)
 		return r;
 	p->ring =
@@ -584,10 +568,35 @@ static int open_process_events(struct probes *p)
 	if (!p->ring)
 		return -errno;
 	p->process = take(s);
-	if (!p->has_btf)
-		lose(p, "exit codes and OOM victims", 0,
-		     "the kernel has no BTF", "a kernel with BTF");
 	return 0;
+}
+
+/* Those that read the kernel's structs, where it tells how they lie. */
+static int open_ending(struct probes *p)
+{
+	own(ending_bpf__destroyp) struct ending_bpf *s = ending_bpf__open();
+	int r;
+
+	if (!s)
+		return -errno;
+	if ((r = share(p->process->maps.ring, s->maps.ring)) ||
+	    (r = share(p->process->maps.lost, s->maps.lost)) ||
+	    (r = priv_bpf_load(s->obj)))
+		return r;
+	p->ending = take(s);
+	return 0;
+}
+
+static void try_ending(struct probes *p)
+{
+	static const char what[] = "exit codes and OOM victims";
+	int r;
+
+	if (!priv_has_btf())
+		lose(p, what, 0, "the kernel has no BTF", "a kernel with BTF");
+	else if ((r = open_ending(p)))
+		lose(p, what, r, "cannot load the eBPF programs for them",
+		     "a kernel with BTF");
 }
 
 static void detach_process_events(struct probes *p)
@@ -606,10 +615,10 @@ static int attach_process_events(struct probes *p)
 	} wanted[LINK_COUNT] = {
 		{ "sched_process_exec", p->process->progs.process_exec },
 		{ "sched_process_exit",
-		  p->has_btf ? p->process->progs.process_exit_code :
-			       p->process->progs.process_exit },
-		{ "mark_victim", p->has_btf ? p->process->progs.oom_victim_task :
-					      p->process->progs.oom_victim },
+		  p->ending ? p->ending->progs.process_exit_code :
+			      p->process->progs.process_exit },
+		{ "mark_victim", p->ending ? p->ending->progs.oom_victim_task :
+					     p->process->progs.oom_victim },
 	};
 
 	for (int i = 0; i < LINK_COUNT; i++) {
@@ -625,12 +634,6 @@ static int attach_process_events(struct probes *p)
 		}
 	}
 	return 0;
-}
-
-/* One map for all objects. */
-static int share(const struct bpf_map *from, struct bpf_map *to)
-{
-	return bpf_map__reuse_fd(to, bpf_map__fd(from));
 }
 
 static int load_uprobes(struct bpf_object *o)
@@ -715,6 +718,7 @@ static void open_all(struct probes *p)
 		     NEEDS_UPROBE_MULTI);
 		return;
 	}
+	try_ending(p);
 	r = open_uprobes(p);
 	if (r)
 		lose(p, LOSES_COLLECTIONS, r, "cannot load eBPF programs",
@@ -752,6 +756,7 @@ void probes_close(struct probes *p)
 	ring_buffer__free(p->ring);
 	jvm_bpf__destroy(p->jvm);
 	go_bpf__destroy(p->go);
+	ending_bpf__destroy(p->ending);
 	process_bpf__destroy(p->process);
 	free(p);
 }

@@ -17,6 +17,9 @@
 #define FIELD_START_TICKS 22
 #define CMDLINE_BYTES	  4096
 #define CONTAINER_ID_LEN  64
+#define USERS_KNOWN	  64
+#define USER_KNOWN_NS	  (600 * 1000000000ll)
+#define USER_UNKNOWN_NS	  (60 * 1000000000ll) /* it may be made meanwhile */
 
 /* ---- stat ---- */
 
@@ -119,16 +122,44 @@ void process_parse_status(struct process *p, const char *text)
 		p->ns_pid = p->pid; /* before Linux 4.1 */
 }
 
-static char *name_user(uid_t uid)
+/* False: it has none, so its number stands for it. */
+static bool look_up_user(char *out, size_t len, uid_t uid)
 {
-	char memory[1024];
 	struct passwd entry, *found = NULL;
-	char *name;
+	char memory[1024];
 
 	if (getpwuid_r(uid, &entry, memory, sizeof(memory), &found) == 0 &&
-	    found)
-		return strdup(found->pw_name);
-	return asprintf(&name, "%u", uid) < 0 ? NULL : name;
+	    found) {
+		snprintf(out, len, "%s", found->pw_name);
+		return true;
+	}
+	snprintf(out, len, "%u", uid);
+	return false;
+}
+
+/*
+ * Names may come over a network, which may be slow or away; and every program
+ * that starts has a user. So they are asked for once in a while.
+ */
+static char *name_user(uid_t uid)
+{
+	static _Thread_local struct {
+		uid_t uid;
+		int64_t until_ns; /* 0: empty */
+		char name[256];
+	} known[USERS_KNOWN];
+	int64_t now_ns = clock_monotonic_ns();
+	size_t i = uid % USERS_KNOWN;
+
+	if (known[i].uid != uid || known[i].until_ns <= now_ns) {
+		bool found = look_up_user(known[i].name,
+					  sizeof(known[i].name), uid);
+
+		known[i].uid = uid;
+		known[i].until_ns = now_ns + (found ? USER_KNOWN_NS :
+						      USER_UNKNOWN_NS);
+	}
+	return strdup(known[i].name);
 }
 
 static int read_status(struct process *p)

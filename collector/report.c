@@ -93,6 +93,9 @@ static int copy_state(struct census_target *out, const struct collector *c,
 					    t->found_boot_ns;
 	out->state_reason = strdup(graded ? t->grade.reason :
 				   *t->why ? t->why : "not read yet");
+	out->limit_count = graded ? t->grade.of_service_count : 0;
+	memcpy(out->limits, t->grade.of_service,
+	       out->limit_count * sizeof(out->limits[0]));
 	out->silenced = w != NULL;
 	if (w) {
 		out->silenced_until_ms = w->until_ms;

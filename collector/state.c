@@ -86,6 +86,8 @@ static void find_limits(const struct collector *c, struct target *t)
 		t->grade.limits[i] =
 			found ? *found : *threshold_default(slis[i].metric);
 	}
+	t->grade.of_service_count = thresholds_of_service(
+		t->grade.of_service, all, service_of(t));
 	t->grade.has_limits = true;
 }
 
@@ -108,6 +110,12 @@ static double limit_of(const struct threshold *l, enum grade g)
 	return g == GRADE_CRITICAL ? l->critical : l->warning;
 }
 
+/* A count in full, for who reads it on a wall; a share by three digits. */
+static void value_text(char *out, size_t len, enum metric m, double value)
+{
+	snprintf(out, len, m == METRIC_GC_PRESSURE ? "%.0f" : "%.3g", value);
+}
+
 static void describe_breach(const struct target *t, int i, double value,
 			    char *out, size_t len)
 {
@@ -115,9 +123,11 @@ static void describe_breach(const struct target *t, int i, double value,
 	enum grade grade = t->grade.slis[i].grade;
 	double limit = limit_of(l, grade);
 	bool beyond = (value - limit) * l->direction > 0;
+	char told[32];
 
-	snprintf(out, len, "%s %.3g %s %g (%s)", metric_info(l->metric)->name,
-		 value,
+	value_text(told, sizeof(told), l->metric, value);
+	snprintf(out, len, "%s %s %s %g (%s)", metric_info(l->metric)->name,
+		 told,
 		 !beyond ? "is back within" :
 		 l->direction > 0 ? "is above" : "is below",
 		 limit, grade == GRADE_CRITICAL ? "critical" : "warning");

@@ -53,6 +53,8 @@ struct target_state {
 	char reason[200];
 	struct grading slis[STATE_SLIS];
 	struct threshold limits[STATE_SLIS];
+	struct threshold of_service[THRESHOLD_METRICS]; /* told as its own */
+	size_t of_service_count;
 	bool has_limits;   /* false: to be looked up again */
 
 	bool silenced;

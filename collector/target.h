@@ -37,7 +37,7 @@ struct target {
 	struct binary *library;  /* so; of sources that probe a library */
 	const struct source *source;
 	void *state;             /* owned; the source's */
-	int mem_fd;              /* /proc/PID/mem; -1: none */
+	int mem_fd;              /* /proc/PID/mem; -errno: none */
 	int pid_fd;              /* readable once it exited; -1: none */
 
 	enum target_stage stage;

@@ -72,6 +72,19 @@ static void attached(struct collector *c, struct target *t, struct now now)
 	links_want(c, t, now);
 }
 
+/* A right is what is missing, or something else is. */
+static void refuse_memory(struct target *t, struct now now)
+{
+	if (t->mem_fd == -EACCES || t->mem_fd == -EPERM)
+		target_explain(t, "its memory cannot be read: needs "
+				  "CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH, or "
+				  "the same user");
+	else
+		target_explain(t, "its memory cannot be read: %s",
+			       strerror(-t->mem_fd));
+	refuse(t, now);
+}
+
 static void attach(struct collector *c, struct target *t, struct now now)
 {
 	int r;
@@ -79,10 +92,7 @@ static void attach(struct collector *c, struct target *t, struct now now)
 	if (t->mem_fd < 0)
 		t->mem_fd = priv_open_mem(t->process->pid);
 	if (t->mem_fd < 0 && t->source->needs_memory) {
-		target_explain(t, "its memory cannot be read: needs "
-				  "CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH, or "
-				  "the same user");
-		refuse(t, now);
+		refuse_memory(t, now);
 		return;
 	}
 	target_explain(t, "its runtime refused to be read");

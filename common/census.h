@@ -43,6 +43,8 @@ struct census_target {
 	enum process_state state;
 	int64_t state_since_boot_ns;
 	char *state_reason; /* owned; in words */
+	struct threshold limits[THRESHOLD_METRICS]; /* of its service only */
+	size_t limit_count;
 	bool silenced;      /* by planned maintenance */
 	char *silence_reason; /* owned; NULL: not silenced */
 	int64_t silenced_until_ms;

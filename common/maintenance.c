@@ -78,11 +78,16 @@ int windows_remove(struct windows *w, const char *service)
 
 const struct window *windows_find(const struct windows *w, const char *service)
 {
+	const struct window *last = NULL;
+
 	for (size_t i = 0; i < w->count; i++) {
-		if (pattern_matches(w->items[i].pattern, service))
-			return &w->items[i];
+		const struct window *item = &w->items[i];
+
+		if ((!last || item->until_ms > last->until_ms) &&
+		    pattern_matches(item->pattern, service))
+			last = item;
 	}
-	return NULL;
+	return last;
 }
 
 int windows_copy(struct windows *out, const struct windows *w)

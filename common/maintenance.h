@@ -50,7 +50,7 @@ int windows_put(struct windows *w, struct window *item);
 /* -ENOENT. */
 int windows_remove(struct windows *w, const char *service);
 
-/* The first whose pattern matches; NULL: none. */
+/* Of those whose pattern matches the one that ends last; NULL: none. */
 const struct window *windows_find(const struct windows *w,
 				  const char *service);
 

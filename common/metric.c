@@ -74,7 +74,8 @@ static const struct metric_info metrics[METRIC_COUNT] = {
 		"Most bytes one heap pool may grow to; absent when undefined" },
 	[METRIC_GC_COLLECTIONS_TOTAL] = { "gc_collections_total", "short", METRIC_COUNTER, FOLD_LAST,
 		RUNTIME_GO | RUNTIME_JVM,
-		"Finished collections by kind; the forced ones are among the cycles" },
+		"Collections by kind, the forced ones among the cycles; a JVM counts each as it begins, "
+		"and probes, for generational ZGC and Shenandoah, as it ends" },
 	[METRIC_GC_PAUSE_SECONDS_TOTAL] = { "gc_pause_seconds_total", "s", METRIC_COUNTER, FOLD_LAST,
 		RUNTIME_GO | RUNTIME_JVM,
 		"Time the program stood still for collections; by kind where there are several, without a kind of all together" },

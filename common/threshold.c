@@ -2,9 +2,10 @@
 
 #include <stdlib.h>
 
+#include "json.h"
 #include "own.h"
 
-static const struct threshold defaults[] = {
+static const struct threshold defaults[THRESHOLD_METRICS] = {
 	{ METRIC_HEAP_UTIL_RATE, 0.75, 0.90, 1 },
 	{ METRIC_HEAP_LIVE_RATE, 0.75, 0.90, 1 },
 	{ METRIC_GC_PRESSURE, 5, 20, 1 },
@@ -77,4 +78,36 @@ const struct threshold *thresholds_find(const struct thresholds *t,
 			return found;
 	}
 	return find(t->items, t->count, m);
+}
+
+size_t thresholds_of_service(struct threshold out[THRESHOLD_METRICS],
+			     const struct thresholds *t, const char *service)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < THRESHOLD_METRICS && t->rule_count; i++) {
+		enum metric m = defaults[i].metric;
+		const struct threshold *found = thresholds_find(t, service, m);
+
+		if (found && found != find(t->items, t->count, m))
+			out[count++] = *found;
+	}
+	return count;
+}
+
+void thresholds_put(struct json *j, const struct threshold *items, size_t count)
+{
+	json_key(j, "thresholds");
+	json_object(j);
+	for (size_t i = 0; i < count; i++) {
+		const struct threshold *t = &items[i];
+
+		json_key(j, metric_info(t->metric)->name);
+		json_object(j);
+		json_put_double(j, "warning", t->warning);
+		json_put_double(j, "critical", t->critical);
+		json_put_string(j, "bad", t->direction > 0 ? "above" : "below");
+		json_end(j);
+	}
+	json_end(j);
 }

@@ -8,6 +8,10 @@
 #include "metric.h"
 #include "pattern.h"
 
+#define THRESHOLD_METRICS 4 /* that have limits */
+
+struct json;
+
 enum grade { GRADE_OK, GRADE_WARNING, GRADE_CRITICAL };
 
 struct threshold {
@@ -46,6 +50,14 @@ struct thresholds {
 
 void threshold_rules_free(struct threshold_rule *rules, size_t count);
 void thresholds_fini(struct thresholds *t);
+
+/* Those that rules set for a service, unlike all others': their number. */
+size_t thresholds_of_service(struct threshold out[THRESHOLD_METRICS],
+			     const struct thresholds *t, const char *service);
+
+/* As the member "thresholds" of an object. */
+void thresholds_put(struct json *j, const struct threshold *items,
+		    size_t count);
 
 /* The limits of a metric for a service; NULL when it has none. */
 const struct threshold *thresholds_find(const struct thresholds *t,

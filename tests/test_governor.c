@@ -157,6 +157,47 @@ START_TEST(budget_of_nothing_lets_only_what_costs_nothing_pass)
 }
 END_TEST
 
+START_TEST(link_that_was_postponed_is_due_after_the_first_back_off)
+{
+	struct governor g = { .state = PROBE_ATTACHING };
+
+	for (int i = 0; i < 2; i++) { /* it does not double */
+		governor_postpone(&g, &budget, 100 * SECOND_NS, "no memory");
+		ck_assert_int_eq(g.state, PROBE_WAITING);
+		ck_assert_str_eq(g.why, "no memory");
+		ck_assert(!governor_is_due(&g, 159 * SECOND_NS));
+		ck_assert(governor_is_due(&g, 160 * SECOND_NS));
+	}
+}
+END_TEST
+
+START_TEST(new_processes_are_waited_for_ten_seconds_from_when_it_was_due)
+{
+	struct governor g = { 0 };
+
+	governor_enter(&g, PROBE_WAITING, 100 * SECOND_NS, "%s", "");
+	ck_assert(governor_is_patient(&g, 109 * SECOND_NS));
+	ck_assert(!governor_is_patient(&g, 110 * SECOND_NS));
+	ck_assert(!admit(&g, 1, 100)); /* backs off for 60 s */
+	ck_assert(governor_is_patient(&g, 169 * SECOND_NS));
+	ck_assert(!governor_is_patient(&g, 170 * SECOND_NS));
+}
+END_TEST
+
+START_TEST(link_is_over_until_a_window_goes_well_or_it_goes)
+{
+	struct governor g = attached_at(0);
+
+	ck_assert(!governor_is_over(&g));
+	ck_assert(keep(&g, 0.006, 1));
+	ck_assert(governor_is_over(&g));
+	ck_assert(keep(&g, 0.001, 2));
+	ck_assert(!governor_is_over(&g));
+	ck_assert(!keep(&g, 0.1, 3));
+	ck_assert(!governor_is_over(&g));
+}
+END_TEST
+
 START_TEST(refused_link_is_never_due)
 {
 	struct governor g = { 0 };
@@ -176,4 +217,7 @@ TEST_MAIN("governor", cheap_link_stays_for_ever,
 	  only_the_dearest_link_answers_for_the_total,
 	  link_that_would_break_the_total_is_not_admitted,
 	  budget_of_nothing_lets_only_what_costs_nothing_pass,
+	  link_that_was_postponed_is_due_after_the_first_back_off,
+	  new_processes_are_waited_for_ten_seconds_from_when_it_was_due,
+	  link_is_over_until_a_window_goes_well_or_it_goes,
 	  refused_link_is_never_due)

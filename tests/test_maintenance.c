@@ -33,6 +33,19 @@ START_TEST(same_service_takes_the_place_of_the_older)
 }
 END_TEST
 
+START_TEST(of_several_windows_the_one_that_ends_last_tells)
+{
+	struct windows w = { 0 };
+
+	ck_ok(put(&w, "a.*", "one", 10));
+	ck_ok(put(&w, "ab.*", "two", 30));
+	ck_ok(put(&w, "abc", "three", 20));
+	ck_assert_str_eq(windows_find(&w, "abc")->reason, "two");
+	ck_assert_str_eq(windows_find(&w, "ax")->reason, "one");
+	windows_fini(&w);
+}
+END_TEST
+
 START_TEST(list_is_bounded)
 {
 	struct windows w = { 0 };
@@ -91,5 +104,6 @@ START_TEST(damaged_text_gives_what_is_whole)
 END_TEST
 
 TEST_MAIN("maintenance", same_service_takes_the_place_of_the_older,
+	  of_several_windows_the_one_that_ends_last_tells,
 	  list_is_bounded, text_brings_back_what_was_written,
 	  damaged_text_gives_what_is_whole)

@@ -147,6 +147,9 @@ START_TEST(worst_sli_is_the_state_and_says_why)
 	ck_assert_int_eq(tick(2, true, 0.5, 1), STATE_OK);
 	ck_assert_int_eq(tick(3, true, 0.8, 30), STATE_CRITICAL);
 	ck_assert_str_eq(t.grade.reason, "gc_pressure 30 is above 20 (critical)");
+	tick(3, true, 0.8, 197654);
+	ck_assert_str_eq(t.grade.reason,
+			 "gc_pressure 197654 is above 20 (critical)");
 	ck_assert_int_eq(t.grade.since_ns, 3 * SECOND);
 	ck_assert(t.last[COL_TARGET_STATE] == 4);
 	ck_assert_int_eq(tick(4, true, 0.8, 18), STATE_CRITICAL);

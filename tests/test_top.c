@@ -183,7 +183,7 @@ START_TEST(a_line_is_never_wider_than_the_screen)
 {
 	own(top_freep) struct top *t = parse(STATUS, TARGETS, QUERY);
 
-	for (int width = 20; width < 260; width++) {
+	for (int width = 1; width < 260; width++) {
 		const char *text = draw(t, (struct top_view){ .width = width });
 
 		while (*text) {
@@ -193,6 +193,54 @@ START_TEST(a_line_is_never_wider_than_the_screen)
 			text += len + 1;
 		}
 	}
+}
+END_TEST
+
+START_TEST(limits_of_a_service_win_over_the_general_ones)
+{
+	own(top_freep) struct top *t = parse(
+		STATUS,
+		"{\"targets\":[" TARGET("7", "b", "") "," TARGET(
+			"8", "a",
+			",\"thresholds\":{\"heap_util_rate\":{\"warning\":0.4,"
+			"\"critical\":0.9,\"bad\":\"above\"}}") "]}",
+		QUERY);
+	const struct top_row *a = &t->rows[0];
+
+	ck_assert_str_eq(a->service, "a");
+	ck_assert_int_eq(top_grade(t, a, TOP_UTIL), GRADE_WARNING);
+	ck_assert_int_eq(a->worst, GRADE_WARNING);
+	ck_assert_int_eq(top_grade(t, &t->rows[1], TOP_UTIL), GRADE_CRITICAL);
+	/* what it does not name stays as it is for all */
+	ck_assert_int_eq(top_grade(t, a, TOP_FRAG), GRADE_WARNING);
+}
+END_TEST
+
+START_TEST(the_narrowest_display_tells_who_is_ill)
+{
+	own(top_freep) struct top *t = parse(STATUS, TARGETS, QUERY);
+	const char *text = draw(t, (struct top_view){ .width = 20,
+						      .sort = 't' });
+
+	ck_assert_ptr_nonnull(strstr(text, "\ncritical "));
+	ck_assert_ptr_nonnull(strstr(text, "/0\n"));
+}
+END_TEST
+
+/* Each pair must compare alike, whatever a third one lacks. */
+START_TEST(what_has_no_value_stands_below_its_likes_by_state_too)
+{
+	const char *targets = "{\"targets\":[" TARGET("1", "a", "") ","
+			      TARGET("2", "b", "") "," TARGET("3", "c", "") "]}";
+	own(top_freep) struct top *t = parse("{}", targets, "[]");
+
+	for (size_t i = 0; i < t->count; i++)
+		t->rows[i].values[TOP_UTIL] = t->rows[i].pid == 2 ? NAN :
+					      t->rows[i].pid == 1 ? 0.1 : 0.9;
+	draw(t, (struct top_view){ .sort = 't' });
+	ck_assert_int_eq(t->rows[0].pid, 3);
+	ck_assert_int_eq(t->rows[1].pid, 1);
+	ck_assert_int_eq(t->rows[2].pid, 2);
 }
 END_TEST
 
@@ -260,6 +308,9 @@ TEST_MAIN("top", values_find_their_process_by_labels,
 	  the_worst_comes_first_and_what_is_absent_last,
 	  a_hostile_name_cannot_steer_the_terminal,
 	  a_line_is_never_wider_than_the_screen,
+	  limits_of_a_service_win_over_the_general_ones,
+	  the_narrowest_display_tells_who_is_ill,
+	  what_has_no_value_stands_below_its_likes_by_state_too,
 	  answers_of_another_shape_are_empty_not_fatal,
 	  what_is_no_json_is_a_problem_that_names_the_path,
 	  numbers_of_any_size_keep_their_column)

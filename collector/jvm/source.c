@@ -258,7 +258,7 @@ static void learn_layout(struct target *t, struct jvm *j)
 	int r;
 
 	if (t->mem_fd < 0) {
-		j->layout_gap = GAP_NOT_PERMITTED;
+		j->layout_gap = gap_of(t->mem_fd);
 		return;
 	}
 	r = vmstructs_find_library(t->process->pid, &library);
@@ -277,6 +277,10 @@ static int open_memory(struct target *t, struct jvm *j)
 			       "neither its hsperfdata file nor its memory can "
 			       "be read: needs CAP_SYS_PTRACE and "
 			       "CAP_DAC_READ_SEARCH, or the same user");
+	if (j->layout_gap)
+		return lacking(t, -EIO,
+			       "its hsperfdata file cannot be read, nor what "
+			       "its memory has in its stead");
 	if (vm_read_word(&j->layout, t->mem_fd, 0, VM_PERF_START, &start) ||
 	    vm_read_word(&j->layout, t->mem_fd, 0, VM_PERF_CAPACITY, &len) ||
 	    start == 0)

@@ -1,7 +1,10 @@
 #include "commands.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/own.h"
 
@@ -62,10 +65,34 @@ int command_failed_in(const char *path, int r, const struct problem *p)
 	return problem_exit_code(p->code);
 }
 
+/* What was to be told and could not be written is no success. */
+static int command_run(const struct command *c, int argc, char **argv)
+{
+	int code = c->run(argc, argv);
+
+	if (!fflush(stdout) && !ferror(stdout))
+		return code;
+	fprintf(stderr, "heapwatch: cannot write: %s\n", strerror(errno));
+	return code ? code : 1;
+}
+
+/* Closed ones would be taken by a socket or an event, and logs go there. */
+static void standard_files_open(void)
+{
+	int fd;
+
+	do {
+		fd = open("/dev/null", O_RDWR);
+	} while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
 int commands_run(int argc, char **argv)
 {
 	const char *name = argc > 1 ? argv[1] : "";
 
+	standard_files_open();
 	if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) {
 		usage(stdout);
 		return 0;
@@ -74,7 +101,7 @@ int commands_run(int argc, char **argv)
 		name = "version";
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
 		if (strcmp(commands[i].name, name) == 0)
-			return commands[i].run(argc - 1, argv + 1);
+			return command_run(&commands[i], argc - 1, argv + 1);
 	}
 	if (*name)
 		fprintf(stderr, "heapwatch: no command is named %s\n\n", name);

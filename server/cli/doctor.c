@@ -13,6 +13,7 @@
 #include "common/version.h"
 
 #include "commands.h"
+#include "files.h"
 #include "report.h"
 #include "serve.h"
 
@@ -32,10 +33,12 @@ static void help(void)
 	     "port are checked\n\n"
 	     "Ends with 0 when all is well, 1 when something is lost, 4 when "
 	     "a right is missing\n"
-	     "for what matters, 2 for wrong usage. Run it as the user who "
-	     "serves:\n"
+	     "for what matters, 2 for wrong usage. As the unit serves, with "
+	     "its user and rights:\n"
+	     "  caps=+bpf,+perfmon,+sys_ptrace,+dac_read_search\n"
 	     "  setpriv --reuid heapwatch --regid heapwatch --init-groups "
-	     "heapwatch doctor");
+	     "\\\n"
+	     "    --inh-caps $caps --ambient-caps $caps heapwatch doctor");
 }
 
 /* ---- one look at all processes, by the collector itself ---- */
@@ -281,6 +284,7 @@ int command_doctor(int argc, char **argv)
 		return path ? command_failed_in(path, r, &p) :
 			      command_failed(r, &p);
 	log_set_level(LOG_LEVEL_ERROR); /* the findings say it in words */
+	files_raise(); /* as serve does */
 	r = examine(&e, &cfg);
 	if (r)
 		return command_failed(r, &p);

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/capability.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,15 +14,18 @@
 
 #include <jansson.h>
 
+#include "collector/rights.h"
 #include "common/clock.h"
 #include "common/own.h"
 #include "common/units.h"
 
 #include "client.h"
+#include "files.h"
 
 /* linux/proc_ns.h: those that the kernel begins with */
 #define CGROUP_NAMESPACE_FIRST 0xEFFFFFFB
 #define PID_NAMESPACE_FIRST    0xEFFFFFFC
+#define USER_NAMESPACE_FIRST   0xEFFFFFFD
 #define ROOM_LEAST	       (64 * UNIT_MIB)
 
 #define CAPS_MEND "run as root, or make install: the unit it brings has it"
@@ -115,28 +117,6 @@ static void check_lockdown(const struct check *c, const struct config *cfg,
 
 /* ---- rights ---- */
 
-static bool has_capability(int number)
-{
-	unsigned long long set = 0;
-	char line[256];
-	own(file_closep) FILE *file = fopen("/proc/self/status", "re");
-
-	while (file && fgets(line, sizeof(line), file)) {
-		if (sscanf(line, "CapEff: %llx", &set) == 1)
-			break;
-	}
-	return set >> number & 1;
-}
-
-/* CAP_SYS_ADMIN has been all of these, and still is two. */
-static bool has_right(int number)
-{
-	bool part = number == CAP_BPF || number == CAP_PERFMON;
-
-	return has_capability(number) ||
-	       (part && has_capability(CAP_SYS_ADMIN));
-}
-
 /* To start a unit that is not there would be no mend. */
 static bool has_unit(void)
 {
@@ -158,10 +138,10 @@ static bool has_unit(void)
 static void check_capability(const struct check *c, const struct config *cfg,
 			     struct finding *f)
 {
-	bool part = c->arg == CAP_BPF || c->arg == CAP_PERFMON;
+	bool part = c->arg == RIGHT_BPF || c->arg == RIGHT_PERFMON;
 
 	(void)cfg;
-	if (has_right((int)c->arg))
+	if (right_held((enum right)c->arg))
 		found(f, VERDICT_WELL, "in effect");
 	else
 		found(f, part ? VERDICT_LOST : VERDICT_DENIED, "not in effect");
@@ -190,7 +170,7 @@ static void check_yama(const struct check *c, const struct config *cfg,
 	(void)cfg;
 	if (scope < 0)
 		found(f, VERDICT_WELL, "not there");
-	else if (scope == 0 || (scope < 3 && has_right(CAP_SYS_PTRACE)))
+	else if (scope == 0 || (scope < 3 && right_held(RIGHT_SYS_PTRACE)))
 		found(f, VERDICT_WELL, "ptrace_scope %ld%s", scope,
 		      scope ? ", CAP_SYS_PTRACE passes it" : "");
 	else
@@ -208,7 +188,7 @@ static void check_paranoid(const struct check *c, const struct config *cfg,
 	(void)c;
 	(void)cfg;
 	found(f, VERDICT_WELL, "%ld; %s", level,
-	      has_right(CAP_PERFMON) ? "CAP_PERFMON passes it" :
+	      right_held(RIGHT_PERFMON) ? "CAP_PERFMON passes it" :
 				       "of no effect without CAP_PERFMON");
 }
 
@@ -220,7 +200,7 @@ static void check_unprivileged_bpf(const struct check *c,
 	(void)c;
 	(void)cfg;
 	found(f, VERDICT_WELL, "%ld; %s", level,
-	      has_right(CAP_BPF) ? "CAP_BPF passes it" :
+	      right_held(RIGHT_BPF) ? "CAP_BPF passes it" :
 				   "of no effect without CAP_BPF");
 }
 
@@ -264,7 +244,7 @@ static void check_hidepid(const struct check *c, const struct config *cfg,
 	}
 	if (hidden == 0)
 		found(f, VERDICT_WELL, "off");
-	else if (has_right(CAP_SYS_PTRACE))
+	else if (right_held(RIGHT_SYS_PTRACE))
 		found(f, VERDICT_WELL, "%d, CAP_SYS_PTRACE passes it", hidden);
 	else
 		found(f, VERDICT_DENIED, "hidepid=%d", hidden);
@@ -316,7 +296,21 @@ static void check_cgroup(const struct check *c, const struct config *cfg,
 		      cfg->cgroup_root);
 }
 
-/* ---- clock, database, port ---- */
+/* ---- open files, clock, database, port ---- */
+
+static void check_files(const struct check *c, const struct config *cfg,
+			struct finding *f)
+{
+	int64_t limit = files_limit(), wanted = files_wanted(cfg);
+
+	(void)c;
+	if (limit < 0)
+		found(f, VERDICT_WELL, "no limit is told");
+	else
+		found(f, limit < wanted ? VERDICT_LOST : VERDICT_WELL,
+		      "%lld may be open, up to %lld wanted", (long long)limit,
+		      (long long)wanted);
+}
 
 static void check_clock(const struct check *c, const struct config *cfg,
 			struct finding *f)
@@ -357,10 +351,13 @@ static void check_database(const struct check *c, const struct config *cfg,
 			   struct finding *f)
 {
 	char folder[4096];
+	struct stat st;
 
 	(void)c;
 	folder_of(folder, cfg->db);
-	if (!may_write(folder))
+	if (stat(cfg->db, &st) == 0 && !S_ISREG(st.st_mode))
+		found(f, VERDICT_LOST, "%.120s is no regular file", cfg->db);
+	else if (!may_write(folder))
 		found(f, VERDICT_DENIED, "%.120s: %s", folder, strerror(errno));
 	else if (access(cfg->db, F_OK) == 0 && !may_write(cfg->db))
 		found(f, VERDICT_DENIED, "%.120s: %s", cfg->db,
@@ -478,15 +475,15 @@ static const struct check checks[] = {
 	  "run a kernel with CONFIG_DEBUG_INFO_BTF", 0 },
 	{ "CAP_BPF", check_capability,
 	  "exec events, and exact begin and end of collections", CAPS_MEND,
-	  CAP_BPF },
+	  RIGHT_BPF },
 	{ "CAP_PERFMON", check_capability,
 	  "exec events, and exact begin and end of collections", CAPS_MEND,
-	  CAP_PERFMON },
+	  RIGHT_PERFMON },
 	{ "CAP_SYS_PTRACE", check_capability, "processes of other users",
-	  CAPS_MEND, CAP_SYS_PTRACE },
+	  CAPS_MEND, RIGHT_SYS_PTRACE },
 	{ "CAP_DAC_READ_SEARCH", check_capability,
 	  "memory and open files of processes of other users", CAPS_MEND,
-	  CAP_DAC_READ_SEARCH },
+	  RIGHT_DAC_READ_SEARCH },
 	{ "lockdown", check_lockdown, "eBPF programs that read the kernel",
 	  "start the kernel with lockdown=integrity", 0 },
 	{ "hidepid of /proc", check_hidepid, "processes of other users",
@@ -505,10 +502,20 @@ static const struct check checks[] = {
 	  "heap, and their names",
 	  "docker run --cgroupns=host, or packaging/compose/host-cgroups.yml",
 	  CGROUP_NAMESPACE_FIRST },
+	{ "user namespace", check_namespace,
+	  "what the capabilities above give: here they count inside this "
+	  "container only",
+	  "a container that is not rootless: docker run --userns=host",
+	  USER_NAMESPACE_FIRST },
 	{ "pid namespace", check_namespace,
 	  "every process outside this container",
 	  "docker run --pid=host, or hostPID: true in Kubernetes",
 	  PID_NAMESPACE_FIRST },
+	{ "open files", check_files,
+	  "processes, when as many run as collector.targets_max allows",
+	  "LimitNOFILE= in the unit, ulimit -n as root before serve, or a "
+	  "smaller collector.targets_max",
+	  0 },
 	{ "clock", check_clock,
 	  "storing: the clock stands before this build, and data waits",
 	  "timedatectl set-ntp true, or date --set", 0 },

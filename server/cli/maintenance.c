@@ -246,9 +246,11 @@ static int end(const struct options *o)
 	own(buf_fini) struct buf path = BUF_INIT;
 	struct problem p = { 0 };
 
-	if (!o->service)
+	if (!o->service || o->length || o->reason)
 		return command_failed(
-			problem_set(&p, PROBLEM_USAGE, "end wants --service"),
+			problem_set(&p, PROBLEM_USAGE,
+				    "end wants --service, and nothing else of "
+				    "a window"),
 			&p);
 	buf_puts(&path, PATH "?service=");
 	client_escape(&path, o->service);
@@ -257,6 +259,14 @@ static int end(const struct options *o)
 
 static int list(const struct options *o)
 {
+	struct problem p = { 0 };
+
+	if (o->service || o->length || o->reason)
+		return command_failed(
+			problem_set(&p, PROBLEM_USAGE,
+				    "list tells all windows; it takes --json "
+				    "and --url only"),
+			&p);
 	return ask(o, "GET", PATH, NULL);
 }
 

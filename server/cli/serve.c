@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdio_ext.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
@@ -20,6 +21,7 @@
 #include "server/writer.h"
 
 #include "commands.h"
+#include "files.h"
 #include "report.h"
 #include "serve.h"
 
@@ -121,9 +123,21 @@ static int flag_apply(struct config *c, const struct flag *f, bool again,
 	return config_set(c, key, f->value, p);
 }
 
+/* Main reads again, and opening a pipe waits for a writer: meanwhile no signal
+ * would be heard. */
+static int file_is_one(const char *path, struct problem *p)
+{
+	struct stat st;
+
+	if (stat(path, &st) || S_ISREG(st.st_mode))
+		return 0; /* what else is wrong, reading tells */
+	return problem_set(p, PROBLEM_USAGE,
+			   "is no regular file, and so not read again");
+}
+
 /* The file that --config names, or the default one, which may be missing. */
-static int file_read(struct config *c, int argc, char **argv, const char **path,
-		     struct problem *p)
+static int file_read(struct config *c, int argc, char **argv, bool again,
+		     const char **path, struct problem *p)
 {
 	bool named = false;
 	int r = 0;
@@ -142,7 +156,9 @@ static int file_read(struct config *c, int argc, char **argv, const char **path,
 		*path = NULL; /* not the file's fault */
 		return r;
 	}
-	r = config_read(c, *path, p);
+	r = again ? file_is_one(*path, p) : 0;
+	if (!r)
+		r = config_read(c, *path, p);
 	if (r == -ENOENT && !named) {
 		*p = (struct problem){ 0 };
 		return 0;
@@ -158,7 +174,7 @@ int config_make(struct config *c, int argc, char **argv, bool again,
 
 	*path = NULL;
 	if (!r)
-		r = file_read(c, argc, argv, path, p);
+		r = file_read(c, argc, argv, again, path, p);
 	if (r)
 		return r;
 	file = *path;
@@ -393,7 +409,10 @@ static void report(struct census_board *board)
 		return;
 	report_write(&b, c);
 	fputs(buf_cstr(&b), stdout);
-	fflush(stdout);
+	if (fflush(stdout)) { /* nobody reads it, which is no fault of ours */
+		__fpurge(stdout);
+		clearerr(stdout);
+	}
 	buf_fini(&b);
 }
 
@@ -553,6 +572,19 @@ static void memory_frugal(void)
 	mallopt(M_TRIM_THRESHOLD, 256 << 10);
 }
 
+static void files_prepare(const struct config *cfg)
+{
+	int64_t limit, wanted = files_wanted(cfg);
+
+	files_raise();
+	limit = files_limit();
+	if (limit >= 0 && limit < wanted)
+		log_warn("few files may be open limit=%lld wanted=%lld: "
+			 "raise it (ulimit -n, LimitNOFILE=), or lower "
+			 "collector.targets_max", (long long)limit,
+			 (long long)wanted);
+}
+
 int command_serve(int argc, char **argv)
 {
 	own(config_fini) struct config cfg = { 0 };
@@ -572,6 +604,7 @@ int command_serve(int argc, char **argv)
 	memory_frugal();
 	log_set_level(cfg.log_level);
 	log_info("starting version=%s db=%s", heapwatch_version(), cfg.db);
+	files_prepare(&cfg);
 	signal_fd = signals_open();
 	if (signal_fd < 0)
 		return command_failed(-errno, &p);

@@ -46,9 +46,10 @@ static void help(void)
 	buf_printf(&b, "  %-20s ", "");
 	top_sort_list(&b);
 	buf_puts(&b, "\n\nOther keys: v turns the order round, j and k "
-		     "scroll, q ends. Colours only on a\n"
-		     "terminal, and not with NO_COLOR or TERM=dumb; "
-		     "COLUMNS is the width of a pipe.\n");
+		     "scroll by a\nline, space and b by a page, q ends. "
+		     "Colours only on a terminal, and not\n"
+		     "with NO_COLOR or TERM=dumb; COLUMNS is the width of a "
+		     "pipe.\n");
 	fputs(buf_cstr(&b), stdout);
 }
 
@@ -281,6 +282,11 @@ static void live_key(struct live *l, char key)
 		l->view.first++;
 	else if (key == 'k')
 		l->view.first -= l->view.first > 0;
+	else if (key == ' ')
+		l->view.first += l->view.page;
+	else if (key == 'b')
+		l->view.first -= l->view.first < l->view.page ? l->view.first :
+								l->view.page;
 	else if (top_sort_key(key))
 		l->view.sort = key;
 }

@@ -50,6 +50,8 @@ struct top_row {
 	double values[TOP_VALUES]; /* NaN: absent */
 	char basis[TOP_VALUES];	/* 'f' floor, 'b' bytes, or 0 */
 	double trend[TOP_TREND]; /* of heap_util_rate, oldest first; NaN */
+	struct threshold thresholds[TOP_VALUES]; /* its service's own;
+						  * direction 0: none */
 	enum grade worst;
 };
 
@@ -84,6 +86,7 @@ struct top_view {
 	char sort;	   /* the key of a column */
 	bool reversed;
 	size_t first;	   /* row on top; moved back when beyond the end */
+	size_t page;	   /* rows that the screen had room for */
 	const char *line_end; /* "\n", or what also clears a terminal's line */
 	const char *url;
 	const char *problem; /* why the table is old, or NULL */

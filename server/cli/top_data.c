@@ -107,8 +107,11 @@ static void row_get(struct top_row *r, const json_t *target)
 		 "state_reason");
 	r->state_since_ms = integer_get(target, "state_since_ms", 0);
 	r->silenced = json_is_true(json_object_get(target, "silenced"));
-	for (int v = 0; v < TOP_VALUES; v++)
+	for (int v = 0; v < TOP_VALUES; v++) {
 		r->values[v] = NAN;
+		threshold_get(&r->thresholds[v], (enum top_value)v,
+			      json_object_get(target, "thresholds"));
+	}
 	for (int i = 0; i < TOP_TREND; i++)
 		r->trend[i] = NAN;
 }
@@ -291,9 +294,13 @@ static void question_write(struct buf *out)
 enum grade top_grade(const struct top *t, const struct top_row *r,
 		     enum top_value v)
 {
-	if (!t->thresholds[v].direction || isnan(r->values[v]))
+	const struct threshold *limits = r->thresholds[v].direction ?
+						 &r->thresholds[v] :
+						 &t->thresholds[v];
+
+	if (!limits->direction || isnan(r->values[v]))
 		return GRADE_OK;
-	return threshold_grade(&t->thresholds[v], r->values[v]);
+	return threshold_grade(limits, r->values[v]);
 }
 
 static void grades_set(struct top *t)

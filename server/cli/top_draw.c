@@ -21,6 +21,9 @@ enum cell {
 enum shape { SHAPE_NONE, SHAPE_PERCENT, SHAPE_COUNT, SHAPE_RATIO, SHAPE_BYTES };
 
 #define WHY_LEAST 16
+#define WHO_LEAST 6
+#define WHO_KEEP  12
+#define STATE_KEEP 11
 
 static const struct column {
 	char key;	  /* sorts by it; 0: cannot */
@@ -32,8 +35,8 @@ static const struct column {
 	enum top_value value;
 	enum shape shape;
 } columns[] = {
-	{ 't', "state", "STATE", 13, 11, CELL_STATE, 0, 0 },
-	{ 's', "service", "SERVICE/INSTANCE", 20, 12, CELL_WHO, 0, 0 },
+	{ 't', "state", "STATE", 13, STATE_KEEP, CELL_STATE, 0, 0 },
+	{ 's', "service", "SERVICE/INSTANCE", 20, WHO_KEEP, CELL_WHO, 0, 0 },
 	{ 0, NULL, "RUNTIME", 15, 2, CELL_RUNTIME, 0, 0 },
 	{ 'i', "pid", "PID", 7, 5, CELL_PID, 0, 0 },
 	{ 'u', "util", "UTIL", 6, 10, CELL_VALUE, TOP_UTIL, SHAPE_PERCENT },
@@ -288,7 +291,8 @@ static int layout_sum(const struct layout *l)
 	return sum;
 }
 
-static void layout_drop_least(struct layout *l)
+/* Without the column that is kept least; false: only who and state are left. */
+static bool layout_drop_least(struct layout *l)
 {
 	size_t least = COLUMNS;
 
@@ -297,8 +301,25 @@ static void layout_drop_least(struct layout *l)
 		    (least == COLUMNS || columns[i].keep < columns[least].keep))
 			least = i;
 	}
-	if (least < COLUMNS)
-		l->widths[least] = 0;
+	if (least == COLUMNS || columns[least].keep >= STATE_KEEP)
+		return false;
+	l->widths[least] = 0;
+	return true;
+}
+
+/* A display of 20 characters tells who is ill, with the name cut; a narrower
+ * one only who is there. */
+static void layout_narrow(struct layout *l, int width)
+{
+	int over = layout_sum(l) - width;
+
+	if (over <= 0)
+		return;
+	l->widths[1] -= over;
+	if (l->widths[1] >= WHO_LEAST)
+		return;
+	l->widths[0] = 0;
+	l->widths[1] = width < columns[1].width ? width : columns[1].width;
 }
 
 /* What is wrong is told where anything is wrong, else the room is free. */
@@ -322,8 +343,9 @@ static struct layout layout_make(const struct top *t, int width)
 		l.widths[i] = columns[i].width;
 	if (!why_wanted(t))
 		l.widths[COLUMNS - 1] = 0;
-	while (layout_sum(&l) > width && layout_sum(&l) > columns[1].width)
-		layout_drop_least(&l);
+	while (layout_sum(&l) > width && layout_drop_least(&l))
+		;
+	layout_narrow(&l, width);
 	room = width - layout_sum(&l);
 	if (room > 0 && l.widths[COLUMNS - 1])
 		l.widths[COLUMNS - 1] += room > 64 ? 64 : room;
@@ -380,6 +402,12 @@ static int order_numbers(double a, double b)
 	return (a > b) - (a < b);
 }
 
+/* An order needs every pair to compare: what is absent is less than all. */
+static double util_or_less(const struct top_row *r)
+{
+	return isnan(r->values[TOP_UTIL]) ? -1 : r->values[TOP_UTIL];
+}
+
 /* Below zero: a comes first. Worst or most first; what is absent, last. */
 static int order_rows(const struct top_row *a, const struct top_row *b,
 		      const struct order_by *o)
@@ -390,9 +418,7 @@ static int order_rows(const struct top_row *a, const struct top_row *b,
 	switch (o->column->cell) {
 	case CELL_STATE:
 		r = severity(b) - severity(a);
-		return r ? r :
-			   order_numbers(b->values[TOP_UTIL],
-					 a->values[TOP_UTIL]);
+		return r ? r : order_numbers(util_or_less(b), util_or_less(a));
 	case CELL_PID:
 		return order_numbers((double)a->pid, (double)b->pid);
 	case CELL_VALUE:
@@ -525,7 +551,7 @@ static void footer_add(struct buf *out, const struct top *t,
 
 	buf_puts(&line, "q quit  v turn  ");
 	if (t && shown < t->count)
-		buf_printf(&line, "j k scroll: %zu-%zu of %zu  ",
+		buf_printf(&line, "j k space b scroll: %zu-%zu of %zu  ",
 			   view->first + 1, view->first + shown, t->count);
 	buf_puts(&line, "sort: ");
 	top_sort_list(&line);
@@ -550,6 +576,7 @@ static size_t rows_add(struct buf *out, const struct top *t,
 	struct layout l = layout_make(t, view->width);
 	size_t room = rows_that_fit(t, view), shown = 0;
 
+	view->page = room;
 	if (view->first + room > t->count)
 		view->first = t->count > room ? t->count - room : 0;
 	titles_add(out, &l, view);

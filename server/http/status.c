@@ -169,21 +169,6 @@ static void put_http(struct json *j, struct site *s)
 	json_end(j);
 }
 
-static void put_thresholds(struct json *j, const struct census *c)
-{
-	begin(j, "thresholds");
-	for (size_t i = 0; i < c->threshold_count; i++) {
-		const struct threshold *t = &c->thresholds[i];
-
-		begin(j, metric_info(t->metric)->name);
-		json_put_double(j, "warning", t->warning);
-		json_put_double(j, "critical", t->critical);
-		json_put_string(j, "bad", t->direction > 0 ? "above" : "below");
-		json_end(j);
-	}
-	json_end(j);
-}
-
 static void put_reload(struct json *j, struct site *s)
 {
 	struct reload_status r;
@@ -222,7 +207,7 @@ int handle_status(const struct request *q, struct reply *a, struct problem *p)
 	put_store(&j, q->site->store);
 	put_http(&j, q->site);
 	if (c)
-		put_thresholds(&j, c);
+		thresholds_put(&j, c->thresholds, c->threshold_count);
 	put_reload(&j, q->site);
 	json_end(&j);
 	return 0;

@@ -115,6 +115,8 @@ static int put_target(struct json *j, const struct census_target *t,
 			json_put_string(j, "reason",
 					t->reason ? t->reason : "");
 		put_state(j, t, now);
+		if (t->limit_count)
+			thresholds_put(j, t->limits, t->limit_count);
 		json_put_int(j, "started_ms", t->entity.start_wall_ms);
 		put_labels(j, "labels", &labels);
 		put_labels(j, "attributes", &t->entity.attributes);

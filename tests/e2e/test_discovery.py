@@ -1,9 +1,11 @@
 """Processes that come, go, restart and share pids. Needs root and Go victims."""
+import contextlib
 import ctypes
 import functools
 import os
 import pathlib
 import re
+import resource
 import shutil
 import signal
 import tempfile
@@ -214,6 +216,21 @@ class Discovery(unittest.TestCase):
             time.sleep(1.5)
             self.assertEqual(labels_of(server.wait_target(victim.pid)), before)
             self.assertIsNotNone(server.wait_value("heap_used_bytes", victim.pid))
+
+    def test_more_processes_than_the_soft_limit_of_files_allows(self):
+        # As shells and services have it, only smaller: 1024 for some 300 processes.
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        with contextlib.ExitStack() as stack:
+            victims = [stack.enter_context(Victim([go_victim()])) for _ in range(30)]
+            resource.setrlimit(resource.RLIMIT_NOFILE, (100, hard))
+            try:
+                server = stack.enter_context(Server())
+            finally:
+                resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+            for victim in victims:
+                server.wait_target(victim.pid, 30)
+            self.assertEqual([line for line in server.log().splitlines()
+                              if "Too many open files" in line], [])
 
     def test_limit_of_targets_holds_and_excluded_ones_do_not_count(self):
         with tempfile.TemporaryDirectory() as folder:

@@ -2,6 +2,7 @@
 import json
 import os
 import pathlib
+import re
 import shutil
 import socket
 import subprocess
@@ -21,11 +22,11 @@ class Doctor(unittest.TestCase):
         self.folder = pathlib.Path(scratch.name)
         self.folder.chmod(0o755)
 
-    def doctor(self, *args, uid=None, executable=None):
+    def doctor(self, *args, uid=None, executable=None, before=()):
         """(exit code, standard output, standard error); a database and a port that are free"""
         more = {"user": uid, "group": uid, "extra_groups": []} if uid is not None else {}
         done = subprocess.run(
-            [executable or program(), "doctor", "--db", str(self.folder / "x.db"),
+            [*before, executable or program(), "doctor", "--db", str(self.folder / "x.db"),
              "--listen", "127.0.0.1:0", *args], capture_output=True, text=True, timeout=60,
             stdin=subprocess.DEVNULL, check=False, cwd="/", **more)
         return done.returncode, done.stdout, done.stderr
@@ -74,9 +75,55 @@ class Doctor(unittest.TestCase):
         self.assertEqual(checks["database"]["verdict"], "denied")
         self.assertIn("Permission denied", checks["database"]["found"])
 
+    @unittest.skipUnless(os.geteuid() == 0, "only root can become another user")
+    def test_the_command_of_its_help_has_the_units_rights(self):
+        copy = shutil.copy(program(), self.folder / "heapwatch")
+        told = subprocess.run([program(), "doctor", "--help"], capture_output=True, text=True,
+                              timeout=60, check=True).stdout
+        script = told[told.index("  caps="):]
+        script = script.replace("--reuid heapwatch --regid heapwatch", f"--reuid {NOBODY} "
+                                f"--regid {NOBODY}").replace("--init-groups", "--clear-groups")
+        script = script.rstrip().removesuffix("heapwatch doctor") + f"{copy} doctor --json"
+        done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, timeout=60,
+                              check=False)
+        checks = {c["name"]: c["verdict"] for c in json.loads(done.stdout)["checks"]}
+        for right in ("CAP_BPF", "CAP_PERFMON", "CAP_SYS_PTRACE", "CAP_DAC_READ_SEARCH"):
+            self.assertEqual(checks[right], "ok", done.stderr)
+
     def test_a_lack_that_is_simulated_is_a_loss(self):
         code, _, _ = self.told("--without=caps")
         self.assertIn(code, (1, 4))
+
+    @unittest.skipUnless(os.geteuid() == 0 and os.path.exists("/sys/kernel/btf/vmlinux"),
+                         "needs root and a kernel with BTF, to hide it")
+    def test_without_btf_exit_codes_are_lost_and_nothing_else(self):
+        hide = ["unshare", "--mount", "sh", "-ec",
+                'mount -t tmpfs none /sys/kernel/btf; exec "$@"', "sh"]
+        self.assertEqual(self.told(before=hide)[1]["BTF"]["verdict"], "lost")
+        out = self.doctor(before=hide)[1]
+        self.assertEqual(re.findall(r"(?m)^missing: (.*);", out), ["exit codes and OOM victims"])
+
+    @unittest.skipUnless(os.geteuid() == 0, "a user may not always make a namespace of users")
+    def test_rights_of_a_rootless_container_are_none(self):
+        checks = self.told(before=["unshare", "--user", "--map-root-user"])[1]
+        self.assertEqual(checks["CAP_SYS_PTRACE"]["verdict"], "ok")
+        self.assertEqual(checks["user namespace"]["verdict"], "lost")
+        self.assertEqual(self.told()[1]["user namespace"]["verdict"], "ok")
+
+    def test_a_folder_is_no_database(self):
+        code, checks, _ = self.told("--db", str(self.folder))
+        self.assertIn(code, (1, 4))
+        self.assertEqual(checks["database"]["verdict"], "lost")
+
+    def test_few_open_files_are_a_loss_where_more_cannot_be_had(self):
+        # A soft limit is raised by itself, a hard one is not.
+        for limit, verdict in (("256:16384", "ok"), ("256:256", "lost")):
+            with self.subTest(limit):
+                before = ["prlimit", "--nofile=" + limit]
+                files = self.told("--collector-targets-max", "1000", before=before)[1]["open files"]
+                self.assertEqual(files["verdict"], verdict)
+                self.assertEqual(files["found"], f"{limit.partition(':')[2]} may be open, "
+                                                 "up to 5384 wanted")
 
     def test_a_process_that_a_rule_leaves_out_is_no_loss(self):
         path = self.folder / "heapwatch.yaml"

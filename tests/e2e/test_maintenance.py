@@ -87,6 +87,9 @@ class Maintenance(unittest.TestCase):
             maintenance(server, "pause", code=2)
             words = maintenance(server, "--url", server.url, code=2)
             self.assertIn("say start, end or list", words)
+            # What would be left out without a word is refused.
+            maintenance(server, "list", "--service", "x", code=2)
+            maintenance(server, "end", "--service", "x", "--for", "1h", code=2)
             words = maintenance(server, "start", "--service", "(", "--for", "1h",
                                 "--reason", "x", code=1)
             self.assertIn("bad regular expression", words)

@@ -53,6 +53,14 @@ class CommandLine(unittest.TestCase):
             self.assertEqual((code, out), (2, ""), (args, err))
             self.assertTrue(err)
 
+    def test_what_cannot_be_written_is_no_success(self):
+        for args in (["version"], ["doctor", "--listen", "127.0.0.1:0"], ["serve", "--help"]):
+            with self.subTest(args), open("/dev/full", "w", encoding="ascii") as full:
+                done = subprocess.run([program(), *args], stdout=full, stderr=subprocess.PIPE,
+                                      timeout=60, check=False)
+                self.assertNotEqual(done.returncode, 0)
+                self.assertIn(b"cannot write: No space left on device", done.stderr)
+
     def test_an_unknown_option_is_told_by_its_name_wherever_it_stands(self):
         for args in (["--nonsense"], ["--nonsense", "--db", "x"], ["--db", "x", "--nonsense=1"]):
             self.assertIn("no option is named --nonsense;", run("serve", *args)[2])
@@ -136,6 +144,19 @@ class Life(unittest.TestCase):
     def test_prints_what_the_first_scan_found(self):
         with Server() as server:
             until(lambda: "processes have a known runtime" in server.out(), 10, server.log)
+
+    def test_a_closed_output_is_nobodys_socket(self):
+        with tempfile.TemporaryDirectory() as folder:
+            db = pathlib.Path(folder) / "x.db"
+            shell = f'exec "$0" serve --listen 127.0.0.1:0 --db {db} <&- >&- 2>&-'
+            process = subprocess.Popen(["sh", "-c", shell, program()])
+            try:
+                until(db.exists, 20, "the database")
+                for fd in range(3):
+                    self.assertEqual(os.readlink(f"/proc/{process.pid}/fd/{fd}"), "/dev/null")
+            finally:
+                process.terminate()
+                self.assertEqual(process.wait(15), 0)
 
     def test_stops_within_a_second_of_either_signal(self):
         for number in (signal.SIGTERM, signal.SIGINT):

@@ -14,8 +14,12 @@ EXCLUDE = "watch:\n  - action: exclude\n    service: victim.*\n"
 
 def reload(server, config):
     """Write the file, send the signal; what /api/v1/status says of it."""
-    before = server.get_json("/api/v1/status").get("reload", {}).get("time_ms", 0)
     (server.folder / "heapwatch.yaml").write_text(config)
+    return signalled(server)
+
+
+def signalled(server):
+    before = server.get_json("/api/v1/status").get("reload", {}).get("time_ms", 0)
     time.sleep(0.002)
     server.process.send_signal(signal.SIGHUP)
 
@@ -61,6 +65,22 @@ class Reload(unittest.TestCase):
             limits = server.get_json("/api/v1/status")["thresholds"]["gc_pressure"]
             self.assertEqual(limits["warning"], 7)
             self.assertTrue(reload(server, good)["ok"])
+
+    def test_what_is_no_file_is_refused_and_never_waited_for(self):
+        good = "thresholds: {gc_pressure: {warning: 7}}\n"
+        with Server(config=good) as server:
+            server.wait_ready()
+            path = server.folder / "heapwatch.yaml"
+            for make, undo in ((os.mkfifo, os.unlink), (os.mkdir, os.rmdir)):
+                path.unlink()
+                make(path)
+                told = signalled(server)
+                self.assertFalse(told["ok"])
+                self.assertRegex(told["problem"], r"heapwatch\.yaml: is no regular file")
+                undo(path)
+                self.assertTrue(reload(server, good)["ok"])
+            limits = server.get_json("/api/v1/status")["thresholds"]["gc_pressure"]
+            self.assertEqual(limits["warning"], 7)
 
     def test_without_a_file_there_is_nothing_to_reload(self):
         if os.path.exists("/etc/heapwatch/heapwatch.yaml"):

@@ -1,8 +1,10 @@
 """The word that hangs on a wall: state, since when, why. Needs Go victims."""
+import json
+import subprocess
 import time
 import unittest
 
-from heapwatch import Server, Victim, until
+from heapwatch import Server, Victim, program, until
 from test_discovery import go_victim
 from test_events import events, wait_event
 
@@ -91,6 +93,13 @@ class State(unittest.TestCase):
             fill(victim, 60)
             target = wait_state(server, victim.pid, "warning")
             self.assertIn("is above 0.05 (warning)", target["state_reason"])
+            self.assertEqual(target["thresholds"], {
+                "heap_live_rate": {"warning": 0.05, "critical": 0.99, "bad": "above"}})
+            # top grades by them, too
+            told = subprocess.run([program(), "top", "--json", "--url", server.url],
+                                  capture_output=True, timeout=30, check=True).stdout
+            row = next(t for t in json.loads(told)["targets"] if t["pid"] == victim.pid)
+            self.assertEqual((row["state"], row["grade"]), ("warning", "warning"))
 
     def test_what_is_not_watched_is_unknown_and_why(self):
         config = "watch:\n  - action: exclude\n    service: victim.*\n"
