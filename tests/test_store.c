@@ -1006,6 +1006,7 @@ START_TEST(what_is_no_database_of_ours_is_refused)
 {
 	mkdir("folder", 0755);
 	refused("folder", "is a directory");
+	unlink("pipe");
 	ck_assert_int_eq(mkfifo("pipe", 0644), 0);
 	refused("pipe", "is no file");
 	refused("nowhere/x.db", "check that its directory exists");
