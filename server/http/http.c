@@ -36,7 +36,7 @@
 /* Bytes of large answers that their clients have not read yet: who asks and
  * does not read must not take all memory. Small ones are bounded by the number
  * of connections. */
-#define UNREAD_MAX (128 * 1024 * 1024)
+#define UNREAD_MAX (64 * 1024 * 1024)
 #define LARGE	   (256 * 1024)
 
 /* Longer than most panels wait between two refreshes. */
