@@ -394,6 +394,7 @@ static int prepare(struct collector *c, const struct collector_options *o)
 	cgroup_tree_find(&c->cgroups, c->cgroup_root);
 	if ((r = describe_machine(c)) || (r = copy_known(c, o)) ||
 	    (r = copy_builds(c, o)) ||
+	    (r = state_load(c, o->states, clock_now())) ||
 	    (r = batch_new(&c->batch, clock_now())) ||
 	    (r = probes_open(&c->probes)) || (r = jobs_start(&c->jobs)))
 		return r;

@@ -59,11 +59,11 @@ struct collector_options {
 	const struct entity *known;
 	size_t known_count;
 
-	/* Borrowed for the call: builds of services, oldest first, and the
-	 * windows of maintenance as windows_write() put them, or NULL. */
+	/* Borrowed for the call: builds of services, oldest first, and what
+	 * the facts "maintenance" and "states" of the last run said, or NULL. */
 	const struct last_build *builds;
 	size_t build_count;
-	const char *maintenance;
+	const char *maintenance, *states;
 };
 
 struct collector;

@@ -333,4 +333,5 @@ void discovery_fini(struct collector *c)
 	for (i = 0; i < c->known_count; i++)
 		entity_fini(&c->known[i]);
 	free(c->known);
+	free(c->kept);
 }

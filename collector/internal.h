@@ -37,6 +37,17 @@ struct departed {
 	bool unseen;                 /* it went while heapwatch was down */
 };
 
+/* The state of a process when the last run ended. */
+struct kept_state {
+	pid_t pid;
+	uint64_t start_ticks;
+	char service[SERVICE_MAX];
+	enum process_state state;
+	int64_t since_ns;
+	enum grade grades[STATE_SLIS];
+	int64_t beyond_ns[STATE_SLIS];
+};
+
 /* The build that a service ran last, to tell a deploy. */
 struct known_build {
 	char service[SERVICE_MAX];
@@ -79,6 +90,10 @@ struct collector {
 
 	struct entity *known;  /* owned; of the last run, until matched */
 	size_t known_count;
+	struct kept_state *kept; /* owned; likewise */
+	size_t kept_count;
+	bool states_changed;    /* since they were written */
+	int64_t states_kept_ns;
 
 	/* counters for the census */
 	uint64_t rounds, processes;
@@ -187,6 +202,17 @@ int silence_end(struct collector *c, const char *service, struct now now);
 
 /* Ends windows whose time has come; moved: the wall clock stepped. */
 void silence_tick(struct collector *c, struct now now, bool moved);
+
+/* state_keep.c: states across restarts of heapwatch */
+
+/* Writes them with the batch, if any changed. */
+void state_keep(struct collector *c, struct now now);
+
+/* Takes what state_keep() wrote, NULL for nothing; -ENOMEM. */
+int state_load(struct collector *c, const char *text, struct now now);
+
+/* A process that is watched again is in the state it was in. */
+void state_recall(struct collector *c, struct target *t);
 
 /* reload.c */
 

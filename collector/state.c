@@ -133,6 +133,13 @@ static void describe_breach(const struct target *t, int i, double value,
 		 limit, grade == GRADE_CRITICAL ? "critical" : "warning");
 }
 
+static void describe_recalled(int i, enum grade grade, char *out, size_t len)
+{
+	snprintf(out, len, "%s was %s when heapwatch stopped, and is not known "
+		 "yet", metric_info(slis[i].metric)->name,
+		 grade == GRADE_CRITICAL ? "critical" : "warning");
+}
+
 static void tell_back(struct collector *c, const struct target *t, int i,
 		      struct now now, const char *why)
 {
@@ -180,12 +187,19 @@ static bool grade_slis(struct collector *c, struct target *t, struct now now,
 		if (!value_of(t, i, &value)) {
 			/* "without a break" ends here */
 			g->worse_ns = g->better_ns = 0;
+			if (g->recalled && g->grade > *worst) {
+				*worst = g->grade;
+				describe_recalled(i, g->grade, reason, len);
+			}
 			continue;
 		}
 		any = true;
+		g->recalled = false;
 		if (grading_add(g, &t->grade.limits[i], value, now.boot_ns,
-				&times))
+				&times)) {
+			c->states_changed = true;
 			tell_sli(c, t, i, value, before, now);
+		}
 		if (g->grade > *worst) {
 			*worst = g->grade;
 			describe_breach(t, i, value, reason, len);
@@ -283,6 +297,7 @@ void state_update(struct collector *c, struct target *t, struct now now)
 	if (state != s->state || s->since_ns == 0) {
 		s->state = state;
 		s->since_ns = now.boot_ns;
+		c->states_changed = true;
 	}
 	memcpy(s->reason, reason, sizeof(reason));
 	target_put(t, COL_TARGET_STATE, (double)s->state);

@@ -13,7 +13,8 @@
  *
  * An SLI that is absent is not graded; without any the state is unknown. When
  * no read succeeded for STATE_STALE_NS, or three ticks if that is longer, the
- * state is stale; it is what it was as soon as reads work again.
+ * state is stale; it is what it was as soon as reads work again. So it is
+ * when heapwatch itself was restarted (state_keep.c).
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -36,6 +37,7 @@ struct grading {
 	enum grade worse_least; /* the mildest seen since */
 	int64_t better_ns;
 	enum grade better_most; /* the worst seen since */
+	bool recalled;          /* from the last run; no value came yet */
 };
 
 struct state_times {

@@ -160,6 +160,7 @@ void tick_run(struct collector *c, struct now now)
 
 	silence_tick(c, now, changes_note_clock(c, now));
 	read_all(c, now);
+	state_keep(c, now);
 	links_govern(c, now);
 	system_read_machine(c->batch, c->machine.number);
 	put_own(c);

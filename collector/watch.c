@@ -69,6 +69,7 @@ static void attached(struct collector *c, struct target *t, struct now now)
 	batch_add_entity(c->batch, &t->entity);
 	tell_start(c, t, now);
 	changes_note_build(c, t, now);
+	state_recall(c, t);
 	links_want(c, t, now);
 }
 

@@ -304,11 +304,99 @@ START_TEST(clock_steps_are_told_and_drift_is_not)
 }
 END_TEST
 
+/* The fact that state_keep() puts into the batch; NULL: none. */
+static const char *kept(int second)
+{
+	struct now now = { second * SECOND, 0 };
+	size_t before = c.batch->fact_count;
+
+	state_keep(&c, now);
+	return c.batch->fact_count > before ? c.batch->facts[before].value : NULL;
+}
+
+/* Another run, of which the last one said that. */
+static void run_again(const char *text, int second)
+{
+	struct now now = { second * SECOND, 0 };
+
+	free(c.kept);
+	c.kept = NULL;
+	c.kept_count = 0;
+	memset(&t.grade, 0, sizeof(t.grade));
+	ck_ok(state_load(&c, text, now));
+	state_recall(&c, &t);
+}
+
+START_TEST(state_outlives_heapwatch)
+{
+	own(freep) char *text = NULL;
+
+	set_up();
+	strcpy(c.boot_id, "b1");
+	t.entity.key = (struct entity_key){ .pid = 7, .start_ticks = 70 };
+	ck_ok(map_set(&c.targets, 7, &t));
+	tick(10, true, 0.95, 1);
+	ck_assert_int_eq(tick(11, true, 0.95, 1), STATE_CRITICAL);
+	text = strdup(kept(11));
+	ck_assert_ptr_null(kept(20)); /* nothing changed */
+	run_again(text, 100);
+	ck_assert_int_eq(t.grade.since_ns, 10 * SECOND);
+	/* An SLI that is not there yet is what it was, in words. */
+	ck_assert_int_eq(tick(101, true, NAN, 1), STATE_CRITICAL);
+	ck_assert_str_eq(t.grade.reason, "heap_live_rate was critical when "
+					 "heapwatch stopped, and is not known "
+					 "yet");
+	ck_assert_int_eq(tick(102, true, 0.95, 1), STATE_CRITICAL);
+	ck_assert_int_eq(t.grade.since_ns, 10 * SECOND);
+	ck_assert_int_eq(tick(103, true, NAN, 1), STATE_OK);
+	t.entity.key.start_ticks = 71; /* the pid of another process */
+	run_again(text, 100);
+	ck_assert_int_eq(t.grade.since_ns, 0);
+	strcpy(c.boot_id, "b2");
+	t.entity.key.start_ticks = 70;
+	run_again(text, 100);
+	ck_assert_int_eq(t.grade.since_ns, 0);
+	free(c.kept);
+	map_fini(&c.targets);
+	tear_down();
+}
+END_TEST
+
+START_TEST(states_that_nobody_wrote_are_not_believed)
+{
+	static const char *const lines[] = {
+		"", "7", "7 70 4 1 0 0 0 0 0 0", "7 70 4 1 0 0 0 0 0 0pump",
+		"7 70 9 1 0 0 0 0 0 0 pump", "7 70 4 0 0 0 0 0 0 0 pump",
+		"7 70 4 -1 0 0 0 0 0 0 pump", "7 70 4 999999999999 0 0 0 0 0 0 pump",
+		"7 70 4 1 9 0 0 0 0 0 pump", "7 70 4 1 0 999999999999 0 0 0 0 pump",
+		"7 70 4 1 0 0 0 0 0 0 pomp", "99999999999999999999 70 4 1 pump",
+	};
+
+	set_up();
+	strcpy(c.boot_id, "b1");
+	t.entity.key = (struct entity_key){ .pid = 7, .start_ticks = 70 };
+	for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
+		char text[200];
+
+		snprintf(text, sizeof(text), "b1\n%s\n", lines[i]);
+		run_again(text, 100);
+		ck_assert_msg(t.grade.since_ns == 0, "%s", lines[i]);
+	}
+	run_again("b1\n7 70 4 1 0 0 0 0 0 0 pump\n", 100);
+	ck_assert_int_eq(t.grade.since_ns, 1);
+	run_again(NULL, 100);
+	free(c.kept);
+	tear_down();
+}
+END_TEST
+
 TEST_MAIN("state", worse_must_hold_without_a_break,
 	  mixed_breach_is_as_bad_as_its_mildest_moment,
 	  better_wants_a_margin_and_more_time,
 	  worsening_at_once_ends_what_was_better_before_it,
 	  margin_lies_on_the_healthy_side_of_each_limit,
+	  state_outlives_heapwatch,
+	  states_that_nobody_wrote_are_not_believed,
 	  worst_sli_is_the_state_and_says_why, nothing_to_grade_is_unknown,
 	  failed_reads_are_stale_after_a_while_and_told_with_their_span,
 	  rule_of_the_service_wins_and_a_reload_is_taken,

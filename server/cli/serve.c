@@ -324,7 +324,7 @@ struct watch_settings *settings_take(struct config *c)
 struct past {
 	struct last_build *builds; /* owned, its texts too */
 	size_t build_count, build_cap;
-	char *maintenance; /* owned */
+	char *maintenance, *states; /* owned */
 };
 
 static void past_fini(struct past *p)
@@ -335,6 +335,7 @@ static void past_fini(struct past *p)
 	}
 	free(p->builds);
 	free(p->maintenance);
+	free(p->states);
 }
 
 static int add_build(void *arg, const struct labels *labels,
@@ -354,13 +355,21 @@ static int add_build(void *arg, const struct labels *labels,
 	return b->service && b->build_id ? 0 : -ENOMEM;
 }
 
+/* NULL where there is none, or it is damaged: then it begins anew. */
+static int past_text(struct store *store, const char *key, char **out)
+{
+	int r = store_meta_get(store, key, out);
+
+	return r == -ENOENT || r == -EBADMSG ? 0 : r;
+}
+
 static int past_read(struct past *p, struct store *store)
 {
-	int r = store_meta_get(store, "maintenance", &p->maintenance);
+	int r = past_text(store, "maintenance", &p->maintenance);
 
-	if (r && r != -ENOENT)
-		return r;
-	return store_entities(store, add_build, p);
+	if (r == 0)
+		r = past_text(store, "states", &p->states);
+	return r ? r : store_entities(store, add_build, p);
 }
 
 static struct collector_options collector_options_of(struct config *cfg,
@@ -385,6 +394,7 @@ static struct collector_options collector_options_of(struct config *cfg,
 		.builds = past->builds,
 		.build_count = past->build_count,
 		.maintenance = past->maintenance,
+		.states = past->states,
 	};
 }
 

@@ -1,6 +1,7 @@
 """The word that hangs on a wall: state, since when, why. Needs Go victims."""
 import json
 import subprocess
+import tempfile
 import time
 import unittest
 
@@ -100,6 +101,23 @@ class State(unittest.TestCase):
                                   capture_output=True, timeout=30, check=True).stdout
             row = next(t for t in json.loads(told)["targets"] if t["pid"] == victim.pid)
             self.assertEqual((row["state"], row["grade"]), ("warning", "warning"))
+
+    def test_a_state_outlives_heapwatch(self):
+        with tempfile.TemporaryDirectory() as folder, \
+                Victim([go_victim()], env=LIMIT) as victim:
+            with Server(config=QUICK, folder=folder) as server:
+                server.wait_target(victim.pid)
+                fill(victim, 328)
+                before = wait_state(server, victim.pid, "warning")
+                time.sleep(6)  # so often states are kept at most
+            with Server(config=QUICK, folder=folder) as server:
+                server.wait_target(victim.pid)
+                after = wait_state(server, victim.pid, "warning")
+                self.assertAlmostEqual(after["state_since_ms"], before["state_since_ms"], delta=100)
+                fill(victim, 1)
+                time.sleep(3)
+                told = events(server, kind="sli_out_of_bounds", pid=victim.pid)
+                self.assertEqual(len(told), 1, told)
 
     def test_what_is_not_watched_is_unknown_and_why(self):
         config = "watch:\n  - action: exclude\n    service: victim.*\n"
