@@ -553,6 +553,15 @@ static int share(const struct bpf_map *from, struct bpf_map *to)
 	return bpf_map__reuse_fd(to, bpf_map__fd(from));
 }
 
+/* Its records come by the first object's ring. */
+static int share_ring(const struct probes *p, struct bpf_map *ring,
+		      struct bpf_map *lost)
+{
+	int r = share(p->process->maps.ring, ring);
+
+	return r ? r : share(p->process->maps.lost, lost);
+}
+
 static int open_process_events(struct probes *p)
 {
 	own(process_bpf__destroyp) struct process_bpf *s = process_bpf__open();
@@ -579,8 +588,7 @@ static int open_ending(struct probes *p)
 
 	if (!s)
 		return -errno;
-	if ((r = share(p->process->maps.ring, s->maps.ring)) ||
-	    (r = share(p->process->maps.lost, s->maps.lost)) ||
+	if ((r = share_ring(p, s->maps.ring, s->maps.lost)) ||
 	    (r = priv_bpf_load(s->obj)))
 		return r;
 	p->ending = take(s);
@@ -654,8 +662,7 @@ static int open_go(struct probes *p)
 
 	if (!s)
 		return -errno;
-	if ((r = share(p->process->maps.ring, s->maps.ring)) ||
-	    (r = share(p->process->maps.lost, s->maps.lost)) ||
+	if ((r = share_ring(p, s->maps.ring, s->maps.lost)) ||
 	    (r = load_uprobes(s->obj)))
 		return r;
 	p->go = take(s);
@@ -669,8 +676,7 @@ static int open_jvm(struct probes *p)
 
 	if (!s)
 		return -errno;
-	if ((r = share(p->process->maps.ring, s->maps.ring)) ||
-	    (r = share(p->process->maps.lost, s->maps.lost)) ||
+	if ((r = share_ring(p, s->maps.ring, s->maps.lost)) ||
 	    (r = share(p->go->maps.watched, s->maps.watched)) ||
 	    (r = share(p->go->maps.strangers, s->maps.strangers)) ||
 	    (r = load_uprobes(s->obj)))

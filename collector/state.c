@@ -68,26 +68,20 @@ bool grading_add(struct grading *g, const struct threshold *t, double value,
 
 /* ---- the SLIs of a target ---- */
 
-static const char *service_of(const struct target *t)
-{
-	const char *service = labels_get(&t->entity.labels, "service");
-
-	return service ? service : "";
-}
-
 static void find_limits(const struct collector *c, struct target *t)
 {
 	const struct thresholds *all = &c->settings->thresholds;
 
 	for (int i = 0; i < STATE_SLIS; i++) {
 		const struct threshold *found =
-			thresholds_find(all, service_of(t), slis[i].metric);
+			thresholds_find(all, target_service(t),
+					slis[i].metric);
 
 		t->grade.limits[i] =
 			found ? *found : *threshold_default(slis[i].metric);
 	}
 	t->grade.of_service_count = thresholds_of_service(
-		t->grade.of_service, all, service_of(t));
+		t->grade.of_service, all, target_service(t));
 	t->grade.has_limits = true;
 }
 
@@ -147,7 +141,7 @@ static void tell_back(struct collector *c, const struct target *t, int i,
 
 	batch_add_span(c->batch, EVENT_SLI_BACK, t->entity.number,
 		       t->grade.slis[i].beyond_ns, now.boot_ns,
-		       "%s/%s: %s %s", service_of(t),
+		       "%s/%s: %s %s", target_service(t),
 		       labels_get(l, "instance"),
 		       metric_info(slis[i].metric)->name, why);
 }
@@ -163,7 +157,7 @@ static void tell_sli(struct collector *c, const struct target *t, int i,
 	} else if (g->grade > before) {
 		describe_breach(t, i, value, text, sizeof(text));
 		batch_add_event(c->batch, EVENT_SLI_OUT, t->entity.number,
-				now.boot_ns, "%s/%s: %s", service_of(t),
+				now.boot_ns, "%s/%s: %s", target_service(t),
 				labels_get(&t->entity.labels, "instance"),
 				text);
 	}
@@ -233,11 +227,12 @@ static void tell_stale(struct collector *c, struct target *t, bool stale,
 	if (stale)
 		batch_add_event(c->batch, EVENT_TARGET_STALE, t->entity.number,
 				now.boot_ns, "%s/%s cannot be read any more",
-				service_of(t), instance);
+				target_service(t), instance);
 	else
 		batch_add_span(c->batch, EVENT_TARGET_READABLE,
 			       t->entity.number, s->stale_ns, now.boot_ns,
-			       "%s/%s is read again", service_of(t), instance);
+			       "%s/%s is read again", target_service(t),
+			       instance);
 	s->stale_ns = stale ? now.boot_ns : 0;
 }
 
@@ -279,7 +274,8 @@ static void silence(struct collector *c, struct target *t)
 	struct target_state *s = &t->grade;
 
 	if (s->windows_version != c->windows_version) {
-		s->silenced = windows_find(&c->windows, service_of(t)) != NULL;
+		s->silenced = windows_find(&c->windows, target_service(t)) !=
+			      NULL;
 		s->windows_version = c->windows_version;
 	}
 	target_put(t, COL_TARGET_SILENCED, s->silenced);

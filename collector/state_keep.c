@@ -16,23 +16,16 @@
 #include "common/array.h"
 #include "internal.h"
 
-#define KEEP_NS	   (5 * 1000000000ll) /* between two writings */
-#define KEPT_MAX   10000
-#define NUMBERS	   (4 + 2 * STATE_SLIS)
-
-static const char *service_of(const struct entity *e)
-{
-	const char *service = labels_get(&e->labels, "service");
-
-	return service ? service : "";
-}
+#define KEEP_NS	 (5 * 1000000000ll) /* between two writings */
+#define KEPT_MAX 10000
+#define NUMBERS	 (4 + 2 * STATE_SLIS)
 
 /* ---- writing ---- */
 
 static void put_target(struct buf *out, const struct target *t)
 {
 	const struct target_state *s = &t->grade;
-	const char *service = service_of(&t->entity);
+	const char *service = target_service(t);
 
 	if (s->since_ns == 0 || strchr(service, '\n'))
 		return;
@@ -125,10 +118,12 @@ int state_load(struct collector *c, const char *text, struct now now)
 	return 0;
 }
 
-static bool is_of(const struct kept_state *k, const struct entity *e)
+static bool is_of(const struct kept_state *k, const struct target *t)
 {
-	return k->pid == e->key.pid && k->start_ticks == e->key.start_ticks &&
-	       strcmp(k->service, service_of(e)) == 0;
+	const struct entity_key *key = &t->entity.key;
+
+	return k->pid == key->pid && k->start_ticks == key->start_ticks &&
+	       strcmp(k->service, target_service(t)) == 0;
 }
 
 void state_recall(struct collector *c, struct target *t)
@@ -138,7 +133,7 @@ void state_recall(struct collector *c, struct target *t)
 	for (size_t i = 0; i < c->kept_count; i++) {
 		struct kept_state k = c->kept[i];
 
-		if (!is_of(&k, &t->entity))
+		if (!is_of(&k, t))
 			continue;
 		s->state = k.state;
 		s->since_ns = k.since_ns;

@@ -16,6 +16,13 @@ static void tell_gap(struct target *t, enum column c, enum gap why)
 	batch_add_gap(t->batch, t->entity.number, c, why);
 }
 
+const char *target_service(const struct target *t)
+{
+	const char *service = labels_get(&t->entity.labels, "service");
+
+	return service ? service : "";
+}
+
 void target_put(struct target *t, enum column c, double value)
 {
 	if (!isfinite(value)) {

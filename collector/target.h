@@ -84,6 +84,9 @@ struct target {
 	struct batch *batch;     /* the tick's, while a source reads */
 };
 
+/* Its label; "" where it has none. */
+const char *target_service(const struct target *t);
+
 /* A number; a value that is not finite becomes GAP_IMPLAUSIBLE. */
 void target_put(struct target *t, enum column c, double value);
 
