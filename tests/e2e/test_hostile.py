@@ -170,6 +170,10 @@ class Files(unittest.TestCase):
     of all others of its user, and would wait at a pipe for ever.
     """
 
+    @classmethod
+    def setUpClass(cls):
+        cls.addClassCleanup(shutil.rmtree, f"/tmp/hsperfdata_{OTHER.pw_name}", ignore_errors=True)
+
     def jvm(self):
         return Jvm(jdks()[17], ["-XX:+UseSerialGC", "-XX:ErrorFile=/dev/null",
                                 "-XX:-CreateCoredumpOnCrash"], heap="64m", user=OTHER.pw_uid,
