@@ -38,15 +38,13 @@ class Maintenance(unittest.TestCase):
             begin = time.time()
             told = json.loads(maintenance(server, "start", "--service", "victim.*", "--for",
                                           "2h", "--reason", "new pump \"7\"", "--json"))
-            end = time.time()
             self.assertEqual(told["reason"], "new pump \"7\"")
             wait_silenced(server, victim.pid, True)
             target = server.target(victim.pid)
             self.assertEqual(target["state"], "ok")
             self.assertEqual(target["maintenance"]["reason"], "new pump \"7\"")
-            # the collector may take it up a round later
             self.assertTrue(begin - 1 <= target["maintenance"]["until_ms"] / 1000 - 7200
-                            <= end + 30, (begin, end, target))
+                            <= time.time() + 1, (begin, target))
             self.assertEqual(server.value("target_state", victim.pid), 0)
             reads = target["reads"]
             until(lambda: server.target(victim.pid)["reads"] > reads, 60, "more reads")
