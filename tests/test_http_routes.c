@@ -2,7 +2,6 @@
 #include <check.h>
 #include <jansson.h>
 
-#include "server/http/request_parse.h"
 #include "server/http/route.h"
 #include "test.h"
 
