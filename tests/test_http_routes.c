@@ -2,6 +2,7 @@
 #include <check.h>
 #include <jansson.h>
 
+#include "server/http/listen.h"
 #include "server/http/route.h"
 #include "test.h"
 

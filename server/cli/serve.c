@@ -17,6 +17,7 @@
 #include "common/version.h"
 #include "server/config.h"
 #include "server/http/http.h"
+#include "server/http/listen.h"
 #include "server/notify.h"
 #include "server/writer.h"
 
