@@ -107,7 +107,7 @@ func TestADeadServerKeepsNobodyElse(t *testing.T) {
 	defer alive.Close()
 	h := start(t)
 	var panels []func() error
-	for i := 0; i < 100; i++ {
+	for i := 0; i < 200; i++ {
 		panels = append(panels, waits(h, patient(dead.URL)))
 	}
 	until(t, "questions wait for the dead server", func() bool { return asked.Load() >= 8 })
