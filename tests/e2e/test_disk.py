@@ -51,7 +51,8 @@ def points(server, metric="memory_total_bytes"):
     """Times (ms) of all stored points of the last hour, longer than any test."""
     now = int(time.time() * 1000)
     answer = server.query(metric, {"step": "1s"},
-                          range={"from": now - 3600000, "to": now + 1000})
+                          range={"from": now - 3600000, "to": now + 1000},
+                          maxDataPoints=10000)
     return [t for table in answer for v, t in table["datapoints"] if v is not None]
 
 
