@@ -1,4 +1,5 @@
 """Processes that come, go, restart and share pids. Needs root and Go victims."""
+import atexit
 import contextlib
 import ctypes
 import functools
@@ -16,8 +17,8 @@ from heapwatch import ROOT, Server, Victim, settled, until
 
 CLONE3 = 435  # x86-64 and arm64 alike
 
-
-SCRATCH = tempfile.TemporaryDirectory()
+SCRATCH = tempfile.mkdtemp(prefix="heapwatch-discovery-")
+atexit.register(shutil.rmtree, SCRATCH)
 
 
 @functools.cache
@@ -26,8 +27,8 @@ def go_victim():
     found = sorted((ROOT / "build/victims/go").glob("victim-*"))
     found = [p for p in found if p.is_file() and os.access(p, os.X_OK)]
     assert found, "no Go victim: run make victims"
-    os.chmod(SCRATCH.name, 0o755)
-    return shutil.copy(found[-1], pathlib.Path(SCRATCH.name) / f"victim-{os.getpid()}")
+    os.chmod(SCRATCH, 0o755)
+    return shutil.copy(found[-1], pathlib.Path(SCRATCH) / f"victim-{os.getpid()}")
 
 
 def fork_as(pid):
