@@ -222,8 +222,8 @@ class Discovery(unittest.TestCase):
             before = labels_of(server.wait_target(victim.pid))
             server.wait_value("heap_used_bytes", victim.pid)
             victim.tell(f"exec {go_victim()}")
-            victim.ask("report")  # the new image answers
-            server.wait_rounds()
+            until(lambda: re.search(rf'closed pid={victim.pid} .*"replaced by exec"',
+                                    server.log()), 60, server.log)
             self.assertEqual(labels_of(server.wait_target(victim.pid)), before)
             self.assertIsNotNone(server.wait_value("heap_used_bytes", victim.pid))
 
