@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/own.h"
+#include "common/varint.h"
 
 #define FLAG_CONTINUES 1
 #define FLAG_INDEX     2
@@ -320,15 +321,9 @@ static uint64_t get_varint_bytewise(struct cursor *c)
 {
 	uint64_t v = 0;
 
-	for (unsigned shift = 0; shift < 64; shift += 7) {
-		uint8_t byte = get_byte(c);
-
-		v |= (uint64_t)(byte & 127) << shift;
-		if (byte < 128)
-			return v;
-	}
-	c->bad = true;
-	return 0;
+	if (!varint_get(&c->at, c->end, &v))
+		c->bad = true;
+	return v;
 }
 
 #define HIGH_BITS 0x8080808080808080u
