@@ -53,6 +53,6 @@ export default defineConfig({
     setupFiles: 'tests/setup.ts',
     server: { deps: { inline: [/@grafana/] } },
     alias: ofGrafana10(),
-    testTimeout: 30000,
+    testTimeout: 120000,
   },
 });
