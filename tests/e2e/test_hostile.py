@@ -170,10 +170,6 @@ class Files(unittest.TestCase):
     of all others of its user, and would wait at a pipe for ever.
     """
 
-    @classmethod
-    def setUpClass(cls):
-        cls.addClassCleanup(shutil.rmtree, f"/tmp/hsperfdata_{OTHER.pw_name}", ignore_errors=True)
-
     def jvm(self):
         return Jvm(jdks()[17], ["-XX:+UseSerialGC", "-XX:ErrorFile=/dev/null",
                                 "-XX:-CreateCoredumpOnCrash"], heap="64m", user=OTHER.pw_uid,
@@ -182,7 +178,14 @@ class Files(unittest.TestCase):
     def file(self, jvm):
         path = pathlib.Path(f"/tmp/hsperfdata_{OTHER.pw_name}/{jvm.pid}")
         self.assertTrue(path.exists())
+        self.addCleanup(self.clean, path)
         return path
+
+    def clean(self, path):
+        """Of a JVM that was killed; the folder, unless another run's are in it."""
+        path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            path.parent.rmdir()
 
     def prove(self, mangle):
         with self.jvm() as jvm:
@@ -218,7 +221,7 @@ class Files(unittest.TestCase):
             other.write_bytes(good)
             os.chown(other, OTHER.pw_uid, OTHER.pw_gid)
             path.symlink_to(other)
-            self.addCleanup(other.unlink, missing_ok=True)
+            self.addCleanup(self.clean, other)
         self.falls_back_to_memory(link)
 
     def test_a_file_of_another_owner(self):
