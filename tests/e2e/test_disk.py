@@ -9,7 +9,7 @@ import tempfile
 import time
 import unittest
 
-from heapwatch import Server, until
+from heapwatch import PATIENCE, Server, until
 from loaded import Loaded, loader
 from test_events import events
 
@@ -195,7 +195,7 @@ class Damage(unittest.TestCase):
             db = folder / "heapwatch.db"
             end = int(time.time()) // 10 * 10 - 60
             subprocess.run([loader(), str(db), "/dev/null", "200", "20000", str(end), "10"],
-                           check=True, timeout=300)
+                           check=True, timeout=300 * PATIENCE)
             size = db.stat().st_size
             self.assertGreater(size, 2 * MIB)
             with open(db, "r+b") as file:
