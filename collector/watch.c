@@ -232,15 +232,17 @@ static int set_instance(struct collector *c, struct target *t)
 	return labels_set(l, "instance", number);
 }
 
-/* pid_fd becomes readable when the process is gone. */
-static void watch_exit(struct collector *c, struct target *t)
+/* pid_fd becomes readable when the process is gone; false: it is already. */
+static bool watch_exit(struct collector *c, struct target *t)
 {
 	struct epoll_event e = { .events = EPOLLIN,
 				 .data.u64 = (uint64_t)t->process->pid };
 
 	t->pid_fd = (int)syscall(SYS_pidfd_open, t->process->pid, 0);
-	if (t->pid_fd >= 0)
-		epoll_ctl(c->epoll_fd, EPOLL_CTL_ADD, t->pid_fd, &e);
+	if (t->pid_fd < 0)
+		return errno != ESRCH;
+	epoll_ctl(c->epoll_fd, EPOLL_CTL_ADD, t->pid_fd, &e);
+	return true;
 }
 
 static void target_free(struct collector *c, struct target *t)
@@ -317,8 +319,9 @@ void watch_open(struct collector *c, struct process *p, struct binary *b,
 		return;
 	}
 	set_attributes(t);
-	watch_exit(c, t);
-	if (rule) {
+	if (!watch_exit(c, t)) {
+		watch_close(c, t, now, "exited");
+	} else if (rule) {
 		exclude(c, t, now, rule);
 	} else {
 		target_explain(t, "its executable is being analysed");

@@ -1,6 +1,10 @@
 /* What the last run left open: who still is there, and who is closed. */
+#include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "collector/internal.h"
 #include "test.h"
@@ -44,4 +48,33 @@ START_TEST(what_ended_with_the_last_boot_is_closed)
 }
 END_TEST
 
-TEST_MAIN("discovery", what_ended_with_the_last_boot_is_closed)
+/* Nothing would ever tell of its end. */
+START_TEST(what_ended_while_it_was_looked_at_is_no_target)
+{
+	struct watch_settings settings = { 0 };
+	struct process *p;
+	struct binary *b;
+	pid_t child = fork();
+
+	if (child == 0) {
+		pause();
+		_exit(0);
+	}
+	c.settings = &settings;
+	c.node = "plc7";
+	ck_ok(batch_new(&c.batch, clock_now()));
+	ck_ok(process_read(&p, child));
+	ck_ok(binaries_get(&c.binaries, &b,
+			   open("/proc/self/exe", O_RDONLY | O_CLOEXEC)));
+	kill(child, SIGKILL);
+	ck_assert_int_eq(waitpid(child, NULL, 0), child);
+	watch_open(&c, p, b, &source_jvm, clock_now());
+	ck_assert_ptr_null(map_get(&c.targets, (uint64_t)child));
+	batch_free(c.batch);
+	binaries_fini(&c.binaries);
+	watch_fini(&c);
+}
+END_TEST
+
+TEST_MAIN("discovery", what_ended_with_the_last_boot_is_closed,
+	  what_ended_while_it_was_looked_at_is_no_target)
