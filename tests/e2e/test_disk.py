@@ -72,10 +72,7 @@ class FullDisk(unittest.TestCase):
                 self.assertEqual((store(server)["last_error"], store(server)["short_of_disk"]),
                                  ("", False))
 
-                def told():
-                    fill(folder)  # what it frees is taken at once
-                    return store(server)["short_of_disk"]
-                until(told, 60, lambda: store(server))
+                self.fill_up(server, folder)
                 for _ in range(10):
                     time.sleep(0.5)
                     fill(folder)
@@ -88,18 +85,32 @@ class FullDisk(unittest.TestCase):
                 until(lambda: points(server)[-1] > full, 60, "a fresh point")
                 self.assertEqual(store(server)["lost_samples"], 0)
 
-                os.unlink(folder / "greedy")
-                begin = time.monotonic()
-                until(lambda: not store(server)["last_error"]
-                      and not store(server)["short_of_disk"], 60, lambda: store(server))
-                # A flush, however long that waited for a CPU.
-                self.assertLess(time.monotonic() - begin, 40)
+                # A busy machine may spoil some, but not all.
+                times = [self.recovery(server, folder)]
+                while min(times) >= 10 and len(times) < 5:
+                    self.fill_up(server, folder)
+                    times.append(self.recovery(server, folder))
+                self.assertLess(min(times), 10, times)
                 ballast = server.db + "-ballast"
                 until(lambda: os.path.exists(ballast) and os.stat(ballast).st_size == 4 * MIB,
                       60, "the ballast back")
                 until(lambda: len(points(server)) > 8, 60, lambda: points(server))
                 self.oldest_went_first(points(server), first, seen)
                 self.assertEqual(store(server)["lost_samples"], 0)
+
+    def fill_up(self, server, folder):
+        def told():
+            fill(folder)  # what it frees is taken at once
+            return store(server)["short_of_disk"]
+        until(told, 60, lambda: store(server))
+
+    def recovery(self, server, folder):
+        """Seconds from space to a store that has all it wants."""
+        os.unlink(folder / "greedy")
+        begin = time.monotonic()
+        until(lambda: not store(server)["last_error"]
+              and not store(server)["short_of_disk"], 60, lambda: store(server))
+        return time.monotonic() - begin
 
     def oldest_went_first(self, times, first, seen):
         """No hole: what is missing, if anything, is missing at the begin."""
