@@ -21,7 +21,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "e2e")]
 from evaluator import Evaluator, Infinity, Plugin  # noqa: E402
 from heapwatch import ROOT, Server, Victim, until  # noqa: E402
 from test_discovery import go_victim  # noqa: E402
-from test_prometheus import Prometheus, free_port  # noqa: E402
+from test_prometheus import Prometheus, told_port  # noqa: E402
 
 SHRINK = 12
 ALERTMANAGER = """
@@ -78,7 +78,7 @@ class Receiver:
 
 class Alertmanager:
     def __init__(self, folder, receiver):
-        self.port, self.folder = free_port(), folder
+        self.port, self.folder = None, folder
         (folder / "alertmanager.yml").write_text(ALERTMANAGER % receiver.port)
 
     def __enter__(self):
@@ -86,13 +86,29 @@ class Alertmanager:
         self.process = subprocess.Popen(
             ["prometheus-alertmanager", f"--config.file={self.folder}/alertmanager.yml",
              f"--storage.path={self.folder}/alertmanager", "--cluster.listen-address=",
-             f"--web.listen-address=127.0.0.1:{self.port}"],
+             "--web.listen-address=127.0.0.1:0"],
             stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
+        try:
+            until(self.listens, 120, "alertmanager listens")
+        except BaseException:
+            self.__exit__()
+            raise
         return self
+
+    def listens(self):
+        path = self.folder / "alertmanager.log"
+        if self.process.poll() is not None:
+            raise AssertionError(f"alertmanager ended:\n{path.read_text()[-5000:]}")
+        self.port = told_port(path)
+        return self.port
 
     def __exit__(self, *_):
         self.process.send_signal(signal.SIGTERM)
-        self.process.wait(20)
+        try:
+            self.process.wait(60)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
         self.log.close()
 
 
@@ -133,7 +149,7 @@ class Watchers(threading.Thread):
 
 
 class Live(unittest.TestCase):
-    def everybody(self, what, true, timeout=90):
+    def everybody(self, what, true, timeout=300):
         """Until it is so for alertmanager and both sets of Grafana's rules."""
         def all_agree():
             self.assertIsNone(self.watchers.error)
@@ -160,9 +176,9 @@ class Live(unittest.TestCase):
             self.assertNotIn("no_data", {r for r, s in told if s == "sick"}, told)
 
     def story(self, server, sick, well):
-        begin = time.monotonic()
         for victim in (sick, well):
-            server.wait_target(victim.pid)
+            server.wait_value("target_up", victim.pid, 120)
+        begin = time.monotonic()
         sick.tell("grow 60")
         ill = ("heap_util_critical", "sick")
         self.everybody("the heap is full", lambda firing: ill in firing)
