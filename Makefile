@@ -197,7 +197,7 @@ check-shell-quick: build/shell/laid
 check-shell: all check-shell-quick plugin $(BUILD)/tests/bench/load_store \
 	     build/shell-10.4/laid build/shell/harness-dist/index.html
 	@cd build/shell-10.4 && npm run --silent typecheck && npm run --silent test
-	@HEAPWATCH=$(BUILD)/heapwatch PLUGIN=$(plugin) tests/run-e2e shell
+	@HEAPWATCH=$(BUILD)/heapwatch PLUGIN=$(plugin) E2E_TIMEOUT=1800 tests/run-e2e shell
 
 # ---- dashboards ----
 

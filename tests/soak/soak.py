@@ -5,12 +5,13 @@
 
 The server begins where others are after a month: its database has reached
 retention.bytes, it remembers as many ended processes as ended_max allows, and
-its caches are small, so that all of them are full within the warm-up. Then
+its caches are small, so that all of them are full after the warm-up. Then
 Go and Java victims come and go (executables are learned anew now and then)
 and questions of every kind are asked all the time, and once a second the
 server's own weight is noted: resident memory, what its allocator holds (but
 for SQLite's caches, which come and go within bounds of their own),
-descriptors, threads. The first quarter is warm-up and is not judged.
+descriptors, threads. Warm-up is not judged: the first quarter, and longer on
+a slow machine, until so much has come, gone and been asked that all is full.
 
 Fails when one of them grows, surely (95 %) and by more than its bound; when
 anything was dropped or lost; when a question or a victim failed. $HEAPWATCH
@@ -34,19 +35,21 @@ from heapwatch import Server, Victim  # noqa: E402 pylint: disable=wrong-import-
 from loaded import loader  # noqa: E402 pylint: disable=wrong-import-position
 
 GO = ROOT / "build/victims/go/victim-1.26.8"
-JAVA = ["/usr/bin/java", "-Xmx64m", "-XX:+UseSerialGC", "-cp", ROOT / "build/victims/java",
-        "Victim"]
+JAVA = ["java", "-Xmx64m", "-XX:+UseSerialGC", "-jar"]
 BOUND = float(os.environ.get("SOAK_BOUND", 64 << 10))  # bytes a minute
 BOUNDS = {                      # a minute
     "allocated": BOUND,
     "resident": 4 * BOUND,      # the same in pages, with holes in them
-    "descriptors": 2,           # processes that are not watched have one, too
+    "descriptors": 2,
     "threads": 0.5,
 }
 SQLITE_MAX = 24 << 20  # its caches, by server/store/schema.c
 PAST = 10             # processes that the database knows from before
 PAST_S = 300000       # and for how long
 ENDED_MAX = 30
+WARM_BIRTHS = 2 * ENDED_MAX
+WARM_QUESTIONS = 1000
+WARM_MAX_S = 1800     # then it never gets there
 PROGRESS_S = 30
 BLOCK_S = 10          # the least of so many seconds is one point
 QUESTIONS = ("heap_util_rate", "gc_pressure", "frag_ratio", "resident_bytes", "heapwatch_up",
@@ -54,7 +57,7 @@ QUESTIONS = ("heap_util_rate", "gc_pressure", "frag_ratio", "resident_bytes", "h
 CONFIG = """\
 watch:
   - {{action: include, exe: '{folder}/.*'}}
-  - {{action: include, service: Victim}}
+  - {{action: include, service: {jar}}}
   - {{action: exclude}}
 ended_max: {ended_max}
 resolution: 1s
@@ -130,9 +133,18 @@ def go_comes_and_goes(load, folder, chance, number):
         load.over.wait(chance.choice((0.3, 1, 3, 12)) * chance.uniform(0.5, 1.5))
 
 
-def java_comes_and_goes(load, chance):
-    with Victim(JAVA) as victim:
-        assert victim.line(60) == "ready"
+def java_service(folder):
+    """The victim under a name that no other test's has."""
+    jar = folder / f"soak-{os.getpid()}.jar"
+    classes = ROOT / "build/victims/java"
+    subprocess.run(["jar", "--create", "--file", jar, "--main-class", "Victim", "-C", classes, "."],
+                   check=True, timeout=300)
+    return jar
+
+
+def java_comes_and_goes(load, jar, chance):
+    with Victim([*JAVA, jar]) as victim:
+        assert victim.line(300) == "ready"
         load.over.wait(chance.uniform(5, 15))
 
 
@@ -150,6 +162,19 @@ def ask(load, server, chance):
     load.over.wait(0.1)
 
 
+def holds(pid, name):
+    """Whether a descriptor is of the server itself. It has a pidfd of each Go
+    program and JVM of the machine, watched or not: one of a process that is
+    gone would be a leak, one that lives is none."""
+    try:
+        if os.readlink(f"/proc/{pid}/fd/{name}") != "anon_inode:[pidfd]":
+            return True
+        text = pathlib.Path(f"/proc/{pid}/fdinfo/{name}").read_text()
+    except FileNotFoundError:  # closed since it was listed
+        return False
+    return "\nPid:\t-1\n" in text
+
+
 class Note:
     """What was seen in one second."""
 
@@ -160,7 +185,7 @@ class Note:
         self.sqlite = status["store"]["sqlite_bytes"]
         allocated = status["self"].get("allocated_bytes")
         self.allocated = allocated and allocated - self.sqlite
-        self.descriptors = len(os.listdir(f"/proc/{server.pid}/fd"))
+        self.descriptors = sum(holds(server.pid, n) for n in os.listdir(f"/proc/{server.pid}/fd"))
         self.threads = len(os.listdir(f"/proc/{server.pid}/task"))
         self.entities = status["store"]["entities"]
         self.status = status
@@ -180,13 +205,28 @@ def told(field, value):
     return f"{value:.1f}" if field in ("descriptors", "threads") else f"{value / 1024:.1f} KiB"
 
 
+def births(load):
+    return load.done["go"] + load.done["java"]
+
+
+def warm(load, note):
+    return (births(load) >= WARM_BIRTHS and load.done["questions"] >= WARM_QUESTIONS
+            and note.status["store"]["dropped_rows"] > 0)
+
+
 def watch(server, load, seconds):
-    """A note each second; a line of them now and then."""
-    notes, begin, next_line = [], time.monotonic(), 0
-    while time.monotonic() - begin < seconds:
+    """A note each second, a line of them now and then; and those to be judged."""
+    notes, judged, begin, next_line = [], [], time.monotonic(), 0
+    end = WARM_MAX_S + seconds
+    while time.monotonic() - begin < end:
         assert server.process.poll() is None, server.log()
         note = Note(server, time.monotonic() - begin)
         notes.append(note)
+        if not judged and note.second >= seconds / 4 and warm(load, note):
+            end = note.second + seconds * 3 / 4
+            judged = [note]
+        elif judged:
+            judged.append(note)
         if note.second >= next_line:
             next_line += PROGRESS_S
             print(f"  {note.second:5.0f} s  resident {told('resident', note.resident)}, "
@@ -195,7 +235,7 @@ def watch(server, load, seconds):
                   f"lost {sum(note.losses().values())}, "
                   + ", ".join(f"{n} {name}" for name, n in load.done.items()), flush=True)
         time.sleep(1)
-    return notes
+    return notes, judged
 
 
 def blocks(notes, field):
@@ -223,11 +263,11 @@ def grows(notes, field, births_a_minute):
     return slope - half > BOUNDS[field]
 
 
-def judge(notes, load, minutes):
+def judge(notes, judged, load):
     """Print all of it; the reasons to fail."""
-    judged, last = notes[len(notes) // 4:], notes[-1]
-    births = (load.done["go"] + load.done["java"]) / minutes
-    bad = [f"growth of {field}" for field in BOUNDS if grows(judged, field, births)]
+    last = notes[-1]
+    each_minute = births(load) / (last.second / 60)
+    bad = [f"growth of {field}" for field in BOUNDS if judged and grows(judged, field, each_minute)]
     if max(n.sqlite for n in notes) > SQLITE_MAX:
         bad.append("SQLite's caches")
     bad += [name for name, value in last.losses().items() if value]
@@ -242,17 +282,18 @@ def judge(notes, load, minutes):
         print(f"    {error}")
     if load.errors:
         bad.append("questions or victims failed")
-    if store["entities"] < ENDED_MAX // 2 or not store["dropped_rows"]:
+    print(f"  judged       {len(judged)} of {len(notes)} notes")
+    if not judged or store["entities"] < ENDED_MAX // 2:
         bad.append("the server was not in its steady state")
     return bad
 
 
-def start_load(load, server, folder, chance):
+def start_load(load, server, folder, jar, chance):
     for i in range(4):
         own = folder / str(i)
         own.mkdir()
         load.start("go", lambda own=own, number=[0]: go_comes_and_goes(load, own, chance, number))
-    load.start("java", lambda: java_comes_and_goes(load, chance))
+    load.start("java", lambda: java_comes_and_goes(load, jar, chance))
     for _ in range(2):
         load.start("questions", lambda: ask(load, server, chance))
 
@@ -265,15 +306,16 @@ def main():
         end = int(time.time()) // 10 * 10 - 60
         subprocess.run([loader(), str(folder / "heapwatch.db"), "/dev/null", str(PAST),
                         str(PAST_S), str(end), "10"], check=True, timeout=300)
-        config = CONFIG.format(folder=folder, ended_max=ENDED_MAX)
+        jar = java_service(folder)
+        config = CONFIG.format(folder=folder, ended_max=ENDED_MAX, jar=jar.stem)
         with Server(folder=folder, config=config) as server:
             server.wait_ready()
-            start_load(load, server, folder, chance)
+            start_load(load, server, folder, jar, chance)
             try:
-                notes = watch(server, load, minutes * 60)
+                notes, judged = watch(server, load, minutes * 60)
             finally:
                 load.stop()
-            bad = judge(notes, load, minutes)
+            bad = judge(notes, judged, load)
     print(f"soak of {minutes:g} min: " + (", ".join(bad) if bad else "no growth beyond the bounds, nothing lost"))
     return 1 if bad else 0
 
