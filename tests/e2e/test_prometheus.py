@@ -1,8 +1,8 @@
 """Debian's prometheus scrapes heapwatch, and holds what /query tells."""
 import collections
 import json
-import re
 import shutil
+import socket
 import subprocess
 import tempfile
 import time
@@ -24,32 +24,31 @@ ACCEPTS = {"text 0.0.4": ("text/plain;version=0.0.4", "text/plain"),
                                "application/openmetrics-text")}
 
 
-def told_port(path):
-    """The free port that a program of Prometheus's chose, from its log; None: not yet."""
-    with open(path, encoding="utf-8", errors="replace") as log:
-        found = re.search(r'msg="Listening on" address=127\.0\.0\.1:(\d+)', log.read())
-    return int(found.group(1)) if found else None
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
 
 
 class Prometheus:
     """The packaged program, in a scratch folder, on loopback."""
 
     def __init__(self, config="", flags=(), fill=None):
-        self.config, self.flags, self.port = config, list(flags), None
+        self.config, self.flags, self.port = config, list(flags), free_port()
         self.fill = fill  # puts blocks below the folder it is given, into data
 
     def __enter__(self):
         self.folder = tempfile.mkdtemp(prefix="heapwatch-prometheus-")
         with open(f"{self.folder}/prometheus.yml", "w") as f:
             f.write(self.config)
-        self.log = open(f"{self.folder}/log", "w")
+        self.log = open(f"{self.folder}/log", "w+")
         try:
             if self.fill:
                 self.fill(self.folder)
             self.process = subprocess.Popen(
                 ["prometheus", f"--config.file={self.folder}/prometheus.yml",
                  f"--storage.tsdb.path={self.folder}/data",
-                 "--web.listen-address=127.0.0.1:0", *self.flags],
+                 f"--web.listen-address=127.0.0.1:{self.port}", *self.flags],
                 stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
         except BaseException:
             self.clean()
@@ -64,16 +63,14 @@ class Prometheus:
     def ready(self):
         if self.process.poll() is not None:
             raise AssertionError(f"prometheus ended:\n{self.said()}")
-        self.port = self.port or told_port(f"{self.folder}/log")
         try:
-            return self.port and self.read("/-/ready") is not None
+            return self.read("/-/ready") is not None
         except OSError:
             return False
 
     def said(self):
-        # By a file of our own: it writes where ours stands.
-        with open(f"{self.folder}/log", encoding="utf-8", errors="replace") as log:
-            return log.read()[-5000:]
+        self.log.seek(0)
+        return self.log.read()[-5000:]
 
     def read(self, path, timeout=60):
         url = f"http://127.0.0.1:{self.port}{path}"
