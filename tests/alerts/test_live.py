@@ -25,6 +25,7 @@ from test_discovery import go_victim  # noqa: E402
 from test_prometheus import Prometheus  # noqa: E402
 
 SHRINK = 12
+WATCH = "watch: [{action: include, exe: '%s/.*'}, {action: exclude}]\n"  # none of other tests'
 ALERTMANAGER = """
 route: {receiver: test, group_by: [alertname, service], group_wait: 1s, group_interval: 1s, repeat_interval: 1h}
 receivers:
@@ -169,7 +170,8 @@ class Live(unittest.TestCase):
                 shutil.copy(go_victim(), folder / service)
             with Victim([folder / "sick"], env={"GOMEMLIMIT": "64MiB", "GOGC": "off"}) as sick, \
                     Victim([folder / "well"], env={"GOMEMLIMIT": "512MiB"}) as well, \
-                    Server() as server, Alertmanager(folder, self.receiver) as alertmanager, \
+                    Server(config=WATCH % folder) as server, \
+                    Alertmanager(folder, self.receiver) as alertmanager, \
                     Prometheus(PROMETHEUS % (folder / "prometheus/rules.yaml", alertmanager.port,
                                              *server.address)), \
                     Watchers(folder, server.url) as self.watchers:
