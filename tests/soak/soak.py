@@ -13,7 +13,7 @@ for SQLite's caches, which come and go within bounds of their own),
 descriptors, threads. Warm-up is not judged: the first quarter, and longer on
 a slow machine, until so much has come, gone and been asked that all is full.
 
-Fails when one of them grows, surely (95 %) and by more than its bound; when
+Fails when one of them grows, surely (99.9 %) and by more than its bound; when
 anything was dropped or lost; when a question or a victim failed. $HEAPWATCH
 names the program, $SOAK_BOUND another bound, in bytes a minute. A build with
 a sanitizer tells nothing of its allocator.
@@ -43,6 +43,8 @@ BOUNDS = {                      # a minute
     "descriptors": 2,
     "threads": 0.5,
 }
+BESIDE = {"allocated": "entities", "resident": "entities", "descriptors": "watched",
+          "threads": "watched"}
 SQLITE_MAX = 24 << 20  # its caches, by server/store/schema.c
 PAST = 10             # processes that the database knows from before
 PAST_S = 300000       # and for how long
@@ -69,12 +71,27 @@ query: {{cache_bytes: 1MiB}}
 
 
 def quantile(free):
-    """Student's t, two-sided 95 %, to a few hundredths from 3 degrees on."""
-    return 1.96 + 2.37 / free + 2.8 / free ** 2 + 2.6 / free ** 3
+    """Student's t, two-sided 99.9 %, to a few hundredths from 3 degrees on."""
+    return 3.29 + 10.72 / free + 7.67 / free ** 2 + 140.2 / free ** 3
+
+
+def apart(points, others):
+    """The points without what goes along with others: more programs at the end
+    than at the beginning are no growth."""
+    mean = sum(others) / len(others)
+    square = sum((o - mean) ** 2 for o in others)
+    if square == 0:
+        return points
+
+    def rest(values):
+        middle = sum(values) / len(values)
+        share = sum((o - mean) * (v - middle) for o, v in zip(others, values)) / square
+        return [v - share * (o - mean) for o, v in zip(others, values)]
+    return list(zip(*map(rest, zip(*points))))
 
 
 def line(points):
-    """(slope, half of its 95 % interval) of a least squares line.
+    """(slope, half of its 99.9 % interval) of a least squares line.
 
     Memory moves in long waves, so neighbours tell nearly the same: the
     interval counts only as many points as are independent of each other.
@@ -89,7 +106,7 @@ def line(points):
     if square == 0:
         return slope, 0.0
     alike = min(max(sum(a * b for a, b in zip(rest, rest[1:])) / square, 0.0), 0.99)
-    free = max(n * (1 - alike) / (1 + alike) - 2, 3.0)
+    free = max(n * (1 - alike) / (1 + alike) - 3, 3.0)  # less slope, mean, others
     return slope, quantile(free) * math.sqrt(square / sxx / free)
 
 
@@ -188,6 +205,7 @@ class Note:
         self.descriptors = sum(holds(server.pid, n) for n in os.listdir(f"/proc/{server.pid}/fd"))
         self.threads = len(os.listdir(f"/proc/{server.pid}/task"))
         self.entities = status["store"]["entities"]
+        self.watched = status["collector"]["watched"]
         self.status = status
 
     def losses(self):
@@ -239,14 +257,16 @@ def watch(server, load, seconds):
 
 
 def blocks(notes, field):
-    """The least of each few seconds: what a question takes for a moment is
-    no growth."""
+    """[(minute, value)] of the least of each few seconds: what a question takes
+    for a moment is no growth; and what the server had to do with just then."""
     least = {}
     for note in notes:
         key = int(note.second // BLOCK_S)
-        value = getattr(note, field)
-        least[key] = min(least.get(key, value), value)
-    return [(key * BLOCK_S / 60, value) for key, value in sorted(least.items())]
+        if key not in least or getattr(note, field) < getattr(least[key], field):
+            least[key] = note
+    kept = sorted(least.items())
+    return ([(key * BLOCK_S / 60, getattr(note, field)) for key, note in kept],
+            [getattr(note, BESIDE[field]) for _, note in kept])
 
 
 def grows(notes, field, births_a_minute):
@@ -254,11 +274,11 @@ def grows(notes, field, births_a_minute):
     if any(getattr(n, field) is None for n in notes):
         print(f"  {field:12} unknown")
         return False
-    points = blocks(notes, field)
-    slope, half = line(points)
+    points, others = blocks(notes, field)
+    slope, half = line(apart(points, others))
     low, high, bound = (told(field, v) for v in (slope - half, slope + half, BOUNDS[field]))
     print(f"  {field:12} {told(field, points[0][1])}, at the end {told(field, points[-1][1])}: "
-          f"{told(field, slope)} a minute, 95 % interval {low} to {high}, bound {bound}; "
+          f"{told(field, slope)} a minute, 99.9 % interval {low} to {high}, bound {bound}; "
           f"{slope / max(births_a_minute, 1):.1f} a new process")
     return slope - half > BOUNDS[field]
 
