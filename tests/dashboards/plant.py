@@ -70,6 +70,7 @@ class Plant:
             self.server.__enter__()
             until(lambda: len(self.states()) == len(SERVICES), 300, self.states)
         except BaseException:
+            self.server.end()
             self.end()
             raise
         return self
