@@ -49,7 +49,7 @@ SQLITE_MAX = 24 << 20  # its caches, by server/store/schema.c
 PAST = 10             # processes that the database knows from before
 PAST_S = 300000       # and for how long
 ENDED_MAX = 30
-WARM_BIRTHS = 2 * ENDED_MAX
+WARM_BIRTHS = 4 * 3 * 10  # of Go: every one of the files below has been learned
 WARM_QUESTIONS = 1000
 WARM_MAX_S = 1800     # then it never gets there
 PROGRESS_S = 30
@@ -228,7 +228,7 @@ def births(load):
 
 
 def warm(load, note):
-    return (births(load) >= WARM_BIRTHS and load.done["questions"] >= WARM_QUESTIONS
+    return (load.done["go"] >= WARM_BIRTHS and load.done["questions"] >= WARM_QUESTIONS
             and note.status["store"]["dropped_rows"] > 0)
 
 
