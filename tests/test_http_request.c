@@ -2,7 +2,11 @@
 #include <check.h>
 #include <math.h>
 
+#include "server/http/body.h"
+#include "server/http/conditions.h"
+#include "server/http/moment.h"
 #include "server/http/request_parse.h"
+#include "server/http/words.h"
 #include "test.h"
 
 #define NOW  1795000000000ll

@@ -2,7 +2,7 @@
 #include <check.h>
 #include <jansson.h>
 
-#include "server/http/request_parse.h"
+#include "server/http/listen.h"
 #include "server/http/route.h"
 #include "test.h"
 

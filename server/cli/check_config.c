@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "server/config.h"
-#include "server/http/http.h"
+#include "server/http/listen.h"
 
 #include "commands.h"
 

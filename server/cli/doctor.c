@@ -14,8 +14,9 @@
 
 #include "commands.h"
 #include "files.h"
+#include "flags.h"
+#include "part_options.h"
 #include "report.h"
-#include "serve.h"
 
 #define SCAN_WAIT_MS 30000
 #define EXIT_LOST    1
@@ -56,7 +57,9 @@ static int scan(struct census **out, struct config *cfg)
 	own(census_board_freep) struct census_board *board = NULL;
 	own(order_book_freep) struct order_book *book = NULL;
 	own(collector_stopp) struct collector *collector = NULL;
-	const struct collector_options o = serve_collector_options(cfg);
+	const struct collector_options o = collector_options_of(
+		cfg, *cfg->node ? cfg->node : "localhost",
+		&(struct past){ 0 });
 	struct order look = { .kind = ORDER_SCAN,
 			       .done = scan_done,
 			       .arg = &fd };

@@ -1,10 +1,13 @@
+#include "reload.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "common/log.h"
 
-#include "serve.h"
+#include "flags.h"
+#include "part_options.h"
 
 /* "path:3:9: text"; of a long path the end. */
 static void problem_line(struct reload_status *s, const char *path, int r,

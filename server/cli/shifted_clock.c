@@ -5,11 +5,13 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "common/clock.h"
 
-#include "serve.h"
+#include "shifted_clock.h"
 
 static int offset_fd = -1; /* open as long as the program runs */
 

@@ -11,6 +11,7 @@
 #include "server/encode/encode.h"
 
 #include "ask.h"
+#include "conditions.h"
 #include "live.h"
 #include "rows.h"
 

@@ -39,9 +39,6 @@ struct reload_status {
 
 struct http;
 
-/* Split "127.0.0.1:9817" or "[::1]:9817"; refuses what is not loopback. */
-int listen_check(const char *listen, struct problem *p);
-
 /*
  * Refuses an address that is not loopback. On success *url_out (if not NULL)
  * is the real address, "http://127.0.0.1:9817"; the caller's.

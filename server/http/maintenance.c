@@ -1,5 +1,5 @@
 /* /api/v1/maintenance: planned work, for which states are silenced. */
-#include "request_parse.h"
+#include "body.h"
 
 #include <errno.h>
 #include <string.h>

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "request_parse.h"
+#include "conditions.h"
 
 #define TEXT_MAX   4096
 #define VALUES_MAX 100

@@ -6,7 +6,8 @@
 #include "common/event.h"
 #include "common/state.h"
 
-#include "request_parse.h"
+#include "body.h"
+#include "conditions.h"
 #include "route.h"
 
 /* An option of every metric; labels follow as options of their own. */

@@ -6,6 +6,7 @@
 #include "server/encode/encode.h"
 
 #include "ask.h"
+#include "body.h"
 
 int handle_query(const struct request *q, struct reply *a, struct problem *p)
 {

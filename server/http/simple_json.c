@@ -5,6 +5,7 @@
 #include "common/clock.h"
 
 #include "ask.h"
+#include "body.h"
 
 /* All names, or those that have the text in them, while a person types. */
 int handle_search(const struct request *q, struct reply *a, struct problem *p)

@@ -1,7 +1,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "request_parse.h"
+#include "body.h"
+#include "conditions.h"
 #include "route.h"
 
 static void put_key(struct json *j, const char *name)

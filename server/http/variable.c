@@ -2,7 +2,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "request_parse.h"
+#include "body.h"
+#include "conditions.h"
 #include "route.h"
 
 static void put_variable(struct json *j, const char *text)

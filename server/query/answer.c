@@ -35,15 +35,6 @@ static int64_t time_of(const struct run *r, size_t step)
 	       r->q->shift_ms;
 }
 
-const char *row_label(const struct run *r, size_t row, const char *name)
-{
-	size_t buckets = r->bucket_count ? r->bucket_count : 1;
-
-	if (r->bucket_count && strcmp(name, r->bucket_label) == 0)
-		return r->bucket_names[row % buckets];
-	return labels_get(&r->series[r->member[row / buckets]].labels, name);
-}
-
 /* Unit, name and labels of a row. */
 static int describe(struct run *r, struct field *field, size_t row)
 {

@@ -9,6 +9,15 @@
 
 #include "common/buf.h"
 
+const char *row_label(const struct run *r, size_t row, const char *name)
+{
+	size_t buckets = r->bucket_count ? r->bucket_count : 1;
+
+	if (r->bucket_count && strcmp(name, r->bucket_label) == 0)
+		return r->bucket_names[row % buckets];
+	return labels_get(&r->series[r->member[row / buckets]].labels, name);
+}
+
 /* A value for {{name}}; a group has only the labels it was made by. */
 static const char *lookup(const struct run *r, size_t row, const char *name)
 {

@@ -2,9 +2,9 @@
 /*
  * parts.h - what the files of the query share among themselves.
  *
- * A question runs through: select (query.c) -> group (group.c) -> scan, where
- * window.c makes one value per series and step and rows.c one per group and
- * step -> top n (rows.c) -> frame (answer.c).
+ * A question runs through: select (query.c) -> group (group.c) -> scan (scan.c),
+ * where window.c makes one value per series and step and rows.c one per group
+ * and step -> top n (rows.c) -> frame (answer.c).
  */
 #include "query.h"
 
@@ -95,7 +95,7 @@ struct windows {
 	bool sum;        /* FOLD_SUM stands behind FN_FOLD */
 	double limit;    /* of FN_ABOVE and FN_BELOW; never FN_BEYOND */
 	size_t offset;   /* of the first step of axis among those of rows */
-	double *kept;    /* owned by query.c; value of each series and step, for
+	double *kept;    /* owned by scan.c; value of each series and step, for
 			  * the cache; NULL: none */
 };
 
@@ -166,9 +166,6 @@ int buckets_count(struct run *r);
 /* The word of a value, or NULL. */
 const char *query_state_word(const struct query *q, double value);
 
-/* The value of a label that a row shows, or NULL. */
-const char *row_label(const struct run *r, size_t row, const char *name);
-
 /* Does the question name that label in by or the legend? */
 bool query_asks(const struct query *q, const char *name);
 
@@ -183,7 +180,14 @@ int group_series(struct run *r);
 int answer_frame(struct frame **out, struct run *r);
 int answer_notices(struct frame *f, struct run *r);
 
-/* legend.c: the name people see; the caller's. -ENOMEM. */
+/* scan.c: the coarsest resolution of all series, milliseconds. */
+int64_t coarsest(const struct run *r);
+/* Values of all steps from the store and the cache into the rows. */
+int scan_values(struct run *r);
+
+/* legend.c: the value of a label that a row shows, or NULL. */
+const char *row_label(const struct run *r, size_t row, const char *name);
+/* The name people see; the caller's. -ENOMEM. */
 int legend_text(char **out, struct run *r, size_t row);
 /* "scada/0": who a series belongs to, for notices. Returns out. */
 const char *legend_who(const struct series *s, char *out, size_t len);

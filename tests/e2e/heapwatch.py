@@ -51,6 +51,21 @@ def until(condition, timeout, what, every=0.05):
         time.sleep(every)
 
 
+def settled(check, timeout=60, every=0.5):
+    """What check() returns once it raises no AssertionError; at the end the last one.
+
+    For readings of what may move between them: check takes them all anew.
+    """
+    end = time.monotonic() + timeout * PATIENCE
+    while True:
+        try:
+            return check()
+        except AssertionError:
+            if time.monotonic() >= end:
+                raise
+        time.sleep(every)
+
+
 class Server:
     """heapwatch serve on a free port of loopback, with a database of its own.
 
@@ -117,9 +132,9 @@ class Server:
                 raise AssertionError(
                     f"heapwatch ended with {self.process.returncode}:\n{self.log()}")
             return None
-        return until(listening, 30, lambda: "the line with the address\n" + self.log(), 0.01)
+        return until(listening, 60, lambda: "the line with the address\n" + self.log(), 0.01)
 
-    def stop(self, number=signal.SIGTERM, timeout=15):
+    def stop(self, number=signal.SIGTERM, timeout=60):
         """Send the signal, wait for the end, and return the exit code."""
         if self.code is None:
             self.killed = self.killed or number == signal.SIGKILL
@@ -174,7 +189,7 @@ class Server:
         parts = urllib.parse.urlsplit(self.url)
         return parts.hostname, parts.port
 
-    def request(self, method, path, body=None, headers=None, timeout=30):
+    def request(self, method, path, body=None, headers=None, timeout=120):
         """(status, headers with lower-case names, bytes)"""
         connection = http.client.HTTPConnection(*self.address, timeout=timeout * PATIENCE)
         try:
@@ -200,9 +215,18 @@ class Server:
             "POST", path, body, {"Content-Type": "application/json", **(headers or {})})
         return status, json.loads(data)
 
-    def wait_ready(self, timeout=20):
+    def wait_ready(self, timeout=60):
         """Until the first round over all processes is done."""
         until(lambda: self.get("/-/ready")[0] == 200, timeout, "ready\n" + self.log())
+
+    def wait_rounds(self, count=2, timeout=60):
+        """Until so many more rounds over all processes are stored.
+
+        The first may be under way; the second reads what is true from now on.
+        """
+        begin = self.get_json("/api/v1/status").get("collector", {}).get("ticks", 0)
+        until(lambda: self.get_json("/api/v1/status")["store"]["batches"] >= begin + count,
+              timeout, lambda: f"{count} rounds\n{self.log()}")
 
     # ---- what is watched ----
 
@@ -213,7 +237,7 @@ class Server:
                 return target
         return None
 
-    def wait_target(self, pid, timeout=20):
+    def wait_target(self, pid, timeout=60):
         """That target, once it is watched; fails with the server's reason."""
         last = {}
 
@@ -246,7 +270,7 @@ class Server:
         assert len(values) <= 1, f"{metric} {payload} means {len(values)} series"
         return values[0] if values else None
 
-    def wait_value(self, metric, pid=None, timeout=20, **labels):
+    def wait_value(self, metric, pid=None, timeout=60, **labels):
         """Like value(), but waits until there is one."""
         box = {}
 
@@ -305,7 +329,7 @@ class Victim:
         except BrokenPipeError:
             raise AssertionError(self.obituary()) from None
 
-    def line(self, timeout=30):
+    def line(self, timeout=60):
         """The next line of its standard output, without the newline."""
         try:
             line = self.lines.get(timeout=timeout * PATIENCE)
@@ -315,14 +339,14 @@ class Victim:
             raise AssertionError(self.obituary())
         return line.decode().rstrip("\n")
 
-    def hear(self, timeout=30):
+    def hear(self, timeout=60):
         """The next JSON line; lines that are none are passed over."""
         while True:
             line = self.line(timeout)
             if line.startswith(("{", "[")):
                 return json.loads(line)
 
-    def ask(self, word, timeout=30):
+    def ask(self, word, timeout=60):
         self.tell(word)
         return self.hear(timeout)
 

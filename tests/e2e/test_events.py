@@ -28,7 +28,7 @@ def events(server, **args):
     return rows
 
 
-def wait_event(server, text, timeout=15, **args):
+def wait_event(server, text, timeout=60, **args):
     """The newest event whose words contain this."""
     def there():
         return [e for e in events(server, **args) if text in e["text"]]

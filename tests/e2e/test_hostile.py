@@ -2,6 +2,7 @@
 import contextlib
 import os
 import pathlib
+import pwd
 import random
 import shutil
 import signal
@@ -12,49 +13,71 @@ import threading
 import time
 import unittest
 
-from heapwatch import ROOT, Server, Victim, until
+from heapwatch import ROOT, Server, Victim, settled, until
 from test_go import limited_group
 from test_jvm import Jvm, jdks
 
 GO = ROOT / "build/victims/go/victim-1.26.8"
 ENDS = int(os.environ.get("HOSTILE_ENDS", "1000"))
 MIB = 1 << 20
+OTHER = pwd.getpwnam("irc")
 
 
-def calm(server):
-    """It lives, and its round over all targets is short."""
-    def told():
-        answer = server.get_json("/api/v1/status")
-        return answer if "collector" in answer else None  # no round is over yet
-    status = until(told, 10, "a first round")
-    assert status["collector"]["tick_seconds"] < 1, status["collector"]
-    return status
+# Of a target that nothing was decided of yet.
+PENDING = ("its executable is being analysed", "its runtime is starting")
 
 
-def true_value(server, victim):
+def decided(target):
+    """It is watched, or refused in words."""
+    return target and (target["watched"] or target["reason"] not in (*PENDING, ""))
+
+
+def true_value(server, victim, pid=None):
     """What is answered is what the victim says of itself."""
-    box = {}
-
     def same():
         # The runtime may still move: then it is held once more.
-        box["told"] = victim.ask("hold")["HeapAlloc"]
-        time.sleep(2.2)
-        box["value"] = server.value("heap_used_bytes", victim.pid)
-        return box["value"] == box["told"]
-    until(same, 60, lambda: box)
+        told = victim.ask("hold")["HeapAlloc"]
+        server.wait_rounds()
+        value = server.value("heap_used_bytes", pid or victim.pid)
+        assert value == told, (value, told)
+    settled(same, 120, every=0)
 
 
 class Watcher:
-    """Asks all the time, from a thread, whether the server is calm."""
+    """Asks all the time, from a thread, whether the server is calm: it lives,
+    and its round over all targets is short."""
 
     def __init__(self, server):
         self.server, self.error, self.stop = server, None, threading.Event()
         self.thread = threading.Thread(target=self.run)
+        self.delays = []  # [(time, seconds that its threads have waited for a CPU)]
+
+    def note_delay(self):
+        total = 0
+        for task in pathlib.Path(f"/proc/{self.server.pid}/task").iterdir():
+            with contextlib.suppress(OSError):  # a thread that ends
+                total += int((task / "schedstat").read_text().split()[1]) / 1e9
+        self.delays.append((time.monotonic(), total))
+
+    def delay_since(self, begin):
+        """What the machine, and not the program, made of a round."""
+        before = [delay for at, delay in self.delays if at <= begin] or [0]
+        return self.delays[-1][1] - before[-1]
+
+    def calm(self):
+        collector = self.server.get_json("/api/v1/status").get("collector")
+        self.note_delay()
+        if not collector:  # no round is over yet
+            return
+        took = collector["tick_seconds"]
+        # The answer tells of a round until the next is over.
+        delay = self.delay_since(time.monotonic() - 3 - 2 * took)
+        assert took < 1 + delay, (collector, delay)
 
     def run(self):
         try:
             while not self.stop.wait(0.3):
-                calm(self.server)
+                self.calm()
                 assert self.server.get("/api/v1/targets")[0] == 200
                 assert self.server.get("/metrics")[0] == 200
         except Exception as error:  # pylint: disable=broad-except
@@ -108,18 +131,20 @@ class Ends(unittest.TestCase):
                 when, process = alive.pop(0)
                 time.sleep(max(0, when - time.monotonic()))
                 self.end(process, chance)
-                process.wait(20)
+                process.wait(60)
                 ended += 1
             for _, process in alive:
                 process.kill()
-                process.wait(20)
+                process.wait(60)
                 with contextlib.suppress(BrokenPipeError):
                     process.stdin.close()
             true_value(server, witness)
             # All are gone, and no descriptor of theirs is left.
             until(lambda: not [t for t in server.get_json("/api/v1/targets")["targets"]
-                               if t["labels"]["service"].startswith("ending-")], 20, "none of them left")
-            self.assertLess(len(os.listdir(f"/proc/{server.pid}/fd")), 150)
+                               if t["labels"]["service"].startswith("ending-")], 60,
+                  "none of them left")
+            others = len(server.get_json("/api/v1/targets")["targets"])
+            self.assertLess(len(os.listdir(f"/proc/{server.pid}/fd")), 140 + 4 * others)
             self.assertEqual(server.get_json("/api/v1/status")["collector"]["ring_lost"], 0)
 
     def test_jvms_that_are_killed_at_any_moment(self):
@@ -133,29 +158,45 @@ class Ends(unittest.TestCase):
                      "Victim"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
                 time.sleep(chance.uniform(0.05, 1.8))
                 process.kill()
-                process.wait(20)
+                process.wait(60)
                 process.stdin.close()
             true_value(server, witness)
 
 
 class Files(unittest.TestCase):
-    """What stands in the place of a JVM's file of counters."""
+    """What stands in the place of a JVM's file of counters.
+
+    The JVM's user is one that no other has: a JVM that starts opens the files
+    of all others of its user, and would wait at a pipe for ever.
+    """
+
+    @classmethod
+    def setUpClass(cls):
+        cls.addClassCleanup(shutil.rmtree, f"/tmp/hsperfdata_{OTHER.pw_name}", ignore_errors=True)
+
+    def jvm(self):
+        return Jvm(jdks()[17], ["-XX:+UseSerialGC", "-XX:ErrorFile=/dev/null",
+                                "-XX:-CreateCoredumpOnCrash"], heap="64m", user=OTHER.pw_uid,
+                   group=OTHER.pw_gid, extra_groups=[], cwd="/")
+
+    def file(self, jvm):
+        path = pathlib.Path(f"/tmp/hsperfdata_{OTHER.pw_name}/{jvm.pid}")
+        self.assertTrue(path.exists())
+        return path
 
     def prove(self, mangle):
-        with Jvm(jdks()[17], ["-XX:+UseSerialGC"], heap="64m") as jvm:
-            path = pathlib.Path(f"/tmp/hsperfdata_root/{jvm.pid}")
-            self.assertTrue(path.exists())
+        with self.jvm() as jvm:
+            path = self.file(jvm)
             good = path.read_bytes()
             path.unlink()  # the JVM keeps its own
             try:
                 mangle(path, good)
+                if path.stat(follow_symlinks=False).st_uid == 0:
+                    os.chown(path, OTHER.pw_uid, OTHER.pw_gid, follow_symlinks=False)
                 with Victim([GO]) as witness, Server() as server, Watcher(server):
                     server.wait_target(witness.pid)
-
-                    def decided():
-                        target = server.target(jvm.pid)
-                        return target and (target["watched"] or target.get("reason"))
-                    until(decided, 40, lambda: f"{server.target(jvm.pid)}\n{server.log()}")
+                    until(lambda: decided(server.target(jvm.pid)), 90,
+                          lambda: f"{server.target(jvm.pid)}\n{server.log()}")
                     true_value(server, witness)
                     return server.target(jvm.pid), jvm.pid, \
                         server.value("heap_used_bytes", jvm.pid)
@@ -175,9 +216,9 @@ class Files(unittest.TestCase):
         def link(path, good):
             other = path.with_name("other")
             other.write_bytes(good)
+            os.chown(other, OTHER.pw_uid, OTHER.pw_gid)
             path.symlink_to(other)
-        # Any JVM that starts removes what is no process's there.
-        self.addCleanup(pathlib.Path("/tmp/hsperfdata_root/other").unlink, missing_ok=True)
+            self.addCleanup(other.unlink, missing_ok=True)
         self.falls_back_to_memory(link)
 
     def test_a_file_of_another_owner(self):
@@ -208,15 +249,14 @@ class Files(unittest.TestCase):
 
     def test_a_file_that_shrinks_while_it_is_read(self):
         with Victim([GO]) as witness, Server() as server, Watcher(server):
-            with Jvm(jdks()[17], ["-XX:+UseSerialGC"], heap="64m") as jvm:
+            with self.jvm() as jvm:
                 server.wait_target(jvm.pid)
                 server.wait_value("heap_max_bytes", jvm.pid)
-                path = pathlib.Path(f"/tmp/hsperfdata_root/{jvm.pid}")
+                path = self.file(jvm)
                 for size in (20000, 3000, 10, 0):
                     with contextlib.suppress(FileNotFoundError):
                         os.truncate(path, size)  # the JVM itself may die of it
-                    time.sleep(1.2)
-                    calm(server)
+                    server.wait_rounds()
             server.wait_target(witness.pid)
             true_value(server, witness)
 
@@ -287,9 +327,12 @@ class Executables(unittest.TestCase):
             server = stack.enter_context(Server())
             stack.enter_context(Watcher(server))
             server.wait_target(witness.pid)
-            # Every one is watched truly, refused in words, or no Go program.
+            # Every one is watched truly, refused in words, or no Go program;
+            # which of them is none, the first round knows.
             server.wait_ready()
-            time.sleep(6)
+            server.wait_rounds()
+            until(lambda: all(decided(t) for v in victims.values()
+                              if (t := server.target(v.pid))), 120, server.log)
             seen = 0
             for name, victim in victims.items():
                 target = server.target(victim.pid)
@@ -328,7 +371,7 @@ class Changes(unittest.TestCase):
                 wide = server.wait_value("heap_max_bytes", victim.pid)
                 self.assertGreater(wide, 64 * MIB)
                 (group / "cgroup.procs").write_text(str(victim.pid))
-                until(lambda: server.value("heap_max_bytes", victim.pid) == 64 * MIB, 30,
+                until(lambda: server.value("heap_max_bytes", victim.pid) == 64 * MIB, 60,
                       lambda: server.target(victim.pid))
                 true_value(server, victim)
                 home = pathlib.Path("/proc/self/cgroup").read_text()
@@ -346,12 +389,10 @@ class Changes(unittest.TestCase):
                             f"/proc/{outer.pid}/task/{outer.pid}/children").read_text().split()]
                         return next((p for p in pids if os.readlink(f"/proc/{p}/exe")
                                      == str(GO)), None)
-                    pid = until(inner, 10, "the program inside")
+                    pid = until(inner, 60, "the program inside")
                     server.wait_target(pid)
                     outer.ask("grow 4")
-                    told = outer.ask("hold")["HeapAlloc"]
-                    until(lambda: server.value("heap_used_bytes", pid) == told, 20,
-                          lambda: f"{told}, not {server.value('heap_used_bytes', pid)}")
+                    true_value(server, outer, pid)
                     os.kill(pid, signal.SIGKILL)
 
 

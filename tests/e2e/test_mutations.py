@@ -131,7 +131,7 @@ class Client:
 
     def open(self):
         self.close()
-        self.socket = socket.create_connection(self.address, timeout=30)
+        self.socket = socket.create_connection(self.address, timeout=120)
         self.stream = self.socket.makefile("rb")
 
     def whole(self, request):

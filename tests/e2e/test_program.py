@@ -12,7 +12,7 @@ import unittest
 from heapwatch import ROOT, Server, program, until
 
 
-def run(*args, timeout=20, **more):
+def run(*args, timeout=120, **more):
     """(exit code, standard output, standard error)"""
     done = subprocess.run([program(), *args], capture_output=True, text=True, timeout=timeout,
                           stdin=subprocess.DEVNULL, check=False, **more)
@@ -57,7 +57,7 @@ class CommandLine(unittest.TestCase):
         for args in (["version"], ["doctor", "--listen", "127.0.0.1:0"], ["serve", "--help"]):
             with self.subTest(args), open("/dev/full", "w", encoding="ascii") as full:
                 done = subprocess.run([program(), *args], stdout=full, stderr=subprocess.PIPE,
-                                      timeout=60, check=False)
+                                      timeout=120, check=False)
                 self.assertNotEqual(done.returncode, 0)
                 self.assertIn(b"cannot write: No space left on device", done.stderr)
 
@@ -135,15 +135,16 @@ class Configuration(unittest.TestCase):
 
 class Life(unittest.TestCase):
     def test_answers_soon_after_start(self):
-        with Server() as server:
-            begin = server.started
-            self.assertEqual(server.get("/-/healthy")[0], 200)
-            # 200 ms promised; a sanitizer's start-up is not ours
-            self.assertLess(time.monotonic() - begin, 1.0)
+        def seconds():
+            with Server() as server:
+                self.assertEqual(server.get("/-/healthy")[0], 200)
+                return time.monotonic() - server.started
+        # 200 ms promised; a sanitizer's start-up is not ours
+        self.once_within_a_second(seconds)
 
     def test_prints_what_the_first_scan_found(self):
         with Server() as server:
-            until(lambda: "processes have a known runtime" in server.out(), 10, server.log)
+            until(lambda: "processes have a known runtime" in server.out(), 60, server.log)
 
     def test_a_closed_output_is_nobodys_socket(self):
         with tempfile.TemporaryDirectory() as folder:
@@ -151,24 +152,33 @@ class Life(unittest.TestCase):
             shell = f'exec "$0" serve --listen 127.0.0.1:0 --db {db} <&- >&- 2>&-'
             process = subprocess.Popen(["sh", "-c", shell, program()])
             try:
-                until(db.exists, 20, "the database")
+                until(db.exists, 60, "the database")
                 for fd in range(3):
                     self.assertEqual(os.readlink(f"/proc/{process.pid}/fd/{fd}"), "/dev/null")
             finally:
                 process.terminate()
-                self.assertEqual(process.wait(15), 0)
+                self.assertEqual(process.wait(60), 0)
 
     def test_stops_within_a_second_of_either_signal(self):
         for number in (signal.SIGTERM, signal.SIGINT):
-            with Server() as server:
-                server.wait_value("heapwatch_up")
-                idle = [socket.create_connection(server.address) for _ in range(20)]
-                idle[0].sendall(b"POST /query HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{")
-                begin = time.monotonic()
-                self.assertEqual(server.stop(number), 0)
-                self.assertLess(time.monotonic() - begin, 1.0)
-                for s in idle:
-                    s.close()
+            self.once_within_a_second(lambda n=number: self.seconds_to_stop(n))
+
+    def once_within_a_second(self, measure):
+        """A crowded machine is late now and then, what we do wrong is always."""
+        took = []
+        until(lambda: took.append(measure()) or took[-1] < 1, 60, lambda: took, every=0)
+
+    def seconds_to_stop(self, number):
+        with Server() as server:
+            server.wait_value("heapwatch_up")
+            idle = [socket.create_connection(server.address) for _ in range(20)]
+            idle[0].sendall(b"POST /query HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{")
+            begin = time.monotonic()
+            code, took = server.stop(number), time.monotonic() - begin
+            for s in idle:
+                s.close()
+            self.assertEqual(code, 0)
+            return took
 
     def test_a_second_server_on_the_same_port_is_told_so(self):
         with Server() as server, tempfile.TemporaryDirectory() as folder:
@@ -214,8 +224,8 @@ class Life(unittest.TestCase):
                     before = server.get_json("/api/v1/status")["store"]
                     self.assertEqual(before["damaged_rows"], 0)
                     until(lambda: server.get_json("/api/v1/status")["store"].get("last_flush_ms"),
-                          10, server.log)
-                    time.sleep(2.2)
+                          60, server.log)
+                    server.wait_rounds(3)
                     answer = server.query("memory_total_bytes", {"step": "1s"})
                     points = [t for v, t in answer[0]["datapoints"] if v is not None]
                     first = getattr(self, "first", points[0])
@@ -238,14 +248,14 @@ class Life(unittest.TestCase):
         if os.getuid() != 0:
             self.skipTest("needs root to become another user")
         with Server(uid=65534) as server:
-            until(lambda: server.get_json("/api/v1/status")["ready"], 10, server.log)
+            until(lambda: server.get_json("/api/v1/status")["ready"], 60, server.log)
             lacks = server.get_json("/api/v1/status")["lacks"]
             self.assertTrue(any("CAP_" in lack["needs"] for lack in lacks), lacks)
-            until(lambda: "missing: " in server.out(), 10, server.log)
+            until(lambda: "missing: " in server.out(), 60, server.log)
 
     def test_lacks_can_be_simulated(self):
         with Server(args=["--without=caps"]) as server:
-            until(lambda: server.get_json("/api/v1/status")["ready"], 10, server.log)
+            until(lambda: server.get_json("/api/v1/status")["ready"], 60, server.log)
             self.assertTrue(server.get_json("/api/v1/status")["lacks"])
 
 

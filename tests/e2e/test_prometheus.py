@@ -1,6 +1,7 @@
 """Debian's prometheus scrapes heapwatch, and holds what /query tells."""
 import collections
 import json
+import re
 import shutil
 import socket
 import subprocess
@@ -13,7 +14,7 @@ import urllib.request
 from heapwatch import ROOT, Server, Victim, until
 
 SCRAPES = """
-global: {scrape_interval: 1s, scrape_timeout: 1s}
+global: {scrape_interval: 2s, scrape_timeout: 2s}
 scrape_configs:
 - job_name: heapwatch
   honor_labels: true
@@ -34,7 +35,7 @@ class Prometheus:
     """The packaged program, in a scratch folder, on loopback."""
 
     def __init__(self, config="", flags=(), fill=None):
-        self.config, self.flags, self.port = config, list(flags), free_port()
+        self.config, self.flags, self.port = config, list(flags), None
         self.fill = fill  # puts blocks below the folder it is given, into data
 
     def __enter__(self):
@@ -48,13 +49,13 @@ class Prometheus:
             self.process = subprocess.Popen(
                 ["prometheus", f"--config.file={self.folder}/prometheus.yml",
                  f"--storage.tsdb.path={self.folder}/data",
-                 f"--web.listen-address=127.0.0.1:{self.port}", *self.flags],
+                 "--web.listen-address=127.0.0.1:0", *self.flags],
                 stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
         except BaseException:
             self.clean()
             raise
         try:
-            until(self.ready, 60, self.said)
+            until(self.ready, 120, self.said)
         except BaseException:
             self.__exit__(None, None, None)
             raise
@@ -63,6 +64,12 @@ class Prometheus:
     def ready(self):
         if self.process.poll() is not None:
             raise AssertionError(f"prometheus ended:\n{self.said()}")
+        # A port of its own choice; no other may take it in between.
+        self.log.seek(0)
+        found = re.search(r'"Listening on" address=127\.0\.0\.1:(\d+)', self.log.read())
+        if not found:
+            return False
+        self.port = int(found.group(1))
         try:
             return self.read("/-/ready") is not None
         except OSError:
@@ -103,8 +110,9 @@ class Scraped(unittest.TestCase):
             cls.addClassCleanup(context.__exit__, None, None, None)
             return context
         cls.victim = enter(Victim([ROOT / "build/victims/go/victim-1.19"]))
-        # Fewer ticks than seconds: a step of 1 s never folds two of them.
-        cls.server = enter(Server(config="collector: {interval: 2s}\n"))
+        # Fewer ticks than seconds: a step of 1 s never folds two of them, even
+        # if one is late by more than a second or two.
+        cls.server = enter(Server(config="collector: {interval: 4s}\n"))
         cls.server.wait_target(cls.victim.pid)
         cls.server.wait_value("heap_used_bytes", cls.victim.pid)
 
@@ -126,20 +134,20 @@ class Scraped(unittest.TestCase):
         for line in text.splitlines():
             self.assertRegex(line, r"^[a-z_]+_total no help text$")
 
-    def told(self, metric):
-        """{labels without pid: {value: [times]}} of the last minutes."""
+    def told(self, metric, begin):
+        """{labels without pid: {value: [times]}} since then."""
         series = collections.defaultdict(lambda: collections.defaultdict(list))
         for one in self.server.query(metric, {"step": "1s", "fn": "last"},
-                                     range={"from": "now-3m", "to": "now"}, maxDataPoints=1000):
+                                     range={"from": int(begin), "to": "now"}, maxDataPoints=9999):
             labels = {k: v for k, v in one.get("tags", {}).items() if k != "pid"}
             for value, at in one["datapoints"]:
                 if value is not None:
                     series[tuple(sorted(labels.items()))][value].append(at / 1000)
         return series
 
-    def one_metric(self, metric, scraped):
-        """Every sample of one metric was true shortly before its scrape."""
-        told, count = self.told(metric), 0
+    def one_metric(self, metric, scraped, begin):
+        """Every sample of one metric was true shortly before its scrape, or came during it."""
+        told, count = self.told(metric, begin), 0
         for series in scraped:
             labels = {k: v for k, v in series["metric"].items() if k not in ("__name__", "job")}
             # /query shows of labels what tells its rows apart
@@ -148,19 +156,22 @@ class Scraped(unittest.TestCase):
             row = rows[max(rows, key=len)]
             for at, text in series["values"]:
                 times = row.get(float(text), [])
-                self.assertTrue(any(-1 <= at - t <= 12 for t in times),
+                self.assertTrue(any(-3 <= at - t <= 24 for t in times),
                                 f"{metric}{labels} {text} at {at}: told at {times}")
                 count += 1
         return count
 
     def test_prometheus_holds_what_query_tells(self):
+        begin = time.time() - 60
         with Prometheus(SCRAPES % self.server.address) as prometheus:
+            # A scrape may be late on a crowded machine, but not all of them.
             until(lambda: any(float(s["value"][1]) >= 8 for s in prometheus.ask(
-                "query", query='count_over_time(up{job="heapwatch"}[1m])')["result"]),
-                60, prometheus.said, 0.5)
-            targets = prometheus.ask("targets")["activeTargets"]
-            self.assertEqual([(t["health"], t["lastError"]) for t in targets], [("up", "")])
-            scraped = prometheus.ask("query", query='{__name__=~".+"}[1m]')["result"]
+                "query", query='sum_over_time(up{job="heapwatch"}[1h])')["result"]),
+                180, lambda: f"{prometheus.ask('targets')}\n{prometheus.said()}", 0.5)
+            until(lambda: [(t["health"], t["lastError"])
+                           for t in prometheus.ask("targets")["activeTargets"]] == [("up", "")],
+                  60, lambda: prometheus.ask("targets"), 0.5)
+            scraped = prometheus.ask("query", query='{__name__=~".+"}[1h]')["result"]
             kinds = {m: {e["type"] for e in many}
                      for m, many in prometheus.ask("metadata").items()}
         by_name = collections.defaultdict(list)
@@ -174,7 +185,7 @@ class Scraped(unittest.TestCase):
         count = 0
         for metric in both:
             with self.subTest(metric):
-                count += self.one_metric(metric, by_name[metric])
+                count += self.one_metric(metric, by_name[metric], begin)
                 counter = metric.endswith("_total")
                 # without _total: it was OpenMetrics that was scraped
                 family = metric[:-len("_total")] if counter else metric

@@ -45,7 +45,7 @@ class Notify(unittest.TestCase):
     def test_ready_follows_the_first_scan_and_stopping_the_signal(self):
         with Manager() as manager:
             with Server(env={"NOTIFY_SOCKET": manager.path}) as server:
-                until(lambda: "READY=1" in manager.listen(), 30, lambda: manager.heard)
+                until(lambda: "READY=1" in manager.listen(), 60, lambda: manager.heard)
                 self.assertEqual(server.get("/-/ready")[0], 200)
                 self.assertNotIn("WATCHDOG=1", manager.heard)
             self.assertEqual(manager.listen()[-1], "STOPPING=1")
@@ -53,7 +53,7 @@ class Notify(unittest.TestCase):
     def test_progress_feeds_the_watchdog(self):
         with Manager() as manager, \
                 Server(env={"NOTIFY_SOCKET": manager.path, "WATCHDOG_USEC": "2000000"}):
-            until(lambda: manager.listen().count("WATCHDOG=1") > 5, 30, lambda: manager.heard)
+            until(lambda: manager.listen().count("WATCHDOG=1") > 5, 120, lambda: manager.heard)
 
 
 def capabilities():
@@ -91,17 +91,18 @@ class UnitServer(Server):
 @unittest.skipUnless(os.geteuid() == 0, "only root can give capabilities to another user")
 class Rights(unittest.TestCase):
     def test_the_units_capabilities_lack_nothing(self):
-        java = ["java", "-Xmx64m", "-cp", str(ROOT / "build/victims/java"), "Victim"]
+        # not the collector that suits this machine: all of the 64 MiB count
+        java = ["java", "-Xmx64m", "-XX:+UseG1GC", "-cp", str(ROOT / "build/victims/java"), "Victim"]
         with tempfile.TemporaryDirectory(dir="/tmp") as folder, \
                 Victim([shutil.copy(go_victim(), folder)]) as go, \
                 Victim(java, user=GAMES, group=GAMES, extra_groups=[], cwd="/") as jvm, \
                 UnitServer() as server:
-            server.wait_target(go.pid, timeout=30)
-            server.wait_target(jvm.pid, timeout=30)
+            server.wait_target(go.pid)
+            server.wait_target(jvm.pid)
 
             def cycle():  # one after the probes were set
                 return go.ask("gc") and server.value("gc_last_cycle_seconds", go.pid)
-            self.assertGreater(until(cycle, 30, lambda: server.target(go.pid), every=1), 0)
+            self.assertGreater(until(cycle, 60, lambda: server.target(go.pid), every=1), 0)
             self.assertEqual(server.wait_value("heap_max_bytes", jvm.pid), 64 << 20)
             self.assertGreater(server.wait_value("open_fds", jvm.pid), 0)
             status = server.get_json("/api/v1/status")
@@ -116,7 +117,7 @@ class Unit(unittest.TestCase):
             path.write_text(UNIT.replace("@BINDIR@", str(pathlib.Path(program()).parent))
                             .replace("@SYSCONFDIR@", "/etc"))
             verify = subprocess.run(["systemd-analyze", "verify", "--man=no", path],
-                                    capture_output=True, text=True, timeout=60, check=False)
+                                    capture_output=True, text=True, timeout=120, check=False)
             self.assertEqual((verify.returncode, verify.stderr), (0, ""))
 
     def test_nothing_hides_processes_from_it(self):
@@ -129,7 +130,7 @@ class Unit(unittest.TestCase):
             path.write_text(UNIT.replace("@BINDIR@", "/usr/bin").replace("@SYSCONFDIR@", "/etc"))
             told = subprocess.run(
                 ["systemd-analyze", "security", "--offline=yes", "--threshold=25", path],
-                capture_output=True, text=True, timeout=60, check=False)
+                capture_output=True, text=True, timeout=120, check=False)
             self.assertEqual(told.returncode, 0, told.stdout[-300:] + told.stderr)
 
 

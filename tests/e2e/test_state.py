@@ -23,7 +23,7 @@ def state(server, pid):
     return (server.target(pid) or {}).get("state")
 
 
-def wait_state(server, pid, word, timeout=20):
+def wait_state(server, pid, word, timeout=60):
     until(lambda: state(server, pid) == word, timeout,
           lambda: f"state {word}: {server.target(pid)}")
     return server.target(pid)
@@ -36,17 +36,20 @@ def fill(victim, megabytes):
 
 class State(unittest.TestCase):
     def test_healthy_process_is_ok_since_it_was_first_read(self):
+        begin = time.time()
         with Victim([go_victim()]) as victim, Server() as server:
             server.wait_target(victim.pid)
             target = wait_state(server, victim.pid, "ok")
             self.assertEqual(target["state_reason"], "all within limits")
-            self.assertLess(abs(target["state_since_ms"] - time.time() * 1000), 20000)
+            self.assertTrue(begin - 0.1 <= target["state_since_ms"] / 1000 <= time.time() + 0.1,
+                            (begin, target))
             self.assertFalse(target["silenced"])
             self.assertEqual(server.wait_value("target_state", victim.pid), 0)
             self.assertEqual(server.wait_value("target_silenced", victim.pid), 0)
-            time.sleep(1.5)
+            server.wait_rounds()
+            # less than a round; told by two clocks that are read one after the other
             self.assertAlmostEqual(server.target(victim.pid)["state_since_ms"],
-                                   target["state_since_ms"], delta=20)
+                                   target["state_since_ms"], delta=500)
 
     def test_it_worsens_by_degrees_and_improves_after_a_while(self):
         with Victim([go_victim()], env=LIMIT) as victim, Server(config=QUICK) as server:
@@ -56,15 +59,18 @@ class State(unittest.TestCase):
             self.assertRegex(target["state_reason"],
                              r"heap_live_rate 0\.8\d* is above 0\.75 \(warning\)")
             # The writer may be a tick behind the census.
-            until(lambda: server.value("target_state", victim.pid) == 3, 5, "the value 3")
+            until(lambda: server.value("target_state", victim.pid) == 3, 60, "the value 3")
             fill(victim, 50)
             target = wait_state(server, victim.pid, "critical")
             self.assertIn("is above 0.9 (critical)", target["state_reason"])
+            shrunk = time.time()
             victim.ask("shrink")
             victim.ask("gc")
             # Not at once: it must hold.
-            self.assertEqual(state(server, victim.pid), "critical")
-            wait_state(server, victim.pid, "ok")
+            target = wait_state(server, victim.pid, "ok")
+            self.assertGreaterEqual(target["state_since_ms"] / 1000, shrunk + 1.9)
+            wait_event(server, "heap_live_rate is within its limits again",
+                       kind="sli_within_bounds", pid=victim.pid)
             told = [e for e in events(server, kind="sli_out_of_bounds", pid=victim.pid)
                     if "heap_live_rate" in e["text"]]
             self.assertEqual(len(told), 2, told)
@@ -79,9 +85,9 @@ class State(unittest.TestCase):
         with Victim([go_victim()], env=LIMIT) as victim, Server(config=config) as server:
             server.wait_target(victim.pid)
             fill(victim, 370)
-            until(lambda: (server.value("heap_live_rate", victim.pid) or 0) > 0.9, 10,
+            until(lambda: (server.value("heap_live_rate", victim.pid) or 0) > 0.9, 60,
                   "the breach")
-            time.sleep(2.5)
+            server.wait_rounds(3)
             self.assertEqual(state(server, victim.pid), "ok")
 
     def test_limits_of_a_service_win(self):
@@ -98,7 +104,7 @@ class State(unittest.TestCase):
                 "heap_live_rate": {"warning": 0.05, "critical": 0.99, "bad": "above"}})
             # top grades by them, too
             told = subprocess.run([program(), "top", "--json", "--url", server.url],
-                                  capture_output=True, timeout=30, check=True).stdout
+                                  capture_output=True, timeout=120, check=True).stdout
             row = next(t for t in json.loads(told)["targets"] if t["pid"] == victim.pid)
             self.assertEqual((row["state"], row["grade"]), ("warning", "warning"))
 
@@ -109,20 +115,21 @@ class State(unittest.TestCase):
                 server.wait_target(victim.pid)
                 fill(victim, 328)
                 before = wait_state(server, victim.pid, "warning")
-                time.sleep(6)  # so often states are kept at most
+                time.sleep(5.1)  # so often states are kept at most, in a round
+                server.wait_rounds()
             with Server(config=QUICK, folder=folder) as server:
                 server.wait_target(victim.pid)
                 after = wait_state(server, victim.pid, "warning")
                 self.assertAlmostEqual(after["state_since_ms"], before["state_since_ms"], delta=100)
                 fill(victim, 1)
-                time.sleep(3)
+                server.wait_rounds(4)
                 told = events(server, kind="sli_out_of_bounds", pid=victim.pid)
                 self.assertEqual(len(told), 1, told)
 
     def test_what_is_not_watched_is_unknown_and_why(self):
         config = "watch:\n  - action: exclude\n    service: victim.*\n"
         with Victim([go_victim()]) as victim, Server(config=config) as server:
-            target = until(lambda: server.target(victim.pid), 10, "the target")
+            target = until(lambda: server.target(victim.pid), 60, "the target")
             self.assertEqual(target["state"], "unknown")
             self.assertIn("excluded by watch rule 1", target["state_reason"])
 

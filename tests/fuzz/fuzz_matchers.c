@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "server/http/request_parse.h"
+#include "server/http/conditions.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 

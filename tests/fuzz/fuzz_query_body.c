@@ -1,4 +1,5 @@
 /* Any bytes as the body of POST /query. */
+#include "server/http/body.h"
 #include "server/http/request_parse.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);

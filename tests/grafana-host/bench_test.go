@@ -51,7 +51,7 @@ func load(t *testing.T, h *Host, r *pluginv2.QueryDataRequest, most time.Duratio
 			var mine []float64
 			for time.Since(begin) < most {
 				one := time.Now()
-				answer, err := h.data.QueryData(ctx(t, 30*time.Second), r)
+				answer, err := h.data.QueryData(ctx(t), r)
 				if err != nil || answer.Responses["A"].Error != "" {
 					t.Errorf("%v %v", answer, err)
 					return
@@ -118,12 +118,8 @@ func TestBench(t *testing.T) {
 		t.Fatal("make bench-plugin names the plugin to compare with")
 	}
 	s := serve(t)
-	victim(t)
-	victim(t)
-	filled(t, s, 2)
 	/* the same range for both, with something in it */
-	time.Sleep(10 * time.Second)
-	from, to := lately()
+	from, to := s.settled(t, s.victim(t), s.victim(t))
 	ours := measure(t, executable(), s, from, to)
 	theirs := measure(t, fromRoot("GOPLUGIN", ""), s, from, to)
 	fmt.Printf("%-44s %10s %10s %8s\n", "", "heapwatch", "Go SDK", "ratio")

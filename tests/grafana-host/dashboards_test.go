@@ -32,15 +32,6 @@ type answers struct {
 	Variables []json.RawMessage `json:"variables"`
 }
 
-func known(f *data.Field) bool {
-	for i := 0; i < f.Len(); i++ {
-		if _, ok := f.ConcreteAt(i); ok {
-			return true
-		}
-	}
-	return false
-}
-
 func judge(r backend.DataResponse) verdict {
 	a := verdict{Notices: []string{}}
 	if r.Error != nil {

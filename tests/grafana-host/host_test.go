@@ -13,7 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"strings"
+	"strconv"
 	"sync"
 	"syscall"
 	"testing"
@@ -23,9 +23,14 @@ import (
 	"github.com/grafana/grafana-plugin-sdk-go/genproto/pluginv2"
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/go-plugin"
+	"google.golang.org/grpc"
 )
 
 const root = "../.."
+
+// patience is for what comes at once on a quiet machine, and at last on one
+// that has too much to do: it costs nothing where all is well.
+const patience = 3 * time.Minute
 
 func fromRoot(name, fallback string) string {
 	path := os.Getenv(name)
@@ -98,7 +103,7 @@ func (h *Host) dispense() error {
 	return nil
 }
 
-func connect(path string) (*Host, error) {
+func connect(path string, options ...grpc.DialOption) (*Host, error) {
 	h := &Host{log: new(output)}
 	begin := time.Now()
 	h.client = plugin.NewClient(&plugin.ClientConfig{
@@ -117,6 +122,8 @@ func connect(path string) (*Host, error) {
 		}},
 		Logger:           hclog.New(&hclog.LoggerOptions{Level: hclog.Trace, Output: h.log}),
 		AllowedProtocols: []plugin.Protocol{plugin.ProtocolGRPC},
+		GRPCDialOptions:  options,
+		StartTimeout:     patience,
 	})
 	protocol, err := h.client.Client()
 	if err != nil {
@@ -140,14 +147,14 @@ func start(t *testing.T) *Host {
 	return startAt(t, executable())
 }
 
-func startAt(t *testing.T, path string) *Host {
+func startAt(t *testing.T, path string, options ...grpc.DialOption) *Host {
 	t.Helper()
-	h, err := connect(path)
+	h, err := connect(path, options...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		h.client.Kill()
+		h.quit(t)
 		if sanitizer.MatchString(h.log.String()) {
 			t.Errorf("a sanitizer reported:\n%s", h.log)
 		}
@@ -156,6 +163,20 @@ func startAt(t *testing.T, path string) *Host {
 		}
 	})
 	return h
+}
+
+// quit asks it to end, as the host's Kill does, but lets it take its time: Kill
+// would end one by force that the machine leaves no processor for two seconds.
+func (h *Host) quit(t testing.TB) {
+	t.Helper()
+	defer h.client.Kill()
+	if h.client.Exited() {
+		return
+	}
+	var out garbage
+	h.protocol.(*plugin.GRPCClient).Conn.Invoke(ctx(t), "/plugin.GRPCController/Shutdown",
+		garbage{}, &out, grpc.ForceCodec(codec{}))
+	until(t, "the end of the plugin", h.client.Exited)
 }
 
 func (h *Host) pid() int {
@@ -167,23 +188,51 @@ func (h *Host) pid() int {
 // ---- heapwatch and what it watches ----
 
 type Server struct {
-	cmd *exec.Cmd
-	url string
-	log *output
+	cmd     *exec.Cmd
+	url     string
+	log     *output
+	program string // is watched, and nothing else of the machine
 }
 
-func serve(t testing.TB, args ...string) *Server {
+// own is a copy of the victim: the same program may run elsewhere, too, when
+// other tests run on this machine.
+func own(t testing.TB, dir string) string {
+	t.Helper()
+	from := fromRoot("VICTIM", "build/victims/go/victim-1.26.8")
+	if out, err := exec.Command("cp", from, dir).CombinedOutput(); err != nil {
+		t.Fatalf("%v %s", err, out)
+	}
+	path, err := filepath.EvalSymlinks(filepath.Join(dir, filepath.Base(from)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func serve(t testing.TB) *Server {
 	t.Helper()
 	s := &Server{log: new(output)}
-	s.cmd = exec.Command(fromRoot("HEAPWATCH", "build/heapwatch"), append([]string{"serve",
-		"--listen", "127.0.0.1:0", "--db", filepath.Join(t.TempDir(), "heapwatch.db")}, args...)...)
+	dir := t.TempDir()
+	s.program = own(t, dir)
+	rules := fmt.Sprintf("watch:\n- {action: include, exe: '%s'}\n- {action: exclude}\n",
+		regexp.QuoteMeta(s.program))
+	if err := os.WriteFile(dir+"/heapwatch.yaml", []byte(rules), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	s.cmd = exec.Command(fromRoot("HEAPWATCH", "build/heapwatch"), "serve",
+		"--config", dir+"/heapwatch.yaml", "--listen", "127.0.0.1:0", "--db", dir+"/heapwatch.db")
 	s.cmd.Stderr = s.log
 	if err := s.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { s.stop() })
+	t.Cleanup(func() {
+		s.stop()
+		if t.Failed() {
+			t.Logf("log of heapwatch:\n%.8000s", s.log)
+		}
+	})
 	listening := regexp.MustCompile(`listening url=(\S+)`)
-	until(t, 30*time.Second, "the address of heapwatch", func() bool {
+	until(t, "the address of heapwatch", func() bool {
 		found := listening.FindStringSubmatch(s.log.String())
 		if found != nil {
 			s.url = found[1]
@@ -200,10 +249,10 @@ func (s *Server) stop() {
 	}
 }
 
-// victim is a Go program with a heap.
-func victim(t testing.TB) {
+// victim is a Go program with a heap, of which two MB a second are rubbish.
+func (s *Server) victim(t testing.TB) (pid string) {
 	t.Helper()
-	cmd := exec.Command(fromRoot("VICTIM", "build/victims/go/victim-1.26.8"))
+	cmd := exec.Command(s.program)
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -216,13 +265,17 @@ func victim(t testing.TB) {
 		cmd.Process.Kill()
 		cmd.Wait()
 	})
+	if _, err := io.WriteString(in, "churn 2\n"); err != nil {
+		t.Fatal(err)
+	}
+	return strconv.Itoa(cmd.Process.Pid)
 }
 
-func until(t testing.TB, most time.Duration, what string, true func() bool) {
+func until(t testing.TB, what string, true func() bool) {
 	t.Helper()
-	for end := time.Now().Add(most); !true(); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(patience); !true(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatalf("not within %v: %s", most, what)
+			t.Fatalf("not within %v: %s", patience, what)
 		}
 	}
 }
@@ -246,14 +299,62 @@ func (s *Server) post(t testing.TB, body any) []byte {
 	return raw
 }
 
-// filled waits until both victims have a few points.
-func filled(t testing.TB, s *Server, series int) {
+// points are the ends of the steps of a second in which a metric of a victim
+// has a value, by pid.
+func (s *Server) points(t testing.TB, metric string, from, to time.Time) map[string][]time.Time {
 	t.Helper()
-	until(t, 60*time.Second, "series of all victims", func() bool {
-		raw := s.post(t, map[string]any{"targets": []any{map[string]any{"refId": "A",
-			"target": "heap_used_bytes", "payload": map[string]any{"format": "latest"}}}})
-		return strings.Count(string(raw), "victim") >= series
+	raw := s.post(t, map[string]any{
+		"range":         map[string]any{"from": from.UnixMilli(), "to": to.UnixMilli()},
+		"maxDataPoints": 1000, "targets": []any{map[string]any{"refId": "A", "target": metric,
+			"payload": map[string]any{"by": "pid", "step": "1s"}}}})
+	var series []struct {
+		Tags       map[string]string
+		Datapoints [][2]*float64
+	}
+	if err := json.Unmarshal(raw, &series); err != nil {
+		t.Fatalf("%v: %s", err, raw)
+	}
+	ends := map[string][]time.Time{}
+	for _, one := range series {
+		for _, p := range one.Datapoints {
+			if p[0] != nil {
+				pid := one.Tags["pid"]
+				ends[pid] = append(ends[pid], time.UnixMilli(int64(*p[1])))
+			}
+		}
+	}
+	return ends
+}
+
+// settled waits until each victim has several values, and a later one: values
+// are stored in their order, so whatever there is until "to" is then there.
+func (s *Server) settled(t testing.TB, pids ...string) (from, to time.Time) {
+	t.Helper()
+	from = time.Now().Truncate(time.Second).Add(-time.Minute)
+	until(t, fmt.Sprint("values of ", pids), func() bool {
+		var all [][]time.Time
+		to = time.Now()
+		for _, metric := range []string{"heap_used_bytes", "heap_util_rate"} {
+			found := s.points(t, metric, from, time.Now())
+			for _, pid := range pids {
+				ends := found[pid]
+				if len(ends) < 6 {
+					return false
+				}
+				if last := ends[len(ends)-2]; last.Before(to) {
+					to = last
+				}
+				all = append(all, ends)
+			}
+		}
+		for _, ends := range all {
+			if ends[4].After(to) {
+				return false
+			}
+		}
+		return true
 	})
+	return from, to
 }
 
 // ---- requests ----
@@ -268,6 +369,14 @@ func instance(url string, edit ...func(*pluginv2.DataSourceInstanceSettings)) *p
 		DataSourceInstanceSettings: s}
 }
 
+// patient gives an answer more time than a test has: who waits for one that
+// does not come waits for ever.
+func patient(url string) *pluginv2.PluginContext {
+	return instance(url, func(s *pluginv2.DataSourceInstanceSettings) {
+		s.JsonData = []byte(`{"timeout":600}`)
+	})
+}
+
 func question(ref, target, payload string, from, to time.Time) *pluginv2.DataQuery {
 	return &pluginv2.DataQuery{RefId: ref, MaxDataPoints: 1000, IntervalMS: 1000,
 		TimeRange: &pluginv2.TimeRange{FromEpochMS: from.UnixMilli(), ToEpochMS: to.UnixMilli()},
@@ -279,8 +388,21 @@ func lately() (time.Time, time.Time) {
 	return now.Add(-time.Minute), now
 }
 
-func ctx(t testing.TB, most time.Duration) context.Context {
-	c, cancel := context.WithTimeout(context.Background(), most)
+func ctx(t testing.TB) context.Context {
+	c, cancel := context.WithTimeout(context.Background(), patience)
 	t.Cleanup(cancel)
 	return c
 }
+
+// ---- raw messages ----
+
+type garbage []byte
+
+type codec struct{}
+
+func (codec) Marshal(v any) ([]byte, error) { return v.(garbage), nil }
+func (codec) Unmarshal(raw []byte, v any) error {
+	*v.(*garbage) = raw
+	return nil
+}
+func (codec) Name() string { return "proto" }
