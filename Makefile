@@ -405,6 +405,7 @@ alerts:
 
 .PHONY: format
 format:
+	@packaging/deps format
 	clang-format-14 -i $(shell git ls-files '*.c' '*.h')
 
 -include $(plugin_objects:.o=.d)
