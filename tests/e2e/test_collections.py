@@ -1,4 +1,5 @@
 """Each collection as an event, beside what the runtime itself logs. Needs root, the JDKs and Go victims."""
+import collections
 import datetime
 import pathlib
 import re
@@ -7,13 +8,16 @@ import tempfile
 import time
 import unittest
 
-from heapwatch import Server, Victim, until
+from heapwatch import Server, Victim, settled, until
 from test_events import events
 from test_go import clean, go
 from test_jvm import CONFIG, UNLOCK, Jvm, jdks
 
 MIB = 1 << 20
-WAIT = 3  # seconds: the tick that brings the last records, and one more
+
+# What probes cost is not the question here, however dear this machine makes them.
+FREE = "governor: {target: 100%, total: 100%}\n"
+OURS = CONFIG + FREE
 
 # (JDK, flags, do pauses stand for collections)
 JVMS = [
@@ -59,7 +63,7 @@ def attached(server, victim):
     def there():
         states = [p["state"] for p in server.target(victim.pid)["probes"]]
         return states == ["attached", "attached"]
-    until(there, 30, lambda: f"probes: {server.target(victim.pid)['probes']}")
+    until(there, 60, lambda: f"probes: {server.target(victim.pid)['probes']}")
 
 
 class Collections(unittest.TestCase):
@@ -68,7 +72,7 @@ class Collections(unittest.TestCase):
         cls.java = jdks()
 
     def test_jvm_tells_the_same_as_its_own_log(self):
-        with tempfile.TemporaryDirectory() as folder, Server(config=CONFIG) as server:
+        with tempfile.TemporaryDirectory() as folder, Server(config=OURS) as server:
             for jdk, flags, pauses in JVMS:
                 with self.subTest(jdk=jdk, flags=flags):
                     log = pathlib.Path(folder) / "gc.log"
@@ -79,77 +83,99 @@ class Collections(unittest.TestCase):
 
     def beside_the_log(self, server, victim, log, pauses):
         attached(server, victim)
-        before = len(logged(log))  # some have ended before the probes were there
+        early = collections.Counter(kind for kind, *_ in logged(log))
         for command in ("churn 400", "gc", "grow 20", "churn 200", "gc"):
             victim.do(command)
-        time.sleep(WAIT)
+        settled(lambda: self.same(told(server, victim), logged(log), early, pauses))
+
+    def pairs(self, rows, lines, early):
+        """Each row beside its line; those that ended before the probes came lack one."""
+        self.assertLessEqual({r["collection"] for r in rows}, {kind for kind, *_ in lines})
+        found = []
         # A young one may begin and end within an old one: each kind by itself.
-        rows = sorted(told(server, victim), key=lambda r: r["collection"])
-        lines = sorted(logged(log)[before:], key=lambda line: line[0])
-        self.assertGreater(len(lines), 2)
+        for kind in {kind for kind, *_ in lines}:
+            mine = [r for r in rows if r["collection"] == kind]
+            theirs = [line for line in lines if line[0] == kind]
+            missing = len(theirs) - len(mine)
+            self.assertTrue(0 <= missing <= early[kind], (kind, missing, early))
+            found += zip(mine, theirs[missing:])
+        return found
+
+    def same(self, rows, lines, early, pauses):
+        pairs = self.pairs(rows, lines, early)
+        self.assertGreater(len(pairs), 2)
         self.assertEqual(sum(r["left_out"] for r in rows), 0)
-        self.assertEqual([(r["collection"], r["cause"]) for r in rows],
-                         [(kind, cause) for kind, _, cause, *_ in lines])
         self.assertIn("System.gc()", [r["cause"] for r in rows])
-        late = []
-        for row, (_, end, _, mib_before, mib_after, seconds) in zip(rows, lines):
-            self.assertEqual(row["paused"], pauses)
-            # A concurrent one: the log looks a little before or after the event, and
-            # what the program allocates in between is in one of both numbers only.
-            self.assertLess(abs(row["before_bytes"] / MIB - mib_before), 2.1 if pauses else 32,
-                            row["text"])
-            self.assertLess(abs(row["after_bytes"] / MIB - mib_after), 2.1, row["text"])
+        late, apart, longer = [], [], []
+        for row, (_, end, cause, mib_before, mib_after, seconds) in pairs:
+            self.assertEqual((row["cause"], row["paused"]), (cause, pauses))
+            before = abs(row["before_bytes"] / MIB - mib_before)
+            after = abs(row["after_bytes"] / MIB - mib_after)
+            apart.append((before, after))
+            if pauses:
+                self.assertLess(before, 2.1, row["text"])
+            if pauses or cause == "System.gc()":  # nothing is allocated meanwhile
+                self.assertLess(after, 2.1, row["text"])
             late.append(abs(row["timeEnd"] - end))
             self.assertLess(abs(row["timeEnd"] - row["time"] - row["duration_seconds"] * 1000), 2)
             if seconds is not None:
-                self.assertLess(abs(row["duration_seconds"] - seconds), 0.005 + seconds,
-                                row["text"])
-        # Of the same moment, but for a line that had to wait for the disk.
+                longer.append(abs(row["duration_seconds"] - seconds) - seconds)
+        # A concurrent one: the log looks a little before or after the event, and
+        # what the program allocates in between is in one of both numbers only.
+        for at, bound in ((0, 32), (1, 2.1)):
+            self.assertLess(statistics.median(a[at] for a in apart), bound, apart)
+        # Of the same moment and length, but for one that had to wait for the
+        # disk or a CPU in between.
         self.assertLess(statistics.median(late), 10, late)
+        self.assertLess(statistics.median(longer or [0]), 0.005, longer)
 
     def test_go_tells_the_same_as_gctrace(self):
         for version in ("1.19", "1.27.0"):
-            with self.subTest(version), Server() as server, \
+            with self.subTest(version), Server(config=OURS) as server, \
                     Victim([go(version)], env=clean(GODEBUG="gctrace=1")) as victim:
                 attached(server, victim)
                 for command in ("grow 20", "gc", "shrink", "gc", "gc", "gc", "grow 8", "gc"):
                     victim.ask(command)
-                time.sleep(WAIT)
-                victim.errors.seek(0)
-                lines = re.findall(r"^gc \d+ @.* (\d+)->\d+->(\d+) MB,",
-                                   victim.errors.read().decode(), re.M)
-                rows = told(server, victim)
-                self.assertGreaterEqual(len(rows), 5)
-                got = [(str(int(r["before_bytes"]) // MIB), str(int(r["after_bytes"]) // MIB))
-                       for r in rows]
-                self.assertEqual(got, lines[-len(got):])
-                self.assertEqual({(r["collection"], r["collector"], r["paused"], r["cause"])
-                                  for r in rows}, {("cycle", "Go", False, None)})
-                self.assertTrue(all(0 < r["duration_seconds"] < 5 for r in rows))
+                settled(lambda v=victim, s=server: self.same_as_gctrace(s, v))
+
+    def same_as_gctrace(self, server, victim):
+        victim.errors.seek(0)
+        lines = re.findall(r"^gc \d+ @.* (\d+)->\d+->(\d+) MB,",
+                           victim.errors.read().decode(), re.M)
+        rows = told(server, victim)
+        self.assertGreaterEqual(len(rows), 5)
+        got = [(str(int(r["before_bytes"]) // MIB), str(int(r["after_bytes"]) // MIB))
+               for r in rows]
+        self.assertEqual(got, lines[-len(got):])
+        self.assertEqual({(r["collection"], r["collector"], r["paused"], r["cause"])
+                          for r in rows}, {("cycle", "Go", False, None)})
+        self.assertTrue(all(0 < r["duration_seconds"] < 60 for r in rows))
 
     def test_too_many_are_left_out_and_counted(self):
-        with tempfile.TemporaryDirectory() as folder, Server(config=CONFIG) as server:
+        with tempfile.TemporaryDirectory() as folder, Server(config=OURS) as server:
             log = pathlib.Path(folder) / "gc.log"
             flags = ["-XX:+UseSerialGC", f"-Xlog:gc:file={log}:utctime"]
             with Jvm(self.java[17], flags, heap="16m") as victim:
                 attached(server, victim)
                 before, begin = len(logged(log)), time.monotonic()
                 victim.do("churn 1500")
+                server.wait_rounds()  # those of one round are bounded, too
                 time.sleep(2)  # the pace is 2 a second
                 victim.do("gc")
-                time.sleep(WAIT)
-                seconds = time.monotonic() - begin
-                rows, lines = told(server, victim), logged(log)[before:]
-                self.assertGreater(len(lines), 100)
-                self.assertEqual(len(rows) + sum(r["left_out"] for r in rows), len(lines))
-                self.assertLess(len(rows), 25 + 2 * seconds)
-                self.assertEqual(rows[-1]["cause"], "System.gc()")
+
+                def all_counted():
+                    rows, lines = told(server, victim), logged(log)[before:]
+                    self.assertGreater(len(lines), 100)
+                    self.assertEqual(len(rows) + sum(r["left_out"] for r in rows), len(lines))
+                    self.assertLess(len(rows), 25 + 2 * (time.monotonic() - begin))
+                    self.assertEqual(rows[-1]["cause"], "System.gc()")
+                settled(all_counted)
 
     def test_they_come_only_when_asked_for(self):
-        with Server() as server, Victim([go("1.27.0")], env=clean()) as victim:
+        with Server(config=OURS) as server, Victim([go("1.27.0")], env=clean()) as victim:
             attached(server, victim)
             victim.ask("gc")
-            until(lambda: told(server, victim), 10, "a collection")
+            until(lambda: told(server, victim), 60, "a collection")
             self.assertNotIn("collection", [e["kind"] for e in events(server)])
             self.assertNotIn("collection", [e["kind"] for e in events(
                 server, matchers='kind!="reloaded"')])
@@ -171,22 +197,31 @@ class Collections(unittest.TestCase):
     def test_cycles_that_nobody_asked_for_are_the_pressure(self):
         """Of Z without generations and of Shenandoah: a minute of both."""
         kinds = [["-XX:+UseZGC"], [UNLOCK, "-XX:+UseShenandoahGC"]]
-        with Server(config=CONFIG) as server, Jvm(self.java[17], kinds[0]) as z, \
+        with Server(config=OURS) as server, Jvm(self.java[17], kinds[0]) as z, \
                 Jvm(self.java[17], kinds[1]) as shenandoah:
             for victim in (z, shenandoah):
                 attached(server, victim)
-            time.sleep(20)  # so that what follows is within the minute
+            # Told once a whole minute was watched.
             for victim in (z, shenandoah):
-                for command in ("gc", "churn 500", "gc", "gc"):
-                    victim.do(command)
+                server.wait_value("gc_pressure", victim.pid, timeout=120)
             for victim in (z, shenandoah):
-                pressure = server.wait_value("gc_pressure", victim.pid, timeout=90)
-                now = time.time() * 1000
-                causes = [r["cause"] for r in told(server, victim)
-                          if r["timeEnd"] > now - 60000]
-                self.assertEqual(causes.count("System.gc()"), 3)
-                self.assertEqual(pressure, len(causes) - 3)
-                self.assertGreater(pressure, 0)
+                settled(lambda v=victim: self.pressure_of_a_minute(server, v), 180, every=0)
+
+    def pressure_of_a_minute(self, server, victim):
+        begin = time.time() * 1000
+        for command in ("gc", "churn 500", "gc", "gc"):
+            victim.do(command)
+        server.wait_rounds()
+
+        def same():
+            pressure, now = server.value("gc_pressure", victim.pid), time.time() * 1000
+            rows = told(server, victim)
+            asked = [r["cause"] == "System.gc()" for r in rows if r["timeEnd"] > begin]
+            self.assertEqual(asked.count(True), 3)
+            own = [r for r in rows if r["timeEnd"] > now - 60000 and r["cause"] != "System.gc()"]
+            self.assertEqual(pressure, len(own))
+            self.assertGreater(pressure, 0)
+        settled(same, 20)
 
 
 if __name__ == "__main__":

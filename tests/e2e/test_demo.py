@@ -27,7 +27,7 @@ def children(pid):
 class Demo(unittest.TestCase):
     def test_three_services_are_shown_and_all_end_with_it(self):
         built = ROOT / "build/victims/demo"
-        subprocess.run([ROOT / "tests/victims/demo/build", built], check=True, timeout=240)
+        subprocess.run([ROOT / "tests/victims/demo/build", built], check=True, timeout=500)
         with tempfile.TemporaryFile("w+") as out:
             demo = subprocess.Popen(
                 [ROOT / "tests/victims/demo/run", program(), built, "--listen", "127.0.0.1:0"],
@@ -39,7 +39,7 @@ class Demo(unittest.TestCase):
                 out.seek(0)
                 return out.read()
             try:
-                until(lambda: "Ctrl-C" in said() or demo.poll() is not None, 60, said)
+                until(lambda: "Ctrl-C" in said() or demo.poll() is not None, 150, said)
                 started += children(demo.pid)
                 self.assertGreaterEqual(len(started), 5, said())
                 for service in ("historian", "telemetry", "scada"):
@@ -48,7 +48,7 @@ class Demo(unittest.TestCase):
                 lines = re.findall(r"^  curl -s (\S+)(?: -d '(.*)')?", said(), re.M)
                 self.assertEqual(len(lines), 4)
                 for url, body in lines:
-                    with urllib.request.urlopen(url, body.encode() or None, timeout=10) as answer:
+                    with urllib.request.urlopen(url, body.encode() or None, timeout=60) as answer:
                         text = answer.read().decode()
                     self.assertIn("telemetry", text)
                     if body:
@@ -56,7 +56,7 @@ class Demo(unittest.TestCase):
             finally:
                 if demo.poll() is None:
                     os.killpg(demo.pid, signal.SIGINT)
-                code = demo.wait(20)
+                code = demo.wait(60)
             self.assertEqual(code, 0, said())
             for pid in started:
                 self.assertFalse(os.path.exists(f"/proc/{pid}"), said())

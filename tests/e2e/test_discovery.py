@@ -1,4 +1,5 @@
 """Processes that come, go, restart and share pids. Needs root and Go victims."""
+import atexit
 import contextlib
 import ctypes
 import functools
@@ -12,12 +13,12 @@ import tempfile
 import time
 import unittest
 
-from heapwatch import ROOT, Server, Victim, until
+from heapwatch import ROOT, Server, Victim, settled, until
 
 CLONE3 = 435  # x86-64 and arm64 alike
 
-
-SCRATCH = tempfile.TemporaryDirectory()
+SCRATCH = tempfile.mkdtemp(prefix="heapwatch-discovery-")
+atexit.register(shutil.rmtree, SCRATCH)
 
 
 @functools.cache
@@ -26,8 +27,8 @@ def go_victim():
     found = sorted((ROOT / "build/victims/go").glob("victim-*"))
     found = [p for p in found if p.is_file() and os.access(p, os.X_OK)]
     assert found, "no Go victim: run make victims"
-    os.chmod(SCRATCH.name, 0o755)
-    return shutil.copy(found[-1], pathlib.Path(SCRATCH.name) / f"victim-{os.getpid()}")
+    os.chmod(SCRATCH, 0o755)
+    return shutil.copy(found[-1], pathlib.Path(SCRATCH) / f"victim-{os.getpid()}")
 
 
 def fork_as(pid):
@@ -72,14 +73,17 @@ class Discovery(unittest.TestCase):
             self.assertIn("bound", target["attributes"])
             self.assertTrue(target["attributes"]["version"].startswith("go1."))
 
-    def test_process_that_starts_later_is_found_within_two_seconds(self):
-        with Server() as server, Victim([go_victim()]) as victim:
-            server.wait_target(victim.pid, timeout=2)
+    def test_process_that_starts_later_is_found_by_its_event(self):
+        # No look at all processes does it.
+        with Server(args=["--collector-rescan=1h"]) as server:
+            server.wait_ready()
+            with Victim([go_victim()]) as victim:
+                server.wait_target(victim.pid)
 
     def test_rescan_finds_it_where_there_is_no_ebpf(self):
         with Server(args=["--without=bpf", "--collector-rescan=1s"]) as server:
             with Victim([go_victim()]) as victim:
-                server.wait_target(victim.pid, timeout=5)
+                server.wait_target(victim.pid)
 
     def test_restart_keeps_the_labels_of_the_alert(self):
         with Server() as server:
@@ -102,7 +106,7 @@ class Discovery(unittest.TestCase):
                 server.wait_target(first.pid)
                 self.assertEqual(server.wait_target(second.pid)["labels"]["instance"], "1")
                 first.stop(signal.SIGKILL)
-                until(lambda: server.target(first.pid) is None, 5, "the end of the first")
+                until(lambda: server.target(first.pid) is None, 60, "the end of the first")
                 server.stop()
                 with Server(folder=folder) as again:
                     self.assertEqual(again.wait_target(second.pid)["labels"]["instance"], "1")
@@ -112,7 +116,7 @@ class Discovery(unittest.TestCase):
             with Victim([go_victim()]) as first:
                 server.wait_target(first.pid)
                 first.ask("grow 64")
-                until(lambda: (server.value("heap_used_bytes", first.pid) or 0) > 60e6, 5,
+                until(lambda: (server.value("heap_used_bytes", first.pid) or 0) > 60e6, 60,
                       "the large heap")
                 pid = first.pid
                 first.stop(signal.SIGKILL)
@@ -123,7 +127,7 @@ class Discovery(unittest.TestCase):
                 def small():
                     value = server.value("heap_used_bytes", pid)
                     return value is not None and value < 32e6
-                until(small, 10, "a small heap under the same pid")
+                until(small, 60, "a small heap under the same pid")
             finally:
                 os.kill(child, signal.SIGKILL)
                 os.waitpid(child, 0)
@@ -146,16 +150,20 @@ class Discovery(unittest.TestCase):
             def watched():
                 targets = server.get_json("/api/v1/targets")["targets"]
                 return {t["pid"] for t in targets if t["watched"]} & set(children)
-            until(lambda: watched() == set(children), 20, "all that live")
+            until(lambda: watched() == set(children), 120, "all that live")
             os.close(writer)  # end of input ends them all at once
             for pid in children:
                 os.waitpid(pid, 0)
-            until(lambda: not watched(), 10, "the end of them all")
-            rows = server.query("heap_used_bytes", {
-                "format": "latest", "service": pathlib.Path(go_victim()).name})
-            self.assertEqual([r for t in rows for r in t.get("rows", [])], [])
-            ended = re.findall(r'target closed pid=(\d+) .*reason="exited[^"]*"', server.log())
-            self.assertLessEqual(set(children), {int(pid) for pid in ended})
+            until(lambda: not watched(), 60, "the end of them all")
+
+            def nothing_left():
+                rows = server.query("heap_used_bytes", {
+                    "format": "latest", "service": pathlib.Path(go_victim()).name})
+                self.assertEqual([r for t in rows for r in t.get("rows", [])], [])
+                ended = re.findall(r'target closed pid=(\d+) .*reason="exited[^"]*"',
+                                   server.log())
+                self.assertLessEqual(set(children), {int(pid) for pid in ended})
+            settled(nothing_left)
         os.close(reader)
 
     def test_target_that_dies_while_it_is_read_is_closed(self):
@@ -164,32 +172,33 @@ class Discovery(unittest.TestCase):
                 with Victim([go_victim()]) as victim:
                     server.wait_target(victim.pid)
                     victim.stop(signal.SIGKILL)
-                    until(lambda: server.target(victim.pid) is None, 5, "its end")
+                    until(lambda: server.target(victim.pid) is None, 60, "its end")
 
     def test_excluded_process_is_told_but_not_watched(self):
         name = pathlib.Path(go_victim()).name
         config = f"watch:\n  - action: exclude\n    service: {name}\n"
         with Victim([go_victim()]) as victim, Server(config=config) as server:
-            target = until(lambda: server.target(victim.pid), 5, "the target")
+            target = until(lambda: server.target(victim.pid), 60, "the target")
             self.assertFalse(target["watched"])
             self.assertIn("excluded by watch rule 1", target["reason"])
-            time.sleep(1.2)
+            server.wait_rounds()
             self.assertIsNone(server.value("heap_used_bytes", victim.pid))
 
     def test_exec_in_place_is_another_program(self):
         with Server() as server:
             with Victim(["/bin/sh", "-c", f"read x; exec {go_victim()}"]) as victim:
-                time.sleep(0.5)
+                server.wait_rounds()
                 self.assertIsNone(server.target(victim.pid))
                 victim.tell("go")
-                server.wait_target(victim.pid, timeout=3)
+                server.wait_target(victim.pid)
 
     def test_exec_is_seen_by_rescan_where_no_event_tells_of_it(self):
         with Server(args=["--without=bpf", "--collector-rescan=1s"]) as server:
             with Victim(["/bin/sh", "-c", f"read x; exec {go_victim()}"]) as victim:
-                time.sleep(2.5)
+                server.wait_rounds(5)  # each of a second, so some looked at all
+                self.assertIsNone(server.target(victim.pid))
                 victim.tell("go")
-                server.wait_target(victim.pid, timeout=4)
+                server.wait_target(victim.pid)
 
     def test_watched_process_that_execs_another_program_is_watched_as_that(self):
         with tempfile.TemporaryDirectory() as folder, Server() as server:
@@ -205,7 +214,7 @@ class Discovery(unittest.TestCase):
                         found = server.target(victim.pid)
                         return found and found["watched"] and \
                             found["labels"]["service"] == "other"
-                    until(changed, 5, "the other program")
+                    until(changed, 60, "the other program")
                     server.wait_value("heap_used_bytes", victim.pid, service="other")
 
     def test_process_that_execs_itself_goes_on_under_its_labels(self):
@@ -213,7 +222,8 @@ class Discovery(unittest.TestCase):
             before = labels_of(server.wait_target(victim.pid))
             server.wait_value("heap_used_bytes", victim.pid)
             victim.tell(f"exec {go_victim()}")
-            time.sleep(1.5)
+            until(lambda: re.search(rf'closed pid={victim.pid} .*"replaced by exec"',
+                                    server.log()), 60, server.log)
             self.assertEqual(labels_of(server.wait_target(victim.pid)), before)
             self.assertIsNotNone(server.wait_value("heap_used_bytes", victim.pid))
 
@@ -228,7 +238,7 @@ class Discovery(unittest.TestCase):
             finally:
                 resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
             for victim in victims:
-                server.wait_target(victim.pid, 30)
+                server.wait_target(victim.pid)
             self.assertEqual([line for line in server.log().splitlines()
                               if "Too many open files" in line], [])
 
@@ -240,13 +250,17 @@ class Discovery(unittest.TestCase):
             with Victim([go_victim()]) as excluded, Victim([other]) as a, \
                     Victim([other]) as b, Server(config=config) as server:
                 server.wait_ready()
-                time.sleep(1.5)
-                states = [server.target(v.pid) for v in (a, b)]
-                self.assertEqual(sorted(t["watched"] for t in states), [False, True])
-                refused = next(t for t in states if not t["watched"])
-                self.assertIn("collector.targets_max = 1", refused["reason"])
-                watched = next(t for t in states if t["watched"])
-                self.assertEqual(watched["labels"]["instance"], "0")
+
+                def one_of_two():
+                    states = [server.target(v.pid) for v in (a, b)]
+                    self.assertEqual(sorted(t["watched"] for t in states if t), [False, True])
+                    refused = next(t for t in states if not t["watched"])
+                    self.assertIn("collector.targets_max = 1", refused["reason"])
+                    watched = next(t for t in states if t["watched"])
+                    self.assertEqual(watched["labels"]["instance"], "0")
+                settled(one_of_two)
+                server.wait_rounds()
+                one_of_two()
                 self.assertNotIn("instance", server.target(excluded.pid)["labels"])
 
 

@@ -27,7 +27,7 @@ class Doctor(unittest.TestCase):
         more = {"user": uid, "group": uid, "extra_groups": []} if uid is not None else {}
         done = subprocess.run(
             [*before, executable or program(), "doctor", "--db", str(self.folder / "x.db"),
-             "--listen", "127.0.0.1:0", *args], capture_output=True, text=True, timeout=60,
+             "--listen", "127.0.0.1:0", *args], capture_output=True, text=True, timeout=300,
             stdin=subprocess.DEVNULL, check=False, cwd="/", **more)
         return done.returncode, done.stdout, done.stderr
 
@@ -53,6 +53,7 @@ class Doctor(unittest.TestCase):
     @unittest.skipUnless(os.geteuid() == 0, "another user's process is watched by root only")
     def test_root_sees_the_victim(self):
         with Victim([go_victim()]) as victim:
+            victim.ask("report")  # its runtime has started
             _, checks, answer = self.told()
             found = {t["pid"]: t for t in answer["targets"]}[victim.pid]
             self.assertTrue(found["watched"], found)
@@ -79,12 +80,12 @@ class Doctor(unittest.TestCase):
     def test_the_command_of_its_help_has_the_units_rights(self):
         copy = shutil.copy(program(), self.folder / "heapwatch")
         told = subprocess.run([program(), "doctor", "--help"], capture_output=True, text=True,
-                              timeout=60, check=True).stdout
+                              timeout=300, check=True).stdout
         script = told[told.index("  caps="):]
         script = script.replace("--reuid heapwatch --regid heapwatch", f"--reuid {NOBODY} "
                                 f"--regid {NOBODY}").replace("--init-groups", "--clear-groups")
         script = script.rstrip().removesuffix("heapwatch doctor") + f"{copy} doctor --json"
-        done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, timeout=60,
+        done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, timeout=300,
                               check=False)
         checks = {c["name"]: c["verdict"] for c in json.loads(done.stdout)["checks"]}
         for right in ("CAP_BPF", "CAP_PERFMON", "CAP_SYS_PTRACE", "CAP_DAC_READ_SEARCH"):
@@ -161,7 +162,7 @@ class Doctor(unittest.TestCase):
     def test_a_container_sees_its_own_control_group_only(self):
         out = subprocess.run(["unshare", "--cgroup", program(), "doctor", "--json", "--db",
                               str(self.folder / "x.db"), "--listen", "127.0.0.1:0"],
-                             stdout=subprocess.PIPE, timeout=60, check=False).stdout
+                             stdout=subprocess.PIPE, timeout=300, check=False).stdout
         inside = {c["name"]: c for c in json.loads(out)["checks"]}
         self.assertEqual(inside["cgroup namespace"]["verdict"], "lost")
         first = os.stat("/proc/self/ns/cgroup").st_ino == 0xEFFFFFFB
