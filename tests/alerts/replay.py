@@ -55,7 +55,7 @@ class Replayed(Server):
         self.begin_s = end - self.length_s
         (self.folder / "day.txt").write_text(text)
         subprocess.run([loader(), self.folder / "heapwatch.db", str(end),
-                        self.folder / "day.txt"], check=True, timeout=60)
+                        self.folder / "day.txt"], check=True, timeout=300)
 
     def end(self):
         super().end()
