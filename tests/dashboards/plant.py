@@ -68,7 +68,7 @@ class Plant:
                                   "-Xmn8m",  # a collection every 15 s
                                   "-jar", path])
             self.server.__enter__()
-            until(lambda: len(self.states()) == len(SERVICES), 60, self.states)
+            until(lambda: len(self.states()) == len(SERVICES), 180, self.states)
         except BaseException:
             self.end()
             raise
@@ -97,7 +97,11 @@ class Plant:
     def stop(self, name):
         process = self.processes.pop(name)
         process.terminate()
-        process.wait(20)
+        try:
+            process.wait(60)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
     def end(self):
         for name in list(self.processes):
