@@ -108,7 +108,7 @@ $(plugin): LDFLAGS += -L$(cross)/usr/lib/$(triplet)
 $(plugin_objects): | $(cross)/fetched
 $(cross)/fetched:
 	@packaging/deps cross
-	@packaging/cross-libraries $(PLUGIN_ARCH) $(cross) libssl-dev libnghttp2-dev libevent-dev
+	@packaging/again packaging/cross-libraries $(PLUGIN_ARCH) $(cross) libssl-dev libnghttp2-dev libevent-dev
 	@touch $@
 endif
 
@@ -156,7 +156,7 @@ bench-plugin: all plugin-backend | victims
 npm_ci = $(call msg,NPM,$(@D)){ command -v npm >/dev/null || \
 	 { echo "npm is missing: install Node 18.18 or later and npm (apt-get install nodejs npm)" >&2; exit 2; }; } && \
 	 mkdir -p $(@D) && cp $^ $(@D) && cd $(@D) && \
-	 { npm ci >npm.log 2>&1 || { cat npm.log; exit 1; }; } && touch $(@F)
+	 { $(CURDIR)/packaging/again npm ci >npm.log 2>&1 || { cat npm.log; exit 1; }; } && touch $(@F)
 npm_files := package.json package-lock.json .npmrc
 shell_parts := src harness tests tsconfig.json vite.config.ts eslint.config.mjs README.md CHANGELOG.md
 shell_sources := $(shell cd grafana-plugin && find $(shell_parts) -type f)
@@ -197,7 +197,7 @@ check-shell-quick: build/shell/laid
 check-shell: all check-shell-quick plugin $(BUILD)/tests/bench/load_store \
 	     build/shell-10.4/laid build/shell/harness-dist/index.html
 	@cd build/shell-10.4 && npm run --silent typecheck && npm run --silent test
-	@HEAPWATCH=$(BUILD)/heapwatch PLUGIN=$(plugin) tests/run-e2e shell
+	@HEAPWATCH=$(BUILD)/heapwatch PLUGIN=$(plugin) E2E_TIMEOUT=1800 tests/run-e2e shell
 
 # ---- dashboards ----
 
@@ -405,6 +405,7 @@ alerts:
 
 .PHONY: format
 format:
+	@packaging/deps format
 	clang-format-14 -i $(shell git ls-files '*.c' '*.h')
 
 -include $(plugin_objects:.o=.d)

@@ -72,6 +72,7 @@ struct target {
 	int64_t collections_ns;  /* target_collection()'s pace; boot time */
 	uint64_t collections_left_out; /* since the last that was kept */
 	bool excluded;       /* refused by a rule of watch */
+	bool left_open;      /* by the last run; nothing of this one is stored */
 	bool oom_killed;
 	bool exit_known;
 	int exit_code;       /* as waitpid() tells it; if exit_known */

@@ -66,6 +66,7 @@ static void attached(struct collector *c, struct target *t, struct now now)
 	t->stage = TARGET_WATCHED;
 	t->why[0] = '\0';
 	t->attributes_changed = false;
+	t->left_open = false;
 	batch_add_entity(c->batch, &t->entity);
 	tell_start(c, t, now);
 	changes_note_build(c, t, now);
@@ -185,7 +186,8 @@ static int set_labels(struct collector *c, struct target *t,
 	char pid[16];
 	int r;
 
-	if (adopt_labels(c, t))
+	t->left_open = adopt_labels(c, t);
+	if (t->left_open)
 		return 0;
 	snprintf(pid, sizeof(pid), "%d", t->process->pid);
 	if ((r = labels_set(l, "node", c->node)) ||
@@ -232,15 +234,17 @@ static int set_instance(struct collector *c, struct target *t)
 	return labels_set(l, "instance", number);
 }
 
-/* pid_fd becomes readable when the process is gone. */
-static void watch_exit(struct collector *c, struct target *t)
+/* pid_fd becomes readable when the process is gone; false: it is already. */
+static bool watch_exit(struct collector *c, struct target *t)
 {
 	struct epoll_event e = { .events = EPOLLIN,
 				 .data.u64 = (uint64_t)t->process->pid };
 
 	t->pid_fd = (int)syscall(SYS_pidfd_open, t->process->pid, 0);
-	if (t->pid_fd >= 0)
-		epoll_ctl(c->epoll_fd, EPOLL_CTL_ADD, t->pid_fd, &e);
+	if (t->pid_fd < 0)
+		return errno != ESRCH;
+	epoll_ctl(c->epoll_fd, EPOLL_CTL_ADD, t->pid_fd, &e);
+	return true;
 }
 
 static void target_free(struct collector *c, struct target *t)
@@ -283,6 +287,16 @@ static struct target *target_new(struct process *p, struct binary *b,
 }
 
 /* One that the last run watched still is open in the store: end it there. */
+static void close_left_open(struct collector *c, struct target *t,
+			    struct now now, const char *reason)
+{
+	if (!t->left_open)
+		return;
+	t->left_open = false;
+	batch_add_entity(c->batch, &t->entity);
+	batch_add_close(c->batch, t->entity.number, now.boot_ns, reason);
+}
+
 static void exclude(struct collector *c, struct target *t, struct now now,
 		    size_t rule)
 {
@@ -290,10 +304,7 @@ static void exclude(struct collector *c, struct target *t, struct now now,
 	t->excluded = true;
 	t->stage = TARGET_REFUSED;
 	t->retry_boot_ns = INT64_MAX;
-	if (!labels_get(&t->entity.labels, "instance"))
-		return;
-	batch_add_entity(c->batch, &t->entity);
-	batch_add_close(c->batch, t->entity.number, now.boot_ns, "excluded");
+	close_left_open(c, t, now, "excluded");
 }
 
 void watch_open(struct collector *c, struct process *p, struct binary *b,
@@ -317,8 +328,9 @@ void watch_open(struct collector *c, struct process *p, struct binary *b,
 		return;
 	}
 	set_attributes(t);
-	watch_exit(c, t);
-	if (rule) {
+	if (!watch_exit(c, t)) {
+		watch_close(c, t, now, "exited");
+	} else if (rule) {
 		exclude(c, t, now, rule);
 	} else {
 		target_explain(t, "its executable is being analysed");
@@ -380,6 +392,7 @@ void watch_close(struct collector *c, struct target *t, struct now now,
 			 labels_get(l, "service"), labels_get(l, "instance"),
 			 reason);
 	}
+	close_left_open(c, t, now, reason);
 	map_remove(&c->targets, (uint64_t)t->process->pid);
 	target_free(c, t);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "array.h"
+#include "map.h"
 
 int batch_new(struct batch **out, struct now now)
 {
@@ -207,27 +208,31 @@ static void merge_closes(struct batch *into, struct batch *b, size_t most)
 	}
 }
 
-static struct batch_gap *gap_in(const struct batch *b,
-				const struct batch_gap *like)
+static uint64_t series_of(const struct batch_gap *g)
 {
-	for (size_t i = 0; i < b->gap_count; i++) {
-		if (b->gaps[i].entity == like->entity &&
-		    b->gaps[i].column == like->column)
-			return &b->gaps[i];
-	}
-	return NULL;
+	return (uint64_t)g->entity << 16 | g->column;
 }
 
-/* How it is now counts. */
-static void merge_gaps(struct batch *into, const struct batch *b)
+/* How it is now counts. A process may have a gap in every column and there
+ * may be many, so each is looked up, not searched. */
+static void merge_gaps(struct batch *into, struct batch *b)
 {
-	for (size_t i = 0; i < b->gap_count; i++) {
-		struct batch_gap *g = gap_in(into, &b->gaps[i]);
+	own(map_fini) struct map newer = MAP_INIT;
+	struct batch_gap *g;
 
+	for (size_t i = 0; i < b->gap_count && into->error == 0; i++) {
+		g = &b->gaps[i];
+		into->error = map_set(&newer, series_of(g), g);
+	}
+	for (size_t i = 0; i < into->gap_count; i++) {
+		g = map_remove(&newer, series_of(&into->gaps[i]));
 		if (g)
-			*g = b->gaps[i];
-		else if (into->gap_count < GAPS_MAX && ROOM(into, gaps, gap))
-			into->gaps[into->gap_count++] = b->gaps[i];
+			into->gaps[i] = *g;
+	}
+	for (size_t i = 0; i < b->gap_count; i++) {
+		g = map_remove(&newer, series_of(&b->gaps[i]));
+		if (g && into->gap_count < GAPS_MAX && ROOM(into, gaps, gap))
+			into->gaps[into->gap_count++] = *g;
 	}
 }
 

@@ -136,11 +136,18 @@ static int fewest_digits(double value)
 	return value >= PLAIN_MIN && value < 1e15 ? 16 : 15;
 }
 
+/* Written with so many digits; true when they give the value back. */
+static bool survives(char out[NUMBER_TEXT_MAX], double value, int digits)
+{
+	snprintf(out, NUMBER_TEXT_MAX, "%.*g", digits, value);
+	return strtod(out, NULL) == value;
+}
+
 size_t number_format(char out[NUMBER_TEXT_MAX], double value)
 {
 	size_t sign = 0;
 	uint64_t n;
-	int places;
+	int places, digits;
 
 	if (signbit(value) && value != 0)
 		out[sign++] = '-';
@@ -150,11 +157,9 @@ size_t number_format(char out[NUMBER_TEXT_MAX], double value)
 		out[len] = '\0';
 		return len;
 	}
-	for (int digits = fewest_digits(fabs(value)); digits <= 17; digits++) {
-		snprintf(out, NUMBER_TEXT_MAX, "%.*g", digits, value);
-		if (strtod(out, NULL) == value)
-			break;
-	}
+	digits = fewest_digits(fabs(value));
+	while (!survives(out, value, digits) && digits < 17)
+		digits++;
 	return strlen(out);
 }
 

@@ -3,24 +3,11 @@
 #include <string.h>
 
 #include "utf8.h"
+#include "varint.h"
 
 static bool varint(struct proto_reader *r, uint64_t *out)
 {
-	uint64_t value = 0;
-
-	for (unsigned shift = 0; shift < 64; shift += 7) {
-		uint8_t byte;
-
-		if (r->at == r->end)
-			return false;
-		byte = *r->at++;
-		value |= (uint64_t)(byte & 0x7f) << shift;
-		if (!(byte & 0x80)) {
-			*out = value;
-			return true;
-		}
-	}
-	return false;
+	return varint_get(&r->at, r->end, out);
 }
 
 static bool fixed(struct proto_reader *r, size_t len, uint64_t *out)

@@ -53,6 +53,8 @@ export default defineConfig({
     setupFiles: 'tests/setup.ts',
     server: { deps: { inline: [/@grafana/] } },
     alias: ofGrafana10(),
-    testTimeout: 30000,
+    // Grafana's modules take long to load on a busy machine.
+    testTimeout: 300000,
+    hookTimeout: 300000,
   },
 });

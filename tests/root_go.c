@@ -20,9 +20,13 @@
 #include "collector/go/layout.h"
 #include "collector/priv.h"
 #include "collector/source.h"
+#include "common/clock.h"
 #include "common/collection.h"
 
 static const char *const versions[] = { "1.19", "1.21.13", "1.26.8", "1.27.0" };
+
+/* Each try is short; what is never true is found wrong after these. */
+#define PATIENCE_NS 60000000000
 
 /* ---- victims ---- */
 
@@ -213,50 +217,51 @@ static const char *differs(const struct watch *w, const struct victim *v)
 	return NULL;
 }
 
-/*
- * The runtime may still move when the program stands still (a new thread
- * wants a stack, the scavenger runs), so a difference asks for another hold.
- * A wrong offset or formula is never right to the byte.
- */
-static void compare(struct watch *w, struct victim *v, const char *what)
-{
-	const char *name = "";
-
-	for (int i = 0; i < 4 && name; i++) {
-		ask(v, "hold");
-		ck_ok(watch_tick(w));
-		name = differs(w, v);
-	}
-	ck_assert_msg(!name, "%s: %s is not what the program tells: %.0f", what,
-		      name, told(v, name));
-}
-
-/* What only some versions tell of themselves. */
-static void compare_metrics(const struct watch *w, const struct victim *v,
-			    const char *what)
+/* What only some versions tell of themselves; as differs(). */
+static const char *differs_in_metrics(const struct watch *w,
+				      const struct victim *v)
 {
 	double live = told(v, "/gc/heap/live:bytes");
 	double cpu = told(v, "/cpu/classes/gc/total:cpu-seconds");
 	double limit = told(v, "MemoryLimit");
 
-	if (!isnan(live))
-		ck_assert_msg(got(w, COL_HEAP_LIVE_BYTES) == live,
-			      "%s: live", what);
+	if (!isnan(live) && got(w, COL_HEAP_LIVE_BYTES) != live)
+		return "/gc/heap/live:bytes";
 	ck_assert(got(w, COL_HEAP_LIVE_BYTES) ==
 		  got(w, COL_HEAP_AFTER_GC_BYTES));
 	if (isnan(cpu))
 		ck_assert_int_eq(w->target.gaps[COL_GC_CPU_SECONDS_TOTAL],
 				 GAP_UNSUPPORTED);
-	else
-		ck_assert_msg(fabs(got(w, COL_GC_CPU_SECONDS_TOTAL) - cpu) <
-				      1e-9, "%s: gc cpu %.9f, read as %.9f",
-			      what, cpu, got(w, COL_GC_CPU_SECONDS_TOTAL));
+	else if (!(fabs(got(w, COL_GC_CPU_SECONDS_TOTAL) - cpu) < 1e-9))
+		return "/cpu/classes/gc/total:cpu-seconds";
 	if (limit >= (double)INT64_MAX)
 		ck_assert_int_eq(w->target.gaps[COL_HEAP_LIMIT_BYTES],
 				 GAP_UNLIMITED);
-	else
-		ck_assert_msg(got(w, COL_HEAP_LIMIT_BYTES) == limit,
-			      "%s: limit", what);
+	else if (got(w, COL_HEAP_LIMIT_BYTES) != limit)
+		return "MemoryLimit";
+	return NULL;
+}
+
+/*
+ * The runtime may still move when the program stands still (a new thread
+ * wants a stack, the scavenger runs, a cycle is a minute old), the more often
+ * the busier the machine, so a difference asks for another hold. A wrong
+ * offset or formula is never right to the byte.
+ */
+static void compare(struct watch *w, struct victim *v, const char *what)
+{
+	int64_t end = clock_monotonic_ns() + PATIENCE_NS;
+	const char *name;
+
+	do {
+		ask(v, "hold");
+		ck_ok(watch_tick(w));
+		name = differs(w, v);
+		if (!name)
+			name = differs_in_metrics(w, v);
+	} while (name && clock_monotonic_ns() < end);
+	ck_assert_msg(!name, "%s: %s is not what the program tells: %.9g", what,
+		      name, told(v, name));
 }
 
 static void one_victim(const char *version, const char *suffix,
@@ -276,7 +281,6 @@ static void one_victim(const char *version, const char *suffix,
 	ck_assert_msg(source_go.attach(&w.target) == 0, "%s: %s", what,
 		      w.target.why);
 	compare(&w, &v, what);
-	compare_metrics(&w, &v, what);
 	watch_fini(&w);
 	stop(&v);
 }
@@ -381,7 +385,9 @@ START_TEST(more_than_256_cycles_wait_for_the_window)
 	ck_ok(source_go.attach(&w.target));
 	ck_ok(watch_tick(&w));
 	ck_assert_int_eq(w.target.gaps[COL_GC_PRESSURE], GAP_WINDOW_FILLING);
-	w.process.start_ticks += 10000; /* no: it counts from its start */
+	/* no: it counts from its start, which is now, however slow that was */
+	w.process.start_ticks = (uint64_t)(clock_now().boot_ns / 1000000000 *
+					   sysconf(_SC_CLK_TCK));
 	ck_ok(watch_tick(&w));
 	ck_assert_double_eq(got(&w, COL_GC_PRESSURE), 300);
 	watch_fini(&w);
@@ -416,7 +422,8 @@ START_TEST(a_process_that_just_started_says_try_again_or_is_right)
 	int again = 0;
 
 	for (int i = 0; i < 40; i++) {
-		int r = -EAGAIN;
+		int64_t end = clock_monotonic_ns() + PATIENCE_NS;
+		int r;
 
 		start(&v, versions[i % 4], i & 4 ? "-pie" : "", none);
 		do { /* fork's child is still this program until exec */
@@ -424,14 +431,14 @@ START_TEST(a_process_that_just_started_says_try_again_or_is_right)
 
 			snprintf(link, sizeof(link), "/proc/%d/exe", v.pid);
 			if (readlink(link, exe, sizeof(exe) - 1) > 0 &&
-			    strstr(exe, "victim"))
+			    strstr(exe, "/victims/go/"))
 				break;
 		} while (1);
 		watch_init(&w, v.pid);
 		ck_ok(watch_learn(&w));
-		for (int k = 0; k < 1000 && r == -EAGAIN; k++) {
-			r = source_go.attach(&w.target);
-			again += r == -EAGAIN;
+		while ((r = source_go.attach(&w.target)) == -EAGAIN &&
+		       clock_monotonic_ns() < end) {
+			again++;
 			usleep(100);
 		}
 		ck_assert_msg(r == 0, "%s: %s", versions[i % 4], w.target.why);
@@ -560,6 +567,8 @@ struct listener {
 	struct batch *batch;
 	bool started;
 	int cycles; /* ends with a start since the last end */
+	uint64_t start_ns;
+	double length_ns; /* of the last of them */
 };
 
 static void pass_on(void *arg, const struct event_header *e)
@@ -571,9 +580,12 @@ static void pass_on(void *arg, const struct event_header *e)
 	l->watch->target.batch = l->batch;
 	source_go.on_event(&l->watch->target, e);
 	l->watch->target.batch = NULL;
-	if (e->type == EVENT_TYPE_GO_GC_END && l->started)
+	if (e->type == EVENT_TYPE_GO_GC_END && l->started) {
 		l->cycles++;
+		l->length_ns = (double)(e->time_ns - l->start_ns);
+	}
 	l->started = e->type == EVENT_TYPE_GO_GC_START;
+	l->start_ns = e->time_ns;
 }
 
 /* Each cycle but the last, of which what it left is not yet known. */
@@ -603,8 +615,9 @@ static void cycles_of(struct probes *probes, const char *version,
 	struct watch w;
 	own(batch_freep) struct batch *b = NULL;
 	struct listener l = { .watch = &w };
-	double before;
-	int seen;
+	double before, took;
+	int64_t begin_ns;
+	int seen, longer = 0;
 
 	start(&v, version, suffix, none);
 	ask(&v, "grow 11");
@@ -626,8 +639,15 @@ static void cycles_of(struct probes *probes, const char *version,
 	l.cycles = 0;
 	ask(&v, "report");
 	before = told(&v, "NumGC");
-	for (int i = 0; i < 20; i++)
+	begin_ns = clock_monotonic_ns();
+	for (int i = 0; i < 20; i++) {
 		ask(&v, "gc");
+		/* Starts and ends of others do not fill the ring. */
+		probes_consume(probes, pass_on, &l);
+		ask(&v, "report");
+		longer += l.length_ns > told(&v, "LastPauseNs") / 2;
+	}
+	took = (double)(clock_monotonic_ns() - begin_ns) / 1e9;
 	ask(&v, "report");
 	probes_consume(probes, pass_on, &l);
 	ck_ok(watch_tick(&w));
@@ -642,12 +662,14 @@ static void cycles_of(struct probes *probes, const char *version,
 				  3 * (uint64_t)l.cycles);
 	}
 	ck_assert_double_gt(got(&w, COL_GC_LAST_CYCLE_SECONDS), 0);
-	ck_assert_double_lt(got(&w, COL_GC_LAST_CYCLE_SECONDS), 1);
+	ck_assert_double_eq_tol(got(&w, COL_GC_LAST_CYCLE_SECONDS),
+				l.length_ns / 1e9, 1e-9);
+	ck_assert_double_lt(got(&w, COL_GC_LAST_CYCLE_SECONDS), took);
 	ck_assert_double_gt(got(&w, COL_GC_CYCLE_SECONDS_TOTAL),
 			    got(&w, COL_GC_LAST_CYCLE_SECONDS));
-	/* A cycle is longer than its pauses. */
-	ck_assert_double_gt(got(&w, COL_GC_LAST_CYCLE_SECONDS),
-			    got(&w, COL_GC_LAST_PAUSE_SECONDS) / 2);
+	/* A cycle is longer than its pauses, unless the machine takes its CPU
+	 * away in the last one, which ends a little after the cycle. */
+	ck_assert_int_gt(longer, 10);
 	probes_unwatch(probes, v.pid);
 	link_set_detach(w.binary.links);
 	w.binary.links = NULL;

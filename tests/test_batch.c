@@ -111,6 +111,40 @@ START_TEST(of_two_only_samples_are_lost)
 }
 END_TEST
 
+static void add_gaps(struct batch *b, uint32_t first, uint32_t last,
+		     enum gap reason)
+{
+	for (uint32_t n = first; n <= last; n++) {
+		batch_add_gap(b, n, COL_THREADS, reason);
+		batch_add_gap(b, n, COL_GC_PRESSURE, reason);
+	}
+}
+
+START_TEST(gaps_of_many_become_those_of_the_newer_in_order)
+{
+	own(batch_freep) struct batch *b = NULL;
+	struct batch *newer;
+
+	ck_ok(batch_new(&b, (struct now){ 1, 1 }));
+	ck_ok(batch_new(&newer, (struct now){ 2, 2 }));
+	add_gaps(b, 1, 4000, GAP_STARTING);
+	add_gaps(newer, 3001, 7000, GAP_WINDOW_FILLING);
+	batch_add_gap(newer, 7000, COL_THREADS, GAP_NONE); /* once more */
+	batch_merge(b, newer, 10);
+	ck_ok(batch_error(b));
+	ck_assert_uint_eq(b->gap_count, 2 * 7000);
+	for (size_t i = 0; i < b->gap_count; i++) {
+		ck_assert_uint_eq(b->gaps[i].entity, i / 2 + 1);
+		ck_assert_uint_eq(b->gaps[i].column,
+				  i % 2 ? COL_GC_PRESSURE : COL_THREADS);
+		ck_assert_uint_eq(b->gaps[i].reason,
+				  i < 6000	    ? GAP_STARTING :
+				  i == 2 * 7000 - 2 ? GAP_NONE :
+						      GAP_WINDOW_FILLING);
+	}
+}
+END_TEST
+
 START_TEST(many_that_came_and_went_leave_no_trace)
 {
 	own(batch_freep) struct batch *b = tick_with(1, 0, "");
@@ -131,4 +165,5 @@ END_TEST
 TEST_MAIN("batch", everything_put_in_is_there,
 	  number_that_is_none_is_left_out,
 	  error_sticks_and_the_batch_stays_whole, of_two_only_samples_are_lost,
+	  gaps_of_many_become_those_of_the_newer_in_order,
 	  many_that_came_and_went_leave_no_trace)

@@ -324,6 +324,7 @@ int main(void)
 	SRunner *runner;
 	int failed;
 
+	tcase_set_timeout(all, TEST_SECONDS_MAX);
 	tcase_add_checked_fixture(all, set_up, tear_down);
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
 		tcase_add_test(all, cases[i]);

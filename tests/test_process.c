@@ -201,11 +201,11 @@ START_TEST(arguments_are_joined_by_spaces)
 	pid_t child = fork();
 
 	if (child == 0) {
-		execl("/bin/sleep", "sleep", "30", "0.5", NULL);
+		execl("/bin/sleep", "sleep", "600", "0.5", NULL);
 		_exit(127);
 	}
 	/* Until exec is through, it has our arguments, or none. */
-	for (int i = 0; i < 1000; i++) {
+	for (int i = 0; i < 6000; i++) {
 		process_free(p);
 		ck_ok(process_read(&p, child));
 		if (strncmp(p->cmdline, "sleep", 5) == 0)
@@ -214,7 +214,7 @@ START_TEST(arguments_are_joined_by_spaces)
 	}
 	kill(child, SIGKILL);
 	waitpid(child, NULL, 0);
-	ck_assert_str_eq(p->cmdline, "sleep 30 0.5");
+	ck_assert_str_eq(p->cmdline, "sleep 600 0.5");
 	process_free(p);
 }
 END_TEST

@@ -160,7 +160,7 @@ START_TEST(two_threads_lose_nothing_but_what_is_counted)
 
 	ck_ok(queue_new(&q));
 	ck_assert_int_eq(pthread_create(&pusher, NULL, push_all, q), 0);
-	while (queue_pop(q, &b, 5000) == 0) {
+	while (queue_pop(q, &b, 60000) == 0) {
 		ck_assert_int_gt(b->now.wall_ms, last);
 		last = b->now.wall_ms;
 		taken++;

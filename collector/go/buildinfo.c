@@ -125,7 +125,7 @@ static int read_pointed(const struct elf *e, const unsigned char *header,
 int go_buildinfo_version(const struct elf *e, char out[GO_VERSION_MAX])
 {
 	unsigned char header[HEADER_SIZE];
-	uint64_t at;
+	uint64_t at = 0;
 	int r;
 
 	if ((r = find_blob(e, &at)) ||

@@ -1,6 +1,7 @@
 #include "settings.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -393,8 +394,8 @@ static void set_timeout(struct settings *s, const struct source *src)
 		snprintf(text, sizeof(text), "%.*s",
 			 (int)(value.len < 16 ? value.len : 16), value.data);
 	seconds = strtod(text, NULL);
-	if (seconds > 0 && seconds <= TIMEOUT_MAX_S)
-		s->timeout_ms = (int64_t)(seconds * 1000);
+	if (seconds > 0)
+		s->timeout_ms = (int64_t)(fmin(seconds, TIMEOUT_MAX_S) * 1000);
 }
 
 int settings_parse(struct settings *out, struct bytes context, char *problem,

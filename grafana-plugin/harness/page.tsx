@@ -122,7 +122,7 @@ function Variable() {
 
   return (
     <>
-      <VariableQueryEditor datasource={source} query={query} onChange={change} onRunQuery={() => {}} />
+      <VariableQueryEditor datasource={source} query={query} onChange={change} />
       <Told id="saved" title="Saved" value={query} />
       <Told id="answer" title="Values" value={answer} />
     </>

@@ -1,13 +1,13 @@
 import { Button, Label } from '@grafana/ui';
 import React from 'react';
-import type { DataSource } from './datasource';
 import { Choose, Row, Text } from './fields';
+import { isComplete } from './interpolate';
 import operators from './operators.json';
-import type { Matcher, Payload } from './types';
+import type { Matcher, Payload, Source } from './types';
 
 interface Props {
   id: string;
-  source: DataSource;
+  source: Source;
   metric?: string;
   matchers: Payload['matchers'];
   onChange: (matchers?: Payload['matchers']) => void;
@@ -60,10 +60,6 @@ export function Matchers({ id, source, metric, matchers, onChange }: Props) {
 }
 
 const isList = (operator: string) => operator.endsWith('|');
-/** A condition that is still being written restricts nothing. */
-export function isComplete(m: Matcher): boolean {
-  return Boolean(m.key && (isList(m.operator) ? m.values?.length : m.value));
-}
 
 function withOperator({ key, value, values }: Matcher, operator = '='): Matcher {
   return isList(operator)

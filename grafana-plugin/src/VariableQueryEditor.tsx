@@ -1,11 +1,9 @@
-import type { QueryEditorProps } from '@grafana/data';
 import React, { useId } from 'react';
 import { Matchers } from './Matchers';
-import type { DataSource } from './datasource';
 import { Choose, Row } from './fields';
-import type { HeapwatchQuery, Settings, VariableQuery } from './types';
+import type { Source, VariableQuery } from './types';
 
-type Props = QueryEditorProps<DataSource, HeapwatchQuery, Settings, VariableQuery>;
+type Props = { datasource: Source; query: VariableQuery; onChange: (query: VariableQuery) => void };
 const METRICS = { value: 'metrics', label: 'metrics', description: 'The names of all metrics' };
 
 export function VariableQueryEditor({ datasource, query, onChange }: Props) {

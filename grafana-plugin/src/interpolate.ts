@@ -1,6 +1,5 @@
 import type { ScopedVars } from '@grafana/data';
 import type { TemplateSrv } from '@grafana/runtime';
-import { isComplete } from './Matchers';
 import type { Matcher, Payload } from './types';
 
 const LONE_VARIABLE = /^(\$\w+|\$\{[^}:]+\}|\[\[\w+\]\])$/;
@@ -19,6 +18,10 @@ export function interpolate(payload: Payload, templates: TemplateSrv, scoped: Sc
       : deep(value, WORDS.includes(key) ? words : pattern);
   return Object.fromEntries(Object.entries(payload).map(([key, value]) => [key, put(key, value)]));
 }
+
+/** A condition that is still being written restricts nothing. */
+export const isComplete = (m: Matcher): boolean =>
+  Boolean(m.key && (m.operator.endsWith('|') ? m.values?.length : m.value));
 
 /** What equals is compared as it is, so several values make it "one of". */
 function condition(m: Matcher, pattern: (text: string) => string, list: (text: string) => string[]): Matcher {

@@ -1,4 +1,4 @@
-import type { AdHocVariableFilter, DataSourceJsonData } from '@grafana/data';
+import type { AdHocVariableFilter, DataSourceJsonData, SelectableValue } from '@grafana/data';
 import type { DataQuery } from '@grafana/schema';
 
 /** The operators are those of operators.json; values is theirs that end in a bar. */
@@ -49,3 +49,6 @@ export interface Metric {
   description: string;
   payloads: Array<{ name: string; options?: Array<{ label: string; value: string }> }>;
 }
+
+/** What editors of conditions ask of the data source: labels ("by"), or the values of one. */
+export type Source = { choices: (name: string, metric?: string, payload?: Payload) => Promise<SelectableValue[]> };

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/varint.h"
+
 #include "db.h"
 #include "head.h"
 
@@ -139,24 +141,18 @@ static int get_bytes(struct scanner *s, const struct row *row, size_t offset,
 }
 
 struct bytes {
-	const unsigned char *at, *end;
+	const uint8_t *at, *end;
 };
 
 /* At most 32 bits; false for what is none. */
 static bool get_number(struct bytes *b, uint32_t *out)
 {
-	uint64_t v = 0;
+	uint64_t v;
 
-	for (unsigned shift = 0; shift < 35; shift += 7) {
-		if (b->at == b->end)
-			return false;
-		v |= (uint64_t)(*b->at & 127) << shift;
-		if (*b->at++ < 128) {
-			*out = (uint32_t)v;
-			return v <= UINT32_MAX;
-		}
-	}
-	return false;
+	if (!varint_get(&b->at, b->end, &v) || v > UINT32_MAX)
+		return false;
+	*out = (uint32_t)v;
+	return true;
 }
 
 static bool get_part(struct bytes *b, struct part *p)
@@ -174,7 +170,7 @@ static bool get_part(struct bytes *b, struct part *p)
 static bool parse_directory(struct scanner *s, const struct row *row,
 			    struct bytes *b)
 {
-	const unsigned char *begin = b->at;
+	const uint8_t *begin = b->at;
 	size_t offset, raw_len = 0;
 	uint32_t count;
 
@@ -214,7 +210,7 @@ static int read_directory(struct scanner *s, const struct row *row)
 		r = get_bytes(s, row, 0, len, &bytes);
 	if (r)
 		return r;
-	b.at = (const unsigned char *)bytes;
+	b.at = (const uint8_t *)bytes;
 	b.end = b.at + len;
 	return parse_directory(s, row, &b) ? 0 : -EBADMSG;
 }

@@ -4,6 +4,7 @@ Go victims. Run by make check-alerts."""
 import http.server
 import json
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
@@ -21,9 +22,10 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "e2e")]
 from evaluator import Evaluator, Infinity, Plugin  # noqa: E402
 from heapwatch import ROOT, Server, Victim, until  # noqa: E402
 from test_discovery import go_victim  # noqa: E402
-from test_prometheus import Prometheus, free_port  # noqa: E402
+from test_prometheus import Prometheus  # noqa: E402
 
 SHRINK = 12
+WATCH = "watch: [{action: include, exe: '%s/.*'}, {action: exclude}]\n"  # none of other tests'
 ALERTMANAGER = """
 route: {receiver: test, group_by: [alertname, service], group_wait: 1s, group_interval: 1s, repeat_interval: 1h}
 receivers:
@@ -31,7 +33,7 @@ receivers:
   webhook_configs: [{url: "http://127.0.0.1:%d/", send_resolved: true}]
 """
 PROMETHEUS = """
-global: {scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 2s}
+global: {scrape_interval: 2s, scrape_timeout: 2s, evaluation_interval: 2s}
 rule_files: ["%s"]
 alerting: {alertmanagers: [{static_configs: [{targets: ["127.0.0.1:%d"]}]}]}
 scrape_configs:
@@ -78,7 +80,7 @@ class Receiver:
 
 class Alertmanager:
     def __init__(self, folder, receiver):
-        self.port, self.folder = free_port(), folder
+        self.port, self.folder = None, folder
         (folder / "alertmanager.yml").write_text(ALERTMANAGER % receiver.port)
 
     def __enter__(self):
@@ -86,13 +88,31 @@ class Alertmanager:
         self.process = subprocess.Popen(
             ["prometheus-alertmanager", f"--config.file={self.folder}/alertmanager.yml",
              f"--storage.path={self.folder}/alertmanager", "--cluster.listen-address=",
-             f"--web.listen-address=127.0.0.1:{self.port}"],
+             "--web.listen-address=127.0.0.1:0"],
             stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
+        try:
+            until(self.listens, 120, "alertmanager listens")
+        except BaseException:
+            self.__exit__()
+            raise
         return self
+
+    def listens(self):
+        """A port of its own choice, which its log tells."""
+        said = (self.folder / "alertmanager.log").read_text()
+        if self.process.poll() is not None:
+            raise AssertionError(f"alertmanager ended:\n{said[-5000:]}")
+        found = re.search(r'"Listening on" address=127\.0\.0\.1:(\d+)', said)
+        self.port = found and int(found.group(1))
+        return self.port
 
     def __exit__(self, *_):
         self.process.send_signal(signal.SIGTERM)
-        self.process.wait(20)
+        try:
+            self.process.wait(60)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
         self.log.close()
 
 
@@ -133,7 +153,7 @@ class Watchers(threading.Thread):
 
 
 class Live(unittest.TestCase):
-    def everybody(self, what, true, timeout=90):
+    def everybody(self, what, true, timeout=300):
         """Until it is so for alertmanager and both sets of Grafana's rules."""
         def all_agree():
             self.assertIsNone(self.watchers.error)
@@ -145,12 +165,13 @@ class Live(unittest.TestCase):
         with tempfile.TemporaryDirectory() as name, Receiver() as self.receiver:
             folder = pathlib.Path(name)
             subprocess.run([ROOT / "dashboards/alerts/build", "--into", folder,
-                            "--shrink", str(SHRINK)], check=True, timeout=60)
+                            "--shrink", str(SHRINK)], check=True, timeout=300)
             for service in ("sick", "well"):
                 shutil.copy(go_victim(), folder / service)
             with Victim([folder / "sick"], env={"GOMEMLIMIT": "64MiB", "GOGC": "off"}) as sick, \
                     Victim([folder / "well"], env={"GOMEMLIMIT": "512MiB"}) as well, \
-                    Server() as server, Alertmanager(folder, self.receiver) as alertmanager, \
+                    Server(config=WATCH % folder) as server, \
+                    Alertmanager(folder, self.receiver) as alertmanager, \
                     Prometheus(PROMETHEUS % (folder / "prometheus/rules.yaml", alertmanager.port,
                                              *server.address)), \
                     Watchers(folder, server.url) as self.watchers:
@@ -160,9 +181,9 @@ class Live(unittest.TestCase):
             self.assertNotIn("no_data", {r for r, s in told if s == "sick"}, told)
 
     def story(self, server, sick, well):
-        begin = time.monotonic()
         for victim in (sick, well):
-            server.wait_target(victim.pid)
+            server.wait_value("target_up", victim.pid, 120)
+        begin = time.monotonic()
         sick.tell("grow 60")
         ill = ("heap_util_critical", "sick")
         self.everybody("the heap is full", lambda firing: ill in firing)

@@ -8,9 +8,11 @@ pages   every dashboard drawn in Chromium with the data of a small plant, on a
 screenshots MINUTES [URL]  the same after so long, kept in docs/screenshots;
         with a URL, of a plant (plant.py) that has been running for that time
 """
+import contextlib
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -33,13 +35,26 @@ KEPT = [("plant", WALL, 1080), ("plant", PHONE, 1800), ("process", WALL, 9999),
 
 def types():
     subprocess.run(["node", HERE / "types.mjs", ROOT / "build/dashboards"], check=True,
-                   timeout=300)
+                   timeout=1200)
 
 
-def collected(server):
-    _, (answer, *_) = server.post_json("/query", {"targets": [{
-        "refId": "A", "target": "gc_last_cycle_seconds", "payload": {"format": "latest"}}]})
-    return len(answer.get("rows", [])) >= len(SERVICES) - 1
+def collected(plant):
+    """Most services had a collection, those that are picked for certain."""
+    tables = plant.server.query("gc_last_cycle_seconds", {"format": "latest"})
+    told = {word for table in tables for row in table.get("rows", []) for word in row}
+    had = {name for name in SERVICES if name + plant.mark in told}
+    return len(had) >= len(SERVICES) - 1 and {*PICKED.values(), "control"} <= had
+
+
+def rounds(plant):
+    return plant.server.get_json("/api/v1/status")["collector"]["ticks"]
+
+
+def wait_settled(plant):
+    """Until there are rates of all, and what a collection changes is read."""
+    until(lambda: collected(plant), 600, "a collection in most services")
+    begin = rounds(plant)
+    until(lambda: rounds(plant) >= begin + 4, 120, "four more looks", 0.2)
 
 
 # ---- the plugin ----
@@ -66,7 +81,7 @@ def through_plugin(questions):
     with tempfile.TemporaryDirectory() as folder:
         files = {"QUESTIONS": f"{folder}/questions", "ANSWERS": f"{folder}/answers"}
         pathlib.Path(files["QUESTIONS"]).write_text(json.dumps(questions))
-        subprocess.run([ROOT / "tests/grafana-host/run", "dashboards"], check=True, timeout=900,
+        subprocess.run([ROOT / "tests/grafana-host/run", "dashboards"], check=True, timeout=1800,
                        env={**os.environ, **files})
         return json.loads(pathlib.Path(files["ANSWERS"]).read_text())
 
@@ -103,7 +118,7 @@ def draw(url, mark, name, width, minutes, folder, most=9999):
     pick = [f"service={PICKED[name]}{mark}"] if name in PICKED else []
     done = subprocess.run(
         ["node", HERE / "draw.mjs", ROOT / f"dashboards/grafana/{name}.json", url, page,
-         str(width), str(minutes), *pick], check=True, timeout=120, stdout=subprocess.PIPE,
+         str(width), str(minutes), *pick], check=True, timeout=600, stdout=subprocess.PIPE,
         env={**os.environ, "HEAPWATCH_MODULES": str(ROOT / "build/grafana-data")})
     told = json.loads(done.stdout)
     home = folder / "home"
@@ -111,14 +126,24 @@ def draw(url, mark, name, width, minutes, folder, most=9999):
         ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
          f"--user-data-dir={home}", f"--window-size={width},{min(most, told['height'])}",
          f"--screenshot={picture}", page.as_uri()],
-        check=True, timeout=120, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        check=True, timeout=600, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     assert picture.stat().st_size > 20000, f"{picture} shows nothing"
     return picture, [t for t in told["empty"] if (name, t) not in asking.EMPTY]
 
 
+@contextlib.contextmanager
+def scratch():
+    """A folder in which a browser that has ended may still be writing."""
+    folder = tempfile.mkdtemp(prefix="heapwatch-pages-")
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def pages(plant):
     empty = []
-    with tempfile.TemporaryDirectory() as folder:
+    with scratch() as folder:
         for name in asking.load("grafana"):
             for width in (WALL, PHONE):
                 _, found = draw(plant.server.url, plant.mark, name, width, 2,
@@ -133,7 +158,7 @@ def keep(url, minutes):
     """All pictures of a plant without a mark."""
     kept = ROOT / "docs" / "screenshots"
     kept.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder:
+    with scratch() as folder:
         for name, width, most in KEPT:
             picture, _ = draw(url, "", name, width, minutes, pathlib.Path(folder), most)
             size = "phone" if width == PHONE else "wall"
@@ -158,8 +183,7 @@ def main():
         types()
     if {"plugin", "pages"} & set(what):
         with Plant(mark=f"-{os.getpid()}") as plant:
-            until(lambda: collected(plant.server), 120, "a collection in most services")
-            time.sleep(3)
+            wait_settled(plant)
             if "plugin" in what:
                 plugin(plant)
             if "pages" in what:

@@ -68,8 +68,9 @@ class Plant:
                                   "-Xmn8m",  # a collection every 15 s
                                   "-jar", path])
             self.server.__enter__()
-            until(lambda: len(self.states()) == len(SERVICES), 180, self.states)
+            until(lambda: len(self.states()) == len(SERVICES), 300, self.states)
         except BaseException:
+            self.server.end()
             self.end()
             raise
         return self
@@ -97,11 +98,7 @@ class Plant:
     def stop(self, name):
         process = self.processes.pop(name)
         process.terminate()
-        try:
-            process.wait(60)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        process.wait(60)
 
     def end(self):
         for name in list(self.processes):

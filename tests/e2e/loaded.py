@@ -16,7 +16,7 @@ import subprocess
 import tempfile
 import time
 
-from heapwatch import Server, program
+from heapwatch import PATIENCE, Server, program
 
 LINE = re.compile(r'([a-z_]+)\{(.*)\} (\S+) (\d+)$')
 LABEL = re.compile(r'([a-z_]+)="((?:[^"\\]|\\.)*)"')
@@ -57,7 +57,7 @@ class Loaded(Server):
         try:
             subprocess.run([loader(), str(folder / "heapwatch.db"), str(self.text),
                             str(processes), str(seconds), str(end), str(tick)],
-                           check=True, timeout=600)
+                           check=True, timeout=600 * PATIENCE)
         except BaseException:
             self.end()
             raise

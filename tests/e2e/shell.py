@@ -39,14 +39,14 @@ class Shell(unittest.TestCase):
         self.assertTrue(chromium, "chromium is not installed: packaging/deps test")
         with tempfile.TemporaryDirectory() as folder, Loaded() as server:
             certificate(pathlib.Path(folder))
-            server.wait_value("heapwatch_up")
+            server.wait_value("heapwatch_up", timeout=60)
             env = {**os.environ, "HEAPWATCH_URL": server.url, "CHROMIUM": chromium,
                    "HEAPWATCH_END_MS": str(server.end_ms), "CERTIFICATES": folder,
                    "PLUGIN": str(ROOT / os.environ["PLUGIN"]), "TZ": "UTC",
                    "SCREENSHOTS": str(ROOT / "build" / "shell-screenshots")}
             done = subprocess.run(
                 ["node", "--test", "--test-reporter=tap", "harness/editors.test.mjs"],
-                cwd=SHELL, env=env, timeout=500, stdout=subprocess.PIPE,
+                cwd=SHELL, env=env, timeout=1500, stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT, check=False)
         text = done.stdout.decode()
         self.assertEqual(done.returncode, 0, text)

@@ -378,7 +378,7 @@ class RecordedDay(unittest.TestCase):
 def run_promtool(*words):
     """(exit code, what it said)"""
     done = subprocess.run(["promtool", *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          timeout=300, check=False)
+                          timeout=600, check=False)
     return done.returncode, done.stdout.decode()[-8000:]
 
 

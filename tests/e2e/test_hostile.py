@@ -20,7 +20,9 @@ from test_jvm import Jvm, jdks
 GO = ROOT / "build/victims/go/victim-1.26.8"
 ENDS = int(os.environ.get("HOSTILE_ENDS", "1000"))
 MIB = 1 << 20
-OTHER = pwd.getpwnam("irc")
+# Most likely another one in a run beside this.
+OTHER = pwd.getpwnam(("backup", "irc", "list", "lp", "mail", "news", "proxy",
+                      "uucp")[os.getpid() % 8])
 
 
 # Of a target that nothing was decided of yet.
@@ -170,10 +172,6 @@ class Files(unittest.TestCase):
     of all others of its user, and would wait at a pipe for ever.
     """
 
-    @classmethod
-    def setUpClass(cls):
-        cls.addClassCleanup(shutil.rmtree, f"/tmp/hsperfdata_{OTHER.pw_name}", ignore_errors=True)
-
     def jvm(self):
         return Jvm(jdks()[17], ["-XX:+UseSerialGC", "-XX:ErrorFile=/dev/null",
                                 "-XX:-CreateCoredumpOnCrash"], heap="64m", user=OTHER.pw_uid,
@@ -182,7 +180,14 @@ class Files(unittest.TestCase):
     def file(self, jvm):
         path = pathlib.Path(f"/tmp/hsperfdata_{OTHER.pw_name}/{jvm.pid}")
         self.assertTrue(path.exists())
+        self.addCleanup(self.clean, path)
         return path
+
+    def clean(self, path):
+        """Of a JVM that was killed; the folder, unless another run's are in it."""
+        path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            path.parent.rmdir()
 
     def prove(self, mangle):
         with self.jvm() as jvm:
@@ -218,7 +223,7 @@ class Files(unittest.TestCase):
             other.write_bytes(good)
             os.chown(other, OTHER.pw_uid, OTHER.pw_gid)
             path.symlink_to(other)
-            self.addCleanup(other.unlink, missing_ok=True)
+            self.addCleanup(self.clean, other)
         self.falls_back_to_memory(link)
 
     def test_a_file_of_another_owner(self):

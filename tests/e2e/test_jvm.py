@@ -79,7 +79,11 @@ class Jvm(Victim):
     def __enter__(self):
         self.started = time.monotonic()
         super().__enter__()
-        assert self.line() == "ready"
+        try:
+            assert self.line() == "ready"
+        except BaseException as error:
+            self.__exit__(type(error), error, None)
+            raise
         return self
 
     def do(self, command):

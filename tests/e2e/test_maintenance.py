@@ -132,7 +132,8 @@ class Maintenance(unittest.TestCase):
             self.assertEqual(maintenance(server, "list"), "no service is silenced\n")
             words = maintenance(server, "start", "--service", "scada", "--for", "2h",
                                 "--reason", "new pump")
-            until_ms = windows(server)[0]["until_ms"]
+            # The order is taken at once, and told when it is done.
+            until_ms = until(lambda: windows(server), 60, "the window")[0]["until_ms"]
             day = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(until_ms // 1000))
             self.assertEqual(words, f"scada is silenced until {day}: new pump\n")
             self.assertEqual(maintenance(server, "list"), words)
@@ -140,6 +141,7 @@ class Maintenance(unittest.TestCase):
                              windows(server))
             self.assertEqual(maintenance(server, "end", "--service", "scada"),
                              "scada is no longer silenced\n")
+            until(lambda: not windows(server), 60, "no window")
             refused = maintenance(server, "end", "--service", "scada", "--json", code=1)
             self.assertEqual(json.loads(refused)["error"]["code"], "unknown_maintenance")
 

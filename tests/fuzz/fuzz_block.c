@@ -1,7 +1,7 @@
 /*
  * Any bytes as a chain of two blocks. Build:
  * clang -g -O1 -fsanitize=fuzzer,address,undefined -std=gnu11 -D_GNU_SOURCE
- *   -I. tests/fuzz/fuzz_block.c server/store/block.c server/store/tick.c
+ *   -I. tests/fuzz/fuzz_block.c server/store/block*.c server/store/tick.c
  *   common/buf.c -lm
  */
 #include <math.h>
