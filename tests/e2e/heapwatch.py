@@ -295,6 +295,14 @@ def latest_values(table, metric):
     return [row[at] for row in table["rows"] if row[at] is not None]
 
 
+def java_service(folder):
+    """A jar of the Java victim: a service of a name that no other test's has."""
+    jar = pathlib.Path(folder) / f"victim-{os.getpid()}.jar"
+    subprocess.run(["jar", "--create", "--file", jar, "--main-class", "Victim",
+                    "-C", ROOT / "build/victims/java", "."], check=True, timeout=300)
+    return jar
+
+
 class Victim:
     """A program with a known heap that answers questions on its pipes.
 

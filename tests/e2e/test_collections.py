@@ -3,21 +3,28 @@ import collections
 import datetime
 import pathlib
 import re
+import shutil
 import statistics
 import tempfile
 import time
 import unittest
 
-from heapwatch import Server, Victim, settled, until
+from heapwatch import Server, Victim, java_service, settled, until
 from test_events import events
 from test_go import clean, go
-from test_jvm import CONFIG, UNLOCK, Jvm, jdks
+from test_jvm import UNLOCK, Jvm, jdks
 
 MIB = 1 << 20
 
-# What probes cost is not the question here, however dear this machine makes them.
-FREE = "governor: {target: 100%, total: 100%}\n"
-OURS = CONFIG + FREE
+# Of all processes so many collections a tick are told, so those of others stay
+# out; and what probes cost is not the question here, however dear they are.
+OURS = """\
+watch:
+  - {{action: include, exe: '{folder}/.*'}}
+  - {{action: include, service: {service}}}
+  - {{action: exclude}}
+governor: {{target: 100%, total: 100%}}
+"""
 
 # (JDK, flags, do pauses stand for collections)
 JVMS = [
@@ -70,14 +77,24 @@ class Collections(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.java = jdks()
+        folder = tempfile.TemporaryDirectory()  # pylint: disable=consider-using-with
+        cls.addClassCleanup(folder.cleanup)
+        cls.folder = pathlib.Path(folder.name)
+        cls.jar = java_service(cls.folder)
+        cls.config = OURS.format(folder=folder.name, service=cls.jar.stem)
+
+    def jvm(self, jdk, flags, **more):
+        return Jvm(self.java[jdk], flags, jar=self.jar, **more)
+
+    def go(self, version, **more):
+        return Victim([shutil.copy(go(version), self.folder)], env=clean(**more))
 
     def test_jvm_tells_the_same_as_its_own_log(self):
-        with tempfile.TemporaryDirectory() as folder, Server(config=OURS) as server:
+        with tempfile.TemporaryDirectory() as folder, Server(config=self.config) as server:
             for jdk, flags, pauses in JVMS:
                 with self.subTest(jdk=jdk, flags=flags):
                     log = pathlib.Path(folder) / "gc.log"
-                    with Jvm(self.java[jdk],
-                             [*flags, f"-Xlog:gc:file={log}:utctime"]) as victim:
+                    with self.jvm(jdk, [*flags, f"-Xlog:gc:file={log}:utctime"]) as victim:
                         self.beside_the_log(server, victim, log, pauses)
                     log.unlink()
 
@@ -131,8 +148,8 @@ class Collections(unittest.TestCase):
 
     def test_go_tells_the_same_as_gctrace(self):
         for version in ("1.19", "1.27.0"):
-            with self.subTest(version), Server(config=OURS) as server, \
-                    Victim([go(version)], env=clean(GODEBUG="gctrace=1")) as victim:
+            with self.subTest(version), Server(config=self.config) as server, \
+                    self.go(version, GODEBUG="gctrace=1") as victim:
                 attached(server, victim)
                 for command in ("grow 20", "gc", "shrink", "gc", "gc", "gc", "grow 8", "gc"):
                     victim.ask(command)
@@ -152,10 +169,10 @@ class Collections(unittest.TestCase):
         self.assertTrue(all(0 < r["duration_seconds"] < 60 for r in rows))
 
     def test_too_many_are_left_out_and_counted(self):
-        with tempfile.TemporaryDirectory() as folder, Server(config=OURS) as server:
+        with tempfile.TemporaryDirectory() as folder, Server(config=self.config) as server:
             log = pathlib.Path(folder) / "gc.log"
             flags = ["-XX:+UseSerialGC", f"-Xlog:gc:file={log}:utctime"]
-            with Jvm(self.java[17], flags, heap="16m") as victim:
+            with self.jvm(17, flags, heap="16m") as victim:
                 attached(server, victim)
                 before, begin = len(logged(log)), time.monotonic()
                 victim.do("churn 1500")
@@ -172,7 +189,7 @@ class Collections(unittest.TestCase):
                 settled(all_counted)
 
     def test_they_come_only_when_asked_for(self):
-        with Server(config=OURS) as server, Victim([go("1.27.0")], env=clean()) as victim:
+        with Server(config=self.config) as server, self.go("1.27.0") as victim:
             attached(server, victim)
             victim.ask("gc")
             until(lambda: told(server, victim), 60, "a collection")
@@ -197,8 +214,8 @@ class Collections(unittest.TestCase):
     def test_cycles_that_nobody_asked_for_are_the_pressure(self):
         """Of Z without generations and of Shenandoah: a minute of both."""
         kinds = [["-XX:+UseZGC"], [UNLOCK, "-XX:+UseShenandoahGC"]]
-        with Server(config=OURS) as server, Jvm(self.java[17], kinds[0]) as z, \
-                Jvm(self.java[17], kinds[1]) as shenandoah:
+        with Server(config=self.config) as server, self.jvm(17, kinds[0]) as z, \
+                self.jvm(17, kinds[1]) as shenandoah:
             for victim in (z, shenandoah):
                 attached(server, victim)
             # Told once a whole minute was watched.

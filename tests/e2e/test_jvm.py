@@ -72,9 +72,9 @@ def jdks():
 class Jvm(Victim):
     """A JVM that runs the victim; its commands answer "ok" or JSON."""
 
-    def __init__(self, java, flags, heap="256m", **more):
-        super().__init__([java, "-Xmx" + heap, *flags, "-cp",
-                          ROOT / "build/victims/java", "Victim"], **more)
+    def __init__(self, java, flags, heap="256m", jar=None, **more):
+        program = ["-jar", jar] if jar else ["-cp", ROOT / "build/victims/java", "Victim"]
+        super().__init__([java, "-Xmx" + heap, *flags, *program], **more)
 
     def __enter__(self):
         self.started = time.monotonic()

@@ -31,7 +31,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "e2e"))
 
-from heapwatch import Server, Victim  # noqa: E402 pylint: disable=wrong-import-position
+from heapwatch import Server, Victim, java_service  # noqa: E402 pylint: disable=wrong-import-position
 from loaded import loader  # noqa: E402 pylint: disable=wrong-import-position
 
 GO = ROOT / "build/victims/go/victim-1.26.8"
@@ -148,15 +148,6 @@ def go_comes_and_goes(load, folder, chance, number):
         victim.ask("grow 8")
         victim.tell("churn 20")
         load.over.wait(chance.choice((0.3, 1, 3, 12)) * chance.uniform(0.5, 1.5))
-
-
-def java_service(folder):
-    """The victim under a name that no other test's has."""
-    jar = folder / f"soak-{os.getpid()}.jar"
-    classes = ROOT / "build/victims/java"
-    subprocess.run(["jar", "--create", "--file", jar, "--main-class", "Victim", "-C", classes, "."],
-                   check=True, timeout=300)
-    return jar
 
 
 def java_comes_and_goes(load, jar, chance):
