@@ -41,7 +41,7 @@ def rules_of(path):
 
 def fetch(url, path, body=None):
     parts = urllib.parse.urlsplit(url)
-    connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=30)
+    connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=120)
     try:
         connection.request("POST" if body else "GET", path, body)
         answer = connection.getresponse()

@@ -7,11 +7,17 @@ import gzip
 import json
 import unittest
 
-from heapwatch import Server, until
+from heapwatch import Server, settled, until
 
 ORIGIN = "https://grafana.example"
 PREFLIGHT = {"Origin": ORIGIN, "Access-Control-Request-Method": "POST",
              "Access-Control-Request-Headers": "content-type,x-grafana-device-id"}
+# A round that is late is no fault here, and what others start is none of ours.
+CONFIG = f"""
+http: {{cors_origins: '{ORIGIN}'}}
+collector: {{interval: 10s}}
+watch: [{{action: exclude}}]
+"""
 SLOW = {"/", "/api/v1/labels"}  # worth an ETag
 # What a good request needs besides its path.
 QUERY = {"/api/v1/series": "?metric=heapwatch_up", "/api/v1/latest": "?metric=heapwatch_up"}
@@ -19,7 +25,7 @@ BODY = {"/query": {"targets": [{"refId": "A", "target": "heapwatch_up"}]},
         "/variable": {"payload": {"target": "node"}}, "/tag-values": {"key": "node"},
         "/metric-payload-options": {"metric": "heapwatch_up", "name": "node"},
         "/annotations": {"annotation": {"query": ""}},
-        "/api/v1/maintenance": {"service": "none-.*", "for": "1m", "reason": "test"}}
+        "/api/v1/maintenance": {"service": "none-.*", "for": "1h", "reason": "test"}}
 # What a broken one gets; paths not named take none of it amiss.
 BROKEN = [("POST", "/query", b"{", 400), ("POST", "/metrics", b"[", 400),
           ("POST", "/metric-payload-options", b"{", 400), ("POST", "/variable", b"{}", 400),
@@ -37,7 +43,7 @@ BROKEN = [("POST", "/query", b"{", 400), ("POST", "/metrics", b"[", 400),
 class Conditions(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.server = Server(["--base-path", "/hw"], config=f"http: {{cors_origins: '{ORIGIN}'}}\n")
+        cls.server = Server(["--base-path", "/hw"], config=CONFIG)
         cls.server.__enter__()
         cls.addClassCleanup(cls.server.__exit__, None, None, None)
         cls.server.wait_value("heapwatch_up")
@@ -148,17 +154,22 @@ class Conditions(unittest.TestCase):
     def test_etag_where_answers_change_slowly_and_nowhere_else(self):
         for method, path in self.each():
             with self.subTest(method=method, path=path):
-                _, headers, data = self.good(method, path)
-                if method != "GET" or path not in SLOW:
-                    self.assertNotIn("etag", headers)
-                    self.assertEqual(headers["cache-control"], "no-store")
+                if method == "GET" and path in SLOW:
+                    # It is another as soon as a process of a known runtime comes or goes.
+                    settled(lambda: self.check_etag(path))
                     continue
-                self.assertEqual(headers["cache-control"], "no-cache")
-                etag = headers["etag"]
-                for sent in (etag, '"other", ' + etag, "*"):
-                    self.check_unchanged(path, sent, etag)
-                status, _, again = self.good("GET", path, {"If-None-Match": '"other"'})
-                self.assertEqual((status, again), (200, data))
+                _, headers, _ = self.good(method, path)
+                self.assertNotIn("etag", headers)
+                self.assertEqual(headers["cache-control"], "no-store")
+
+    def check_etag(self, path):
+        _, headers, data = self.good("GET", path)
+        self.assertEqual(headers["cache-control"], "no-cache")
+        etag = headers["etag"]
+        for sent in (etag, '"other", ' + etag, "*"):
+            self.check_unchanged(path, sent, etag)
+        status, _, again = self.good("GET", path, {"If-None-Match": '"other"'})
+        self.assertEqual((status, again), (200, data))
 
     def check_unchanged(self, path, sent, etag):
         for method in ("GET", "HEAD"):
@@ -188,7 +199,7 @@ class Conditions(unittest.TestCase):
         self.assertEqual(self.good("POST", "/api/v1/maintenance")[0], 202)
         where = "/hw//api/v1/maintenance?service=none-.*"
         until(lambda: self.server.request("DELETE", where, None, {"Origin": ORIGIN})[0] == 202,
-              10, "the maintenance to be there")
+              120, "the maintenance to be there")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """What happened: starts, exits, deploys, limits. Needs root and Go victims."""
 import datetime
+import os
 import pathlib
 import shutil
 import signal
@@ -9,6 +10,11 @@ import urllib.parse
 
 from heapwatch import ROOT, Server, Victim, until
 from test_discovery import go_victim
+
+
+def unique(name):
+    """A name that no other process of the machine has, nor one of another run."""
+    return f"{name}-{os.getpid()}"
 
 
 def milliseconds(text):
@@ -44,7 +50,9 @@ class Events(unittest.TestCase):
             else:
                 victim.tell("exit")
             # Nobody waits for it yet: it is a zombie.
-            told = wait_event(server, f"(pid {victim.pid})", kind="target_exited")
+            told = wait_event(server, f"(pid {victim.pid})", kind="target_exited",
+                              pid=victim.pid)
+            server.wait_rounds()
             self.assertEqual(told["time"], told["timeEnd"])
             self.assertIn("target_exited", told["tags"])
             self.assertEqual(len(events(server, kind="target_exited", pid=victim.pid)), 1)
@@ -64,25 +72,26 @@ class Events(unittest.TestCase):
                 self.assertIn("was killed by signal 9", text)
 
     def test_start_and_restart_are_told(self):
-        # A name that no other process of the machine has.
+        name = unique("restarter")
         with tempfile.TemporaryDirectory() as folder, Server() as server:
-            program = shutil.copy(go_victim(), pathlib.Path(folder) / "restarter")
+            program = shutil.copy(go_victim(), pathlib.Path(folder) / name)
             with Victim([program]) as first:
                 server.wait_target(first.pid)
-                wait_event(server, f"pid {first.pid}", kind="target_started")
+                wait_event(server, f"pid {first.pid}", kind="target_started", pid=first.pid)
                 first.stop()
             with Victim([program]) as second:
                 server.wait_target(second.pid)
-                told = wait_event(server, "restarted", kind="target_restarted",
-                                  service="restarter")
+                told = wait_event(server, "restarted", kind="target_restarted", service=name)
                 self.assertIn(f"pid {second.pid} after pid {first.pid}", told["text"])
 
     def test_restart_while_heapwatch_was_down_is_told(self):
+        name = unique("restarter")
         with tempfile.TemporaryDirectory() as folder:
-            program = shutil.copy(go_victim(), pathlib.Path(folder) / "restarter")
-            with Server(folder=folder) as server:
-                with Victim([program]) as first, Victim([program]) as other:
-                    server.wait_target(first.pid)
+            program = shutil.copy(go_victim(), pathlib.Path(folder) / name)
+            with Server(folder=folder) as server, Victim([program]) as first:
+                # Instances are numbered in the order in which they are found.
+                server.wait_target(first.pid)
+                with Victim([program]) as other:
                     server.wait_target(other.pid)
                     server.stop()
                     first.stop()
@@ -90,12 +99,13 @@ class Events(unittest.TestCase):
                         self.assertEqual(again.wait_target(second.pid)["labels"]["instance"],
                                          "0")
                         told = wait_event(again, "while heapwatch was down: pid",
-                                          kind="target_restarted", service="restarter")
+                                          kind="target_restarted", service=name)
                         self.assertIn(f"pid {second.pid} after pid {first.pid}", told["text"])
                         # The other one was there all the time.
                         again.wait_target(other.pid)
+                        again.wait_rounds()
                         self.assertEqual(len(events(again, kind="target_restarted",
-                                                    service="restarter")), 1)
+                                                    service=name)), 1)
 
     # Of cgroup version 1: this kernel's version 2 has no memory controller, so
     # its memory.max and memory.events are proved by units only (test_cgroup).
@@ -106,39 +116,46 @@ class Events(unittest.TestCase):
                 (group / "cgroup.procs").write_text(str(victim.pid))
                 server.wait_target(victim.pid)
                 server.wait_value("cgroup_limit_bytes", victim.pid)
+                server.wait_value("heap_used_bytes", victim.pid)
+                server.wait_value("resident_bytes", victim.pid)
                 victim.ask("grow 400")
                 victim.tell("touch")
-                victim.process.wait(30)
+                until(lambda: victim.process.poll() is not None, 120, "the kill")
                 told = wait_event(server, "killed for want of memory",
-                                  kind="target_oom_killed")
+                                  kind="target_oom_killed", pid=victim.pid)
                 self.assertIn(f"control group limit {96 << 20} bytes", told["text"])
                 self.assertRegex(told["text"], r"heap \d+ bytes used, [1-9]\d+ bytes resident")
                 wait_event(server, "was killed by signal 9 (SIGKILL) for want of memory",
-                           kind="target_exited")
+                           kind="target_exited", pid=victim.pid)
 
     def test_another_build_is_a_deploy_even_across_restarts_of_heapwatch(self):
         builds = sorted(p for p in (ROOT / "build/victims/go").glob("victim-*")
                         if p.is_file())
+        name = unique("pump")
         with tempfile.TemporaryDirectory() as folder:
-            program = pathlib.Path(folder) / "pump"
-            shutil.copy(builds[0], program)
-            with Server(folder=folder) as server:
+            program = pathlib.Path(folder) / name
+
+            def seen(server):
+                """One run of the program, from its start to its end."""
                 with Victim([program]) as victim:
                     server.wait_target(victim.pid)
-                self.assertEqual(events(server, kind="deployed", service="pump"), [])
+                    wait_event(server, f"pid {victim.pid}", pid=victim.pid)
+                    server.wait_rounds()
+
+            shutil.copy(builds[0], program)
+            with Server(folder=folder) as server:
+                seen(server)
+                self.assertEqual(events(server, kind="deployed", service=name), [])
             program.unlink()
             shutil.copy(builds[-1], program)
             with Server(folder=folder) as server:
-                with Victim([program]) as victim:
-                    server.wait_target(victim.pid)
-                    told = wait_event(server, "pump runs another build", kind="deployed")
-                    self.assertEqual(told["service"], "pump")
-                with Victim([program]) as victim:
-                    server.wait_target(victim.pid)
-                self.assertEqual(len(events(server, kind="deployed", service="pump")), 1)
-                kinds = [e["kind"] for e in events(server)]
-                self.assertEqual(kinds.count("heapwatch_started"), 2)
-                self.assertEqual(kinds.count("heapwatch_stopped"), 1)
+                seen(server)
+                told = wait_event(server, f"{name} runs another build", kind="deployed")
+                self.assertEqual(told["service"], name)
+                seen(server)
+                self.assertEqual(len(events(server, kind="deployed", service=name)), 1)
+                self.assertEqual(len(events(server, kind="heapwatch_started")), 2)
+                self.assertEqual(len(events(server, kind="heapwatch_stopped")), 1)
 
     def test_changed_limit_is_told(self):
         from test_go import limited_group
@@ -150,18 +167,25 @@ class Events(unittest.TestCase):
                 for name in ("memory.limit_in_bytes", "memory.max"):
                     if (group / name).exists():
                         (group / name).write_text(str(150 << 20))
-                told = wait_event(server, "bound of the heap", kind="limit_changed")
+                told = wait_event(server, f"is {150 << 20} bytes", kind="limit_changed",
+                                  pid=victim.pid)
+                self.assertIn("bound of the heap", told["text"])
                 self.assertIn(f"is {150 << 20} bytes (cgroup), before {200 << 20} bytes",
                               told["text"])
 
     def test_rows_are_chosen_by_labels_time_and_number(self):
         with Victim([go_victim()]) as victim, Server() as server:
             server.wait_target(victim.pid)
-            service = wait_event(server, f"pid {victim.pid}")["service"]
+            service = wait_event(server, "is watched", pid=victim.pid)["service"]
             self.assertTrue(events(server, service=service))
             self.assertEqual(events(server, service="nobody"), [])
-            self.assertEqual(events(server, to="now-30m"), [])
-            self.assertEqual(events(server, limit=1), events(server)[:1])
+            # Others come and go meanwhile, and may have started long ago.
+            self.assertEqual(events(server, service=service, to="now-30m"), [])
+            victim.stop()
+            wait_event(server, f"(pid {victim.pid})", kind="target_exited", pid=victim.pid)
+            mine = events(server, service=service)
+            self.assertGreater(len(mine), 1)
+            self.assertEqual(events(server, service=service, limit=1), mine[:1])
             for bad in ("limit=0", "from=soon", "no-label=1"):
                 self.assertEqual(server.get("/api/v1/events?" + bad)[0], 400, bad)
 
