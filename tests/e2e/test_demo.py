@@ -39,7 +39,7 @@ class Demo(unittest.TestCase):
                 out.seek(0)
                 return out.read()
             try:
-                until(lambda: "Ctrl-C" in said() or demo.poll() is not None, 150, said)
+                until(lambda: "Ctrl-C" in said() or demo.poll() is not None, 240, said)
                 started += children(demo.pid)
                 self.assertGreaterEqual(len(started), 5, said())
                 for service in ("historian", "telemetry", "scada"):
