@@ -19,7 +19,7 @@ import (
 // names is a server of them.
 type names struct {
 	address string
-	deaf    atomic.Bool  // for now it answers nobody
+	deaf    atomic.Bool  // while set, it answers no question
 	silent  atomic.Int32 // questions that are never answered
 }
 
